@@ -1,0 +1,1 @@
+"""The two commands, `claude-code-proxy` and `ccproxy`."""

@@ -1,0 +1,92 @@
+"""The neutral vocabulary between an upstream's wire format and the Anthropic answer.
+
+A wire decoder (`core.chat.decode`) turns upstream chunks, or one whole answer, into these; `core.blocks`
+turns these into Anthropic events. Nothing here knows either format.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from claude_code_proxy.core.errors import ApiError
+
+StopReason = Literal[
+    "end_turn", "tool_use", "max_tokens", "stop_sequence", "refusal", "model_context_window_exceeded"
+]
+
+
+class Text(NamedTuple):
+    """A piece of the visible answer."""
+
+    text: str
+
+
+class Reasoning(NamedTuple):
+    """A piece of readable reasoning."""
+
+    text: str
+
+
+class ReasoningState(NamedTuple):
+    """Opaque reasoning the provider wants back, to be sealed into a thinking block's signature.
+
+    `kind` names its shape ("rd": reasoning_details objects, "ri": a Responses reasoning item). States of
+    one kind that arrive while no other block was opened in between are sealed together, in order.
+    """
+
+    kind: str
+    items: list[Any]
+
+
+class ToolStart(NamedTuple):
+    """A tool call with a name. `key` identifies it within the answer; `id` is the provider's, if any.
+
+    `extra` is what must travel back beside the call (Gemini's thought signature).
+    """
+
+    key: int
+    id: str
+    name: str
+    extra: Any = None
+
+
+class ToolArguments(NamedTuple):
+    """A piece of the argument JSON of the call `key`, as the model wrote it."""
+
+    key: int
+    text: str
+
+
+class Refusal(NamedTuple):
+    """A piece of a refusal text: shown like text, and the answer ends as refused."""
+
+    text: str
+
+
+class Usage(NamedTuple):
+    """Token counts so far; cumulative, the last one wins. The four prompt and output numbers are disjoint."""
+
+    input_tokens: int
+    output_tokens: int
+    cache_read_input_tokens: int = 0
+    cache_creation_input_tokens: int = 0
+    thinking_tokens: int | None = None
+
+
+class Finish(NamedTuple):
+    """The provider says why it stopped. Usage and even content may still follow."""
+
+    reason: StopReason
+    stop_sequence: str | None = None
+
+
+class Failure(NamedTuple):
+    """The provider reports an error, or what it sent cannot be trusted."""
+
+    error: ApiError
+
+
+Delta: TypeAlias = (
+    Text | Reasoning | ReasoningState | ToolStart | ToolArguments | Refusal | Usage | Finish | Failure
+)

@@ -1,0 +1,155 @@
+"""What a provider or a model family needs, as data (docs/conversion.md lists every key).
+
+The converter never asks which provider it talks to; it asks the profile. Rows for known providers, each
+with its evidence, are in `core.quirks`; `models.yaml` can name a row and override single keys.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+EFFORTS: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """One row. Every field has the most widely accepted behaviour as its default."""
+
+    name: str = "custom"
+    """The row's name; also what our seals carry, so that state goes back only where it came from."""
+
+    # --- which protocol, which instructions -----------------------------------------------------------
+    api: Literal["chat", "responses"] = "chat"
+    """The upstream's protocol."""
+    auth: Literal["bearer", "x-api-key", "api-key"] = "bearer"
+    """The header that carries the key upstream (`api-key`: Azure)."""
+    system_role: Literal["system", "developer"] = "system"
+    """Role of the leading instruction message."""
+    mid_system: Literal["user_wrap", "keep", "hoist"] = "user_wrap"
+    """What to do with `role: "system"` inside `messages`."""
+
+    # --- limits ---------------------------------------------------------------------------------------
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens", "omit"] = "max_tokens"
+    """The field for the output limit."""
+    max_output: int | None = None
+    """Clamp for the output limit, in tokens."""
+    context_window: int | None = None
+    """Prompt plus output, in tokens; used for error texts and token counts."""
+
+    # --- sampling -------------------------------------------------------------------------------------
+    drop_params: tuple[str, ...] = ()
+    """Top-level upstream fields never to send."""
+    accept_params: tuple[str, ...] = ()
+    """Optional fields outside the Chat Completions standard that the upstream takes (`top_k`)."""
+    temperature: float | None = None
+    """Sent when the request has none."""
+    temperature_range: tuple[float, float] | None = (0.0, 1.0)
+    """Clamp for `temperature`; None sends it as it is."""
+    sampling_with_thinking: bool = True
+    """Whether `temperature` and `top_p` may be sent while the model reasons."""
+    stop_max: int = 4
+    """Most stop sequences the upstream takes; 0 sends none. The proxy enforces the others itself."""
+    stop_mode: Literal["upstream", "local"] = "upstream"
+    """`local`: send none and find them all in the proxy, so that `stop_sequence` is always exact."""
+
+    # --- thinking -------------------------------------------------------------------------------------
+    thinking_switch: Literal[
+        "none", "thinking_type", "enable_thinking", "chat_template_kwargs", "reasoning_effort", "openrouter"
+    ] = "none"
+    """How thinking is turned on and off."""
+    thinking_key: str = "enable_thinking"
+    """The template variable of `chat_template_kwargs` (`thinking` for DeepSeek V3.1 and Granite)."""
+    thinking: bool | None = None
+    """Forces thinking on or off whatever the client asks; None follows the client."""
+    effort: Effort | None = None
+    """Forces the effort whatever the client asks; None follows the client."""
+    effort_values: tuple[Effort, ...] = ()
+    """Effort words the upstream accepts, ascending; empty sends none (`reasoning_effort` switch: any)."""
+    effort_needs_thinking: bool = True
+    """Whether effort is only sent while thinking is not off."""
+    reasoning_replay: Literal[
+        "none", "reasoning_content", "reasoning", "reasoning_details", "think_tags", "responses_item"
+    ] = "none"
+    """How earlier reasoning goes back."""
+    reasoning_scope: Literal["all", "last_turn"] = "all"
+    """Which assistant turns carry it."""
+    require_reasoning_on_tool_calls: bool = False
+    """An assistant message with tool calls must carry the reasoning field even if there is none."""
+    reasoning_filler: str = ""
+    """What stands there when there is none."""
+    think_tags: Literal["auto", "off"] = "auto"
+    """Split `<think>` at the start of content."""
+    implicit_think: bool = False
+    """The prompt template opened the tag: content starts inside reasoning."""
+    always_emit_thinking: bool = False
+    """Show reasoning even to a client that did not ask for it."""
+
+    # --- content --------------------------------------------------------------------------------------
+    vision: bool = True
+    """Whether the model takes images."""
+    pdf: Literal["none", "file_part", "text"] = "none"
+    """How a PDF document goes out (`text` needs the extra `[pdf]`)."""
+    tool_result_images: Literal["user_message", "inline", "placeholder"] = "user_message"
+    """Where images of a tool result go."""
+    cache_control: Literal["strip", "passthrough", "openai_breakpoint"] = "strip"
+    """What becomes of cache marks."""
+    assistant_empty_content: Literal["null", "empty_string", "omit"] = "null"
+    """`content` beside `tool_calls` when there is no text."""
+    tool_result_filler: str = ""
+    """Text of a tool result that has none (some servers refuse the empty string)."""
+    user_after_tool: Literal["allow", "merge_into_tool", "bridge"] = "allow"
+    """For servers that refuse a user message right after a tool message."""
+    prefill: Literal["continue_user", "native_prefix", "native_partial", "native_last", "reject"] = (
+        "continue_user"
+    )
+    """What to do when the last message is the assistant's."""
+
+    # --- tools ----------------------------------------------------------------------------------------
+    tool_id: Literal["openai", "alnum9", "raw"] = "openai"
+    """Which tool ids the upstream accepts; `raw` sends back exactly what it sent."""
+    schema_dialect: Literal["plain", "openai_strict", "gemini"] = "plain"
+    """JSON Schema subset for tool parameters."""
+    tool_choice_support: Literal["full", "no_named", "auto_none", "auto_only", "omit"] = "full"
+    """Which forced choices the upstream takes (while thinking, see `tool_choice_thinking`)."""
+    tool_choice_thinking: Literal["full", "no_named", "auto_none", "auto_only", "omit"] | None = None
+    """The same while thinking is on; None: no difference."""
+    parallel_param: bool = True
+    """Whether `parallel_tool_calls` is accepted."""
+    structured_output: Literal["json_schema", "json_object", "none"] = "json_schema"
+    """Which `response_format` the upstream has; otherwise the schema goes into the instructions."""
+    structured_with_tools: bool = True
+    """Whether `response_format` and `tools` may go together."""
+
+    # --- identity -------------------------------------------------------------------------------------
+    send_user: Literal["none", "user", "safety_identifier"] = "none"
+    """The field for the hashed user id."""
+    prompt_cache_key: bool = False
+    """Whether to send the hashed session id as `prompt_cache_key`."""
+    service_tier: bool = False
+    """Whether `service_tier` exists upstream."""
+
+    # --- answers --------------------------------------------------------------------------------------
+    stream_usage: bool = True
+    """Whether `stream_options.include_usage` is accepted."""
+    start_usage: Literal["estimate", "zero"] = "estimate"
+    """What `message_start` says about input tokens."""
+    merge_choices: bool = False
+    """The upstream spreads one answer over several choices (GitHub Copilot)."""
+    lenient_eof: bool = False
+    """The upstream ends streams without a finish reason and without `[DONE]`; complete content counts."""
+    cache_written_outside_prompt: bool = False
+    """`prompt_tokens` does not include the tokens written to the cache."""
+
+    # --- as configured --------------------------------------------------------------------------------
+    extra_body: Mapping[str, Any] = field(default=_EMPTY)
+    """Merged into the upstream body last, over everything else."""
+    evidence: str = ""
+    """Where the row's facts come from and how sure they are."""

@@ -1,0 +1,35 @@
+"""What the answer to a request must know of the request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_NO_NAMES: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyContext:
+    """The side of a request that shapes its answer.
+
+    `model` is echoed as the client wrote it. `tool_names` maps every upstream tool name to the client's.
+    `used_tool_ids` are the ids that occur in the conversation: Claude Code drops a call whose id it has
+    seen before. `stop_sequences` are all the client asked for; those in `local_stop_sequences` the proxy
+    must find by itself. `show_thinking` is false when the client did not ask for thinking;
+    `hide_thinking_text` when it asked for `display: omitted`. `input_tokens` is the local estimate, used
+    in `message_start` and where the upstream sends no usage.
+    """
+
+    model: str
+    message_id: str
+    tool_names: Mapping[str, str] = field(default=_NO_NAMES)
+    used_tool_ids: frozenset[str] = frozenset()
+    stop_sequences: tuple[str, ...] = ()
+    local_stop_sequences: tuple[str, ...] = ()
+    show_thinking: bool = True
+    hide_thinking_text: bool = False
+    input_tokens: int = 0

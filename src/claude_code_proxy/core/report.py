@@ -1,0 +1,56 @@
+"""What a conversion dropped, changed or emulated: the request's report.
+
+Nothing is repaired silently (docs/architecture.md, rule 5). Every place that cannot carry something over
+adds a `Notice`; the log, `explain` and the dry run show them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+Action = Literal["dropped", "changed", "emulated"]
+
+
+class Notice(NamedTuple):
+    """One thing that did not go through as it came.
+
+    `code` is a stable snake_case name, `path` the JSON path in the client's request (or in the upstream's
+    answer, then starting with `upstream.`), `reason` one sentence for a person. A `quiet` notice has no
+    effect on the model's output (cache marks, metadata, betas) and is shown at debug level only.
+    """
+
+    code: str
+    path: str
+    action: Action
+    reason: str
+    quiet: bool = False
+
+
+@dataclass(slots=True)
+class Report:
+    """The notices of one request, in the order in which they arose."""
+
+    notices: list[Notice] = field(default_factory=list)
+
+    def dropped(self, code: str, path: str, reason: str, *, quiet: bool = False) -> None:
+        """Record that the value at `path` does not reach the other side."""
+        self.notices.append(Notice(code, path, "dropped", reason, quiet))
+
+    def changed(self, code: str, path: str, reason: str, *, quiet: bool = False) -> None:
+        """Record that the value at `path` reaches the other side in another form."""
+        self.notices.append(Notice(code, path, "changed", reason, quiet))
+
+    def emulated(self, code: str, path: str, reason: str, *, quiet: bool = False) -> None:
+        """Record that the proxy itself does what `path` asks for."""
+        self.notices.append(Notice(code, path, "emulated", reason, quiet))
+
+    @property
+    def loud(self) -> list[Notice]:
+        """The notices a person should see."""
+        return [notice for notice in self.notices if not notice.quiet]
+
+    @property
+    def codes(self) -> list[str]:
+        """The codes of the loud notices, each once, in order."""
+        return list(dict.fromkeys(notice.code for notice in self.loud))

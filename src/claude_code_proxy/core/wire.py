@@ -1,0 +1,71 @@
+"""JSON on the wire: lenient in, valid UTF-8 out.
+
+orjson does the work. Where it refuses what a peer may legally or habitually send (lone surrogates, NaN,
+a byte-order mark), the standard library decides; what leaves is always valid UTF-8 JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+
+
+class WireError(ValueError):
+    """Bytes that are not JSON. `position` is the offset of the fault in characters."""
+
+    def __init__(self, message: str, position: int, line: int, column: int) -> None:
+        super().__init__(message)
+        self.position = position
+        self.line = line
+        self.column = column
+
+
+def loads(data: bytes | str) -> Any:
+    """Parse one JSON value. Raises `WireError` with the place of the fault."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        pass
+    text = data if isinstance(data, str) else data.decode("utf-8-sig", errors="replace")
+    try:
+        return json.loads(text.removeprefix("\ufeff"), strict=True)
+    except json.JSONDecodeError as error:
+        raise WireError(error.msg, error.pos, error.lineno, error.colno) from None
+    except RecursionError:
+        raise WireError("nested too deeply", 0, 1, 1) from None
+
+
+def dumps(value: Any) -> bytes:
+    """Serialise to compact UTF-8 JSON; lone surrogates become U+FFFD, NaN and infinities become null."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return orjson.dumps(_clean(value))
+
+
+def dumps_text(value: Any) -> str:
+    """`dumps` as a string, for JSON inside JSON such as tool arguments."""
+    return dumps(value).decode()
+
+
+def _clean(value: Any) -> Any:
+    """A copy of `value` that orjson accepts: no lone surrogates, no integers beyond 64 bits."""
+    if isinstance(value, str):
+        return value.encode("utf-8", errors="replace").decode() if not _is_utf8(value) else value
+    if isinstance(value, dict):
+        return {_clean(str(key)): _clean(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(item) for item in value]
+    if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**64:
+        return orjson.Fragment(str(value))
+    return value
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Everything that waits: the HTTP server, the upstream client, limits, statistics."""
