@@ -153,3 +153,21 @@ class Profile:
     """Merged into the upstream body last, over everything else."""
     evidence: str = ""
     """Where the row's facts come from and how sure they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativeProfile:
+    """What an upstream that speaks the Anthropic format cannot bear; the defaults change nothing."""
+
+    name: str = "custom"
+    """The row's name."""
+    auth: Literal["as_sent", "bearer", "x-api-key"] = "as_sent"
+    """The header form of the key: as the client sent it (both, if it sent both), or always this one."""
+    drop_betas: tuple[str, ...] = ()
+    """Flags taken out of `anthropic-beta`, as globs (`*`: the whole header)."""
+    drop_fields: tuple[str, ...] = ()
+    """Paths taken out of the request body (`output_config.effort`; a beta and its field go together)."""
+    mid_system: Literal["keep", "user_wrap"] = "keep"
+    """What to do with `role: "system"` inside `messages`."""
+    evidence: str = ""
+    """Where the row's facts come from and how sure they are."""
