@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
+_ENABLED: Mapping[str, Any] = MappingProxyType({"type": "enabled"})
 
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 EFFORTS: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
@@ -41,6 +42,8 @@ class Profile:
     """The field for the output limit."""
     max_output: int | None = None
     """Clamp for the output limit, in tokens."""
+    min_output: int | None = None
+    """Least output limit the upstream accepts, in tokens; smaller ones are raised."""
     context_window: int | None = None
     """Prompt plus output, in tokens; used for error texts and token counts."""
 
@@ -67,6 +70,12 @@ class Profile:
     """How thinking is turned on and off."""
     thinking_key: str = "enable_thinking"
     """The template variable of `chat_template_kwargs` (`thinking` for DeepSeek V3.1 and Granite)."""
+    thinking_on: Mapping[str, Any] = field(default_factory=lambda: _ENABLED)
+    """The `thinking` object that `thinking_type` sends for "on" (GLM adds `clear_thinking`)."""
+    thinking_default: bool = False
+    """Whether the model thinks when the request says nothing (then `tool_choice_thinking` holds)."""
+    thinking_stream_only: bool = False
+    """Whether the upstream thinks only in streamed answers and refuses it in whole ones."""
     thinking: bool | None = None
     """Forces thinking on or off whatever the client asks; None follows the client."""
     effort: Effort | None = None
@@ -115,6 +124,8 @@ class Profile:
     # --- tools ----------------------------------------------------------------------------------------
     tool_id: Literal["openai", "alnum9", "raw"] = "openai"
     """Which tool ids the upstream accepts; `raw` sends back exactly what it sent."""
+    signature_filler: str = ""
+    """Gemini's thought signature for the first call of a turn that has none; empty sends none."""
     schema_dialect: Literal["plain", "openai_strict", "gemini"] = "plain"
     """JSON Schema subset for tool parameters."""
     tool_choice_support: Literal["full", "no_named", "auto_none", "auto_only", "omit"] = "full"
@@ -149,7 +160,7 @@ class Profile:
     """`prompt_tokens` does not include the tokens written to the cache."""
 
     # --- as configured --------------------------------------------------------------------------------
-    extra_body: Mapping[str, Any] = field(default=_EMPTY)
+    extra_body: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
     """Merged into the upstream body last, over everything else."""
     evidence: str = ""
     """Where the row's facts come from and how sure they are."""
