@@ -1,0 +1,72 @@
+"""Serve an ASGI app on a free loopback port for as long as a block of code runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Generator, Iterator
+
+LOOPBACK = "127.0.0.1"
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that leaves the process's signal handlers alone."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Take no signal: the code around the server decides when it stops."""
+        yield
+
+
+@contextlib.asynccontextmanager
+async def running(app: Any) -> AsyncIterator[str]:
+    """Serve `app` in the running event loop; yields the base URL without a path, stops at the end."""
+    listener, url = _listen()
+    server = _Server(_config(app))
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield url
+    finally:
+        server.should_exit = True
+        await task
+
+
+@contextlib.contextmanager
+def serve_in_thread(app: Any) -> Iterator[str]:
+    """Serve `app` in a thread of its own, for tests without an event loop; yields the base URL."""
+    listener, url = _listen()
+    server = _Server(_config(app))
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])), daemon=True)
+    thread.start()
+    try:
+        yield url
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def _listen() -> tuple[socket.socket, str]:
+    """A listening socket, so that the address is good before the server's first turn, and its URL."""
+    listener = socket.create_server((LOOPBACK, 0), backlog=1024)
+    return listener, f"http://{LOOPBACK}:{listener.getsockname()[1]}"
+
+
+def _config(app: Any) -> uvicorn.Config:
+    """Quiet settings: the cut connections that tests ask for are no news, and stalls end with the server."""
+    return uvicorn.Config(
+        app,
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
