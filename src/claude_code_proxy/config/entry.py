@@ -1,0 +1,315 @@
+"""One entry of models.yaml: every key checked, every problem said with its line."""
+
+from __future__ import annotations
+
+import re
+import typing
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from claude_code_proxy.core import quirks
+from claude_code_proxy.core.profile import Effort, NativeProfile, Profile
+
+from . import urls
+from .kinds import BadValue, convert, shown
+from .model import ModelConfig, resolve_profile
+from .problems import Problem, did_you_mean
+from .sizes import parse_size
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from urllib.parse import SplitResult
+
+    from .source import Section
+
+T = TypeVar("T")
+
+PROFILE_KEYS: dict[str, Any] = {
+    name: kind
+    for name, kind in typing.get_type_hints(Profile, localns={"Mapping": Mapping}).items()
+    if name not in ("name", "evidence")
+}
+"""The `Profile` fields that an entry may set, with their types."""
+NATIVE_KEYS: dict[str, Any] = {
+    name: kind
+    for name, kind in typing.get_type_hints(NativeProfile).items()
+    if name not in ("name", "evidence")
+}
+"""The `NativeProfile` fields that an entry may set, with their types."""
+SYNONYMS = {
+    "max_tokens": "max_output",
+    "context": "context_window",
+    "reasoning_effort": "effort",
+    "enable_thinking": "thinking",
+}
+"""Entry keys that set a `Profile` field of another name."""
+OTHER_KEYS = (
+    "model_id",
+    "model_name",
+    "api_base",
+    "format",
+    "direct",
+    "profile",
+    "can_stream",
+    "max_input_tokens",
+    "extra_headers",
+    "restore_model_name",
+    "connect_timeout",
+    "first_byte_timeout",
+    "idle_timeout",
+    "hold",
+)
+KNOWN_KEYS = frozenset((*OTHER_KEYS, *SYNONYMS, *PROFILE_KEYS, *NATIVE_KEYS))
+
+_SIZES = frozenset(("max_output", "context_window"))
+_BOTH_FORMATS = frozenset((*_SIZES, "extra_body"))  # Profile fields that mean something in passthrough too
+_IGNORED = re.compile(r"api_key_name|.*(cost|price|pricing).*")
+_SECRET = re.compile(
+    r"(x[-_])?api[-_]?keys?|(auth|access|bearer|api|secret)[-_]?(key|token)s?|key|token|secret|password"
+)
+_SECRET_HEADERS = frozenset(
+    ("authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie")
+)
+_OWN_HEADERS = frozenset(
+    ("host", "content-length", "content-type", "transfer-encoding", "connection", "accept-encoding")
+)
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
+_MODEL_ID = re.compile(r"[^\s*\x00-\x1f]*\*?")
+_NO_KEYS = "keys come from the caller with each request; remove the line"
+
+
+def read_entry(
+    path: Path, section: Section, problems: list[Problem], warnings: list[Problem]
+) -> ModelConfig | None:
+    """The model of one entry; None when `problems` got something that makes it unusable."""
+    before = len(problems)
+    reader = _Reader(path, section, problems, warnings)
+    reader.check_keys()
+    model_id = reader.model_id()
+    model_name = reader.required_text("model_name") if reader.has("model_name") else model_id
+    if "*" in model_name and (not model_id.endswith("*") or model_name.index("*") != len(model_name) - 1):
+        reader.problem("model_name", 'a "*" stands at the end, and only when model_id ends in one')
+    base = reader.api_base()
+    if base is None:
+        return None
+    api_base, parts = base
+    format_ = reader.format(parts)
+    profile_name, overrides = reader.profile(format_)
+    native = reader.native(format_, quirks.native_for(api_base, profile_name))
+    max_input_tokens = reader.size("max_input_tokens")
+    extra_headers = reader.headers()
+    can_stream = reader.take("can_stream", bool, default=True)
+    restore_model_name = reader.take("restore_model_name", bool, default=True)
+    connect_timeout = reader.seconds("connect_timeout")
+    first_byte_timeout = reader.seconds("first_byte_timeout")
+    idle_timeout = reader.seconds("idle_timeout")
+    hold = reader.seconds("hold", zero=True)
+    if len(problems) > before:
+        return None
+    return ModelConfig(
+        model_id=model_id,
+        model_name=model_name,
+        api_base=api_base,
+        format=format_,
+        **urls.endpoints(parts, format_)._asdict(),
+        can_stream=can_stream,
+        max_input_tokens=max_input_tokens,
+        extra_headers=extra_headers,
+        profile=resolve_profile(api_base, model_name, profile_name, overrides),
+        native=native,
+        connect_timeout=connect_timeout,
+        first_byte_timeout=first_byte_timeout,
+        idle_timeout=idle_timeout,
+        hold=hold,
+        restore_model_name=restore_model_name,
+        profile_name=profile_name,
+        overrides=overrides,
+    )
+
+
+class _Reader:
+    """The values of one entry; what is wrong goes to `problems` and reads as the default."""
+
+    def __init__(
+        self, path: Path, section: Section, problems: list[Problem], warnings: list[Problem]
+    ) -> None:
+        self._path = path
+        self._section = section
+        self._problems = problems
+        self._warnings = warnings
+
+    def has(self, key: str) -> bool:
+        return key in self._section.values
+
+    def problem(self, key: str, what: str, hint: str = "") -> None:
+        """Note what is wrong with `key`, or with `key.inner` of a mapping."""
+        self._problems.append(Problem(self._path, self._section.line_of(key), what, hint))
+
+    def warn(self, key: str, what: str, hint: str = "") -> None:
+        self._warnings.append(Problem(self._path, self._section.line_of(key), f"warning: {what}", hint))
+
+    def check_keys(self) -> None:
+        for key in self._section.values:
+            if key in KNOWN_KEYS:
+                continue
+            if _IGNORED.fullmatch(key):
+                self.warn(
+                    key, f"{key} is ignored", "no key is stored and no price is computed; remove the line"
+                )
+            elif _SECRET.fullmatch(key.lower()):
+                self.problem(key, f'no key can be configured ("{key}")', _NO_KEYS)
+            else:
+                self.problem(key, f'unknown key "{key}"', did_you_mean(key, KNOWN_KEYS))
+
+    def take(self, key: str, kind: Any, *, default: T) -> T:
+        if not self.has(key):
+            return default
+        try:
+            value: T = convert(self._section.values[key], kind)
+        except BadValue as error:
+            self.problem(key, f"{key} {error}", error.hint)
+            return default
+        return value
+
+    def size(self, key: str) -> int | None:
+        if not self.has(key):
+            return None
+        value = self._section.values[key]
+        try:
+            return parse_size(value)
+        except ValueError as error:
+            self.problem(key, f"{key} {error}, not {shown(value)}")
+            return None
+
+    def seconds(self, key: str, *, zero: bool = False) -> float | None:
+        value = self.take(key, float, default=1.0) if self.has(key) else None
+        if value is not None and not (0 < value < float("inf") or (zero and value == 0)):
+            self.problem(key, f"{key} must be a number of seconds above 0, not {shown(value)}")
+        return value
+
+    def required_text(self, key: str) -> str:
+        if not self.has(key):
+            self.problem(key, f"{key} is missing", f'add "{key}: ..."')
+            return ""
+        text = self.take(key, str, default="?").strip()
+        if not text:
+            self.problem(key, f"{key} is empty")
+        return text
+
+    def model_id(self) -> str:
+        text = self.required_text("model_id")
+        if not _MODEL_ID.fullmatch(text):
+            self.problem(
+                "model_id", f'model_id {shown(text)} has white space or a "*" that is not at its end'
+            )
+        return text
+
+    def api_base(self) -> tuple[str, SplitResult] | None:
+        """The base and its parts; None when there is nothing to go on with."""
+        text = self.required_text("api_base")
+        if not text or text == "?":
+            return None
+        try:
+            parts = urls.check(text)
+        except urls.BadUrl as error:
+            self.problem("api_base", str(error), error.hint)
+            return None
+        if urls.is_exposed(parts):
+            self.warn("api_base", f"plain http sends keys in the clear to {parts.hostname}", "use https://")
+        return text, parts
+
+    def format(self, parts: SplitResult) -> urls.Format:
+        own: urls.Format = "anthropic" if urls.is_anthropic(parts) else "openai"
+        if self.has("direct"):
+            direct: urls.Format = "anthropic" if self.take("direct", bool, default=False) else "openai"
+            if self.take("format", urls.Format, default=direct) != direct:
+                self.problem("direct", f"direct says {direct}, format another", "direct is older: remove it")
+            return direct
+        if not self.has("format") and parts.path.rstrip("/").endswith(("/anthropic", "/messages")):
+            what = f"{parts.hostname}{parts.path} looks like an endpoint in the Anthropic format"
+            self.warn("api_base", what, "add format: anthropic, or format: openai if it is not")
+        return self.take("format", urls.Format, default=own)
+
+    def profile(self, format_: urls.Format) -> tuple[str | None, dict[str, Any]]:
+        """The profile's name, if the entry gives one, and the fields that the entry sets."""
+        named: Any = self.take("profile", str | dict[str, Any], default=None)
+        keys: dict[str, object] = {}
+        if isinstance(named, dict):
+            keys = dict(named)
+            named = keys.pop("name", None)
+        if named is not None and named not in quirks.PROFILE_NAMES:
+            self.problem(
+                "profile", f"unknown profile {shown(named)}", did_you_mean(str(named), quirks.PROFILE_NAMES)
+            )
+            named = None
+        overrides: dict[str, Any] = {}
+        for key, value in keys.items():
+            if key in PROFILE_KEYS:
+                self._override(overrides, f"profile.{key}", key, value)
+            else:
+                self.problem(
+                    f"profile.{key}", f'profile: unknown key "{key}"', did_you_mean(key, PROFILE_KEYS)
+                )
+        for key, value in self._section.values.items():
+            field = SYNONYMS.get(key, key)
+            if field not in PROFILE_KEYS or (format_ == "anthropic" and field in NATIVE_KEYS):
+                continue
+            if key != field and self.has(field):
+                self.problem(key, f"{key} and {field} mean the same", "remove one of them")
+            elif format_ == "anthropic" and field not in _BOTH_FORMATS:
+                self.warn(key, f"{key} has no effect with format: anthropic: requests pass through unchanged")
+            elif key == "reasoning_effort":
+                self._reasoning_effort(overrides)
+            else:
+                self._override(overrides, key, field, value)
+        return named, overrides
+
+    def native(self, format_: urls.Format, row: NativeProfile) -> NativeProfile:
+        changes: dict[str, Any] = {}
+        for key, kind in NATIVE_KEYS.items():
+            if not self.has(key):
+                continue
+            if format_ == "anthropic":
+                changes[key] = self.take(key, kind, default=getattr(row, key))
+            elif key not in PROFILE_KEYS:
+                self.problem(key, f"{key} is only for format: anthropic", "remove the line")
+        if format_ == "openai" and self.has("restore_model_name"):
+            self.problem(
+                "restore_model_name", "restore_model_name is only for format: anthropic", "remove the line"
+            )
+        return replace(row, **changes)
+
+    def headers(self) -> dict[str, str]:
+        headers: dict[str, Any] = self.take("extra_headers", dict[str, Any], default={})
+        for name, value in headers.items():
+            key = f"extra_headers.{name}"
+            if name.lower() in _SECRET_HEADERS:
+                self.problem(key, f'extra_headers: no key can be configured ("{name}")', _NO_KEYS)
+            elif name.lower() in _OWN_HEADERS:
+                self.problem(key, f'extra_headers: the proxy sets "{name}" itself', "remove it")
+            elif not isinstance(value, str):
+                self.problem(key, f"{key} must be text, not {shown(value)}", "put it in quotes")
+            elif not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+                self.problem(key, f'extra_headers: "{name}" is not a valid header')
+        return headers
+
+    def _reasoning_effort(self, overrides: dict[str, Any]) -> None:
+        """The lowest words turn thinking off, as earlier versions of this file meant them."""
+        effort = self.take("reasoning_effort", Effort, default="high")
+        if effort not in ("none", "minimal"):
+            overrides["effort"] = effort
+        elif self._section.values.get("enable_thinking", self._section.values.get("thinking")) is True:
+            self.problem("reasoning_effort", f"{effort} turns thinking off, enable_thinking on", "remove one")
+        else:
+            overrides["thinking"] = False
+
+    def _override(self, overrides: dict[str, Any], key: str, field: str, value: object) -> None:
+        """Set one `Profile` field; `key` is where the file says it."""
+        try:
+            overrides[field] = parse_size(value) if field in _SIZES else convert(value, PROFILE_KEYS[field])
+        except BadValue as error:
+            self.problem(key, f"{key} {error}", error.hint)
+        except ValueError as error:
+            self.problem(key, f"{key} {error}, not {shown(value)}")

@@ -1,0 +1,95 @@
+"""One model as the server uses it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from claude_code_proxy.core import quirks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from claude_code_proxy.core.profile import NativeProfile, Profile
+
+    from .urls import Format
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig:
+    """One entry of models.yaml, with everything looked up that follows from it.
+
+    Times are in seconds; None means the server's own setting. There is no field for a key: keys come with
+    each request.
+    """
+
+    model_id: str
+    """The name by which clients ask for the model; a wildcard entry ends in `*`."""
+    model_name: str
+    """The upstream's name for it."""
+    api_base: str
+    """The upstream as written in the file."""
+    format: Format = "openai"
+    """The upstream's protocol: converted (`openai`) or passed through (`anthropic`)."""
+    chat_url: str = ""
+    """Chat Completions; empty for `format: anthropic`."""
+    messages_url: str = ""
+    """Anthropic Messages; empty for `format: openai`."""
+    count_tokens_url: str = ""
+    """Anthropic token counting; empty for `format: openai`."""
+    models_url: str = ""
+    """The upstream's list of models."""
+    can_stream: bool = True
+    """False: ask the upstream for whole answers only and stream them from here."""
+    max_input_tokens: int | None = None
+    """The longest prompt, in tokens."""
+    extra_headers: Mapping[str, str] = field(default_factory=dict)
+    """Sent with each upstream request; never a credential."""
+    profile: Profile
+    """What the upstream needs in conversion, this entry's own keys applied."""
+    native: NativeProfile
+    """What the upstream cannot bear in passthrough, this entry's own keys applied."""
+    connect_timeout: float | None = None
+    first_byte_timeout: float | None = None
+    idle_timeout: float | None = None
+    hold: float | None = None
+    restore_model_name: bool = True
+    """Put the client's model name back into answers of a passthrough upstream that knows another one."""
+    profile_name: str | None = None
+    """The profile that the entry names; None: found by `api_base` and model."""
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    """The `Profile` fields that the entry sets."""
+
+    @property
+    def max_tokens(self) -> int | None:
+        """The output limit, in tokens."""
+        return self.profile.max_output
+
+    @property
+    def context(self) -> int | None:
+        """Prompt plus output, in tokens; what `max_input_tokens` says where only that is known."""
+        return self.profile.context_window or self.max_input_tokens
+
+    @property
+    def is_wildcard(self) -> bool:
+        """Whether the entry stands for many models."""
+        return self.model_id.endswith("*")
+
+    def concrete(self, name: str) -> ModelConfig:
+        """The configuration of the one model `name` that this wildcard entry covers.
+
+        A `*` in `model_name` stands for the same text as the one in `model_id`; a `model_name` without it
+        sends every covered name to that one model.
+        """
+        covered = name[len(self.model_id) - 1 :]
+        upstream = self.model_name.replace("*", covered)
+        profile = resolve_profile(self.api_base, upstream, self.profile_name, self.overrides)
+        return replace(self, model_id=name, model_name=upstream, profile=profile)
+
+
+def resolve_profile(api_base: str, model: str, name: str | None, overrides: Mapping[str, Any]) -> Profile:
+    """The profile row for an upstream model with an entry's own keys over it.
+
+    `name` is a profile's name or None; raises `quirks.UnknownProfile` for a wrong one.
+    """
+    return replace(quirks.profile_for(api_base=api_base, model=model, name=name), **overrides)

@@ -1,0 +1,107 @@
+"""models.yaml: read once, and read again when it changes (docs/configuration.md has every key)."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from .entry import read_entry
+from .model import ModelConfig
+from .problems import ConfigError, Problem
+from .settings import ServerSettings
+from .source import read_sections
+from .table import ModelTable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ["ModelConfig", "ModelTable", "ModelsFile", "load_custom_models", "load_models"]
+
+_CHECK_EVERY = 1.0  # seconds between two looks at the file
+
+
+def load_models(path: Path) -> ModelTable:
+    """Read models.yaml.
+
+    Raises `ConfigError` with every problem of the file, each with its line and how to mend it.
+    """
+    problems: list[Problem] = []
+    warnings: list[Problem] = []
+    models: list[ModelConfig] = []
+    first_line: dict[str, int] = {}
+    for section in read_sections(path, problems):
+        model = read_entry(path, section, problems, warnings)
+        if model is None:
+            continue
+        line = section.line_of("model_id")
+        if model.model_id in first_line:
+            what = f'the model_id "{model.model_id}" is already used in line {first_line[model.model_id]}'
+            problems.append(
+                Problem(path, line, what, "ids are what clients ask for: give each entry its own")
+            )
+        first_line.setdefault(model.model_id, line)
+        models.append(model)
+    if problems:
+        raise ConfigError.of(problems)
+    return ModelTable(models, [str(warning) for warning in warnings])
+
+
+def load_custom_models(path: Path | None = None) -> ModelTable:
+    """The models of `path`, or of the file that the server would use by its environment.
+
+    Raises `ConfigError` as `load_models` does.
+    """
+    return load_models(path or ServerSettings.load({}, os.environ).models)
+
+
+class ModelsFile:
+    """models.yaml as it is now: `table` looks at most once a second whether the file changed.
+
+    The constructor reads the file and raises `ConfigError`. A later edit that breaks it keeps the last good
+    table and says so once through `warn`, which also gets the warnings of each good version.
+    """
+
+    def __init__(
+        self, path: Path, warn: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.path = path
+        self._warn = warn
+        self._clock = clock
+        self._version = self._look()
+        self._table = load_models(path)
+        self._looked_at = clock()
+        self._tell(self._table)
+
+    @property
+    def table(self) -> ModelTable:
+        """The models of the last good version of the file."""
+        now = self._clock()
+        if now - self._looked_at >= _CHECK_EVERY:
+            self._looked_at = now
+            version = self._look()
+            if version != self._version:
+                self._version = version
+                self._reload()
+        return self._table
+
+    def _reload(self) -> None:
+        try:
+            self._table = load_models(self.path)
+        except ConfigError as error:
+            self._warn(f"{error}\nkeeping the models of the last good version of {self.path}")
+        else:
+            self._tell(self._table)
+
+    def _tell(self, table: ModelTable) -> None:
+        for warning in table.warnings:
+            self._warn(warning)
+
+    def _look(self) -> tuple[int, int, int] | None:
+        """What tells two versions of the file apart; None when it is not there."""
+        try:
+            stat = self.path.stat()
+        except OSError:
+            return None
+        return stat.st_mtime_ns, stat.st_size, stat.st_ino

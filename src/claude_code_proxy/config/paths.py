@@ -1,0 +1,30 @@
+"""Where the configuration files are: by the XDG rules, on macOS too, as command-line tools do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def home(env: Mapping[str, str]) -> Path:
+    """The user's home: `$HOME`, else what the system's user database says."""
+    return Path(env["HOME"]) if env.get("HOME") else Path.home()
+
+
+def config_home(env: Mapping[str, str]) -> Path:
+    """`$XDG_CONFIG_HOME`, else `~/.config`; the XDG rules say to ignore a relative path."""
+    configured = env.get("XDG_CONFIG_HOME", "")
+    return Path(configured) if configured.startswith("/") else home(env) / ".config"
+
+
+def models_file(env: Mapping[str, str]) -> Path:
+    """The default place of models.yaml."""
+    return config_home(env) / "claude-code-proxy" / "models.yaml"
+
+
+def providers_file(env: Mapping[str, str]) -> Path:
+    """The default place of the launcher's cc-proxy.json."""
+    return config_home(env) / "llm" / "cc-proxy.json"

@@ -1,0 +1,163 @@
+"""The server's settings: a flag beats an environment variable beats the default."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+
+from . import paths
+from .problems import ConfigError, did_you_mean
+from .sizes import parse_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+ENV_PREFIX = "CLAUDE_CODE_PROXY_"
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """What `claude-code-proxy serve` runs with. Times are in seconds."""
+
+    host: str = "127.0.0.1"
+    port: int = 8082
+    models: Path
+    log_level: LogLevel = "info"
+    max_retries: int = 2
+    hold: float = 10.0
+    ping_interval: float = 10.0
+    progress_interval: float = 60.0
+    connect_timeout: float = 10.0
+    first_byte_timeout: float = 600.0
+    idle_timeout: float = 300.0
+    max_body_bytes: int = 64 << 20
+    max_response_bytes: int = 64 << 20
+    max_connections: int = 1024
+    drain_timeout: float = 30.0
+    workers: int = 1
+
+    @classmethod
+    def load(cls, flags: Mapping[str, str | None], env: Mapping[str, str]) -> ServerSettings:
+        """The settings from `flags` (by field name, None where not given) and the environment.
+
+        An empty variable counts as not set. Raises `ConfigError` naming the flag or variable and the mend.
+        """
+        values: dict[str, Any] = {"models": paths.models_file(env)}
+        problems: list[str] = []
+        for setting in SETTINGS:
+            for origin, text in _sources(setting, flags, env):
+                if text:
+                    try:
+                        values[setting.name] = setting.parse(text)
+                    except ValueError as error:
+                        problems.append(f"{origin}: {error}, not {text!r}")
+                    break
+        if problems:
+            raise ConfigError("\n".join(problems))
+        return cls(**values)
+
+
+class Setting(NamedTuple):
+    """How one field of `ServerSettings` is given: `parse` raises `ValueError` saying what it must be."""
+
+    name: str
+    parse: Callable[[str], Any]
+    metavar: str
+    help: str
+    older_env: str | None = None
+
+    @property
+    def flag(self) -> str:
+        """The command-line flag."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def env(self) -> str:
+        """The environment variable."""
+        return ENV_PREFIX + self.name.upper()
+
+
+def _sources(
+    setting: Setting, flags: Mapping[str, str | None], env: Mapping[str, str]
+) -> list[tuple[str, str | None]]:
+    sources = [(setting.flag, flags.get(setting.name)), (setting.env, env.get(setting.env))]
+    if setting.older_env:
+        sources.append((setting.older_env, env.get(setting.older_env)))
+    return sources
+
+
+def _host(text: str) -> str:
+    if any(character.isspace() or character == "/" for character in text):
+        raise ValueError("must be a host name or an address like 127.0.0.1")
+    return text.removeprefix("[").removesuffix("]")
+
+
+def _file(text: str) -> Path:
+    return Path(text).expanduser()
+
+
+def _log_level(text: str) -> str:
+    level = text.lower()
+    if level not in get_args(LogLevel):
+        hint = did_you_mean(level, get_args(LogLevel))
+        raise ValueError(f"must be one of {', '.join(get_args(LogLevel))}" + (f" ({hint})" if hint else ""))
+    return level
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def _seconds(low: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        reason = "must be a number of seconds" + (", 0 or more" if low == 0 else f", at least {low:g}")
+        try:
+            value = float(text)
+        except ValueError as error:
+            raise ValueError(reason) from error
+        if not (math.isfinite(value) and value >= low):
+            raise ValueError(reason)
+        return value
+
+    return parse
+
+
+def _bytes(text: str) -> int:
+    return parse_size(int(text) if text.isascii() and text.isdigit() else text, binary=True)
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("host", _host, "ADDRESS", "address to listen on"),
+    Setting("port", _whole(0, 65535), "PORT", "port to listen on; 0 takes a free one", "PORT"),
+    Setting("models", _file, "FILE", "the models file", "CUSTOM_MODELS_FILE"),
+    Setting("log_level", _log_level, "LEVEL", "debug, info, warning or error", "LOG_LEVEL"),
+    Setting(
+        "max_retries",
+        _whole(0, 10),
+        "N",
+        "tries after the first, before the answer began, when the upstream is down or overloaded",
+        "MAX_RETRIES",
+    ),
+    Setting("hold", _seconds(0), "S", "longest wait for the upstream's first event before the answer begins"),
+    Setting("ping_interval", _seconds(1), "S", "silence after which a stream gets a ping"),
+    Setting("progress_interval", _seconds(1), "S", "silence after which a stream gets an event of progress"),
+    Setting("connect_timeout", _seconds(0.1), "S", "longest time to connect to an upstream"),
+    Setting(
+        "first_byte_timeout", _seconds(1), "S", "longest wait for the first byte of an upstream's answer"
+    ),
+    Setting("idle_timeout", _seconds(1), "S", "longest silence of an upstream within its answer"),
+    Setting("max_body_bytes", _bytes, "SIZE", "largest request body (32000000, 64MiB)"),
+    Setting("max_response_bytes", _bytes, "SIZE", "largest answer that is held whole"),
+    Setting("max_connections", _whole(1, 1_000_000), "N", "most client connections at once"),
+    Setting("drain_timeout", _seconds(0), "S", "longest wait for running requests at shutdown"),
+    Setting("workers", _whole(1, 64), "N", "number of server processes"),
+)

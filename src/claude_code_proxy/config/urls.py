@@ -1,0 +1,113 @@
+"""From the `api_base` that people paste to the URLs that the proxy calls."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Literal, NamedTuple
+from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
+
+Format = Literal["openai", "anthropic"]
+
+# Bases that providers print without the version, though their Chat Completions endpoint has it (each
+# provider's own documentation, 2026). Elsewhere a path is taken as it is written.
+_LACKS_V1 = frozenset(
+    {
+        ("api.fireworks.ai", "/inference"),
+        ("api.groq.com", "/openai"),
+        ("dashscope-intl.aliyuncs.com", "/compatible-mode"),
+        ("dashscope.aliyuncs.com", "/compatible-mode"),
+        ("openrouter.ai", "/api"),
+    }
+)
+_SECRET_QUERY = re.compile(r"key|token|secret|password|sig(nature)?$", re.IGNORECASE)
+_LOCAL_NAMES = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
+
+
+class BadUrl(ValueError):  # noqa: N818 - the module's own word, caught by name
+    """An `api_base` that cannot be called. `hint` says how to mend it; neither text repeats the URL."""
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what)
+        self.hint = hint
+
+
+class Endpoints(NamedTuple):
+    """The URLs of one upstream. An URL that its format does not have is empty."""
+
+    chat_url: str
+    messages_url: str
+    count_tokens_url: str
+    models_url: str
+
+
+def check(api_base: str) -> SplitResult:
+    """The parts of `api_base`; raises `BadUrl` when it is no http(s) URL or carries a secret."""
+    if not re.match(r"https?://", api_base, re.IGNORECASE):
+        raise BadUrl("api_base must start with https:// or http://", "write the whole URL")
+    if re.search(r"[\s\x00-\x1f]", api_base):
+        raise BadUrl("api_base contains white space", "remove it")
+    try:
+        parts = urlsplit(api_base)
+        port = parts.port
+    except ValueError as error:
+        raise BadUrl(f"api_base is not a URL: {error}") from error
+    if not parts.hostname or port == 0:
+        raise BadUrl("api_base has no host or a bad port", "write it like https://api.example.com/v1")
+    if parts.username is not None or parts.password is not None:
+        raise BadUrl(
+            "api_base contains a user name or a password", "keys come from the caller, never from here"
+        )
+    if parts.fragment:
+        raise BadUrl('api_base contains a "#" part', "remove it")
+    for name, _ in parse_qsl(parts.query, keep_blank_values=True):
+        if _SECRET_QUERY.search(name):
+            raise BadUrl(
+                f'api_base contains a secret ("{name}")', "keys come from the caller, never from here"
+            )
+    return parts
+
+
+def is_anthropic(parts: SplitResult) -> bool:
+    """Whether the host is Anthropic's own."""
+    host = parts.hostname or ""
+    return host == "anthropic.com" or host.endswith(".anthropic.com")
+
+
+def is_exposed(parts: SplitResult) -> bool:
+    """Whether a key could be read on the way: plain http to a host that is neither local nor private."""
+    host = parts.hostname or ""
+    if parts.scheme.lower() == "https" or ("." not in host.strip(".") and ":" not in host):
+        return False
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return not host.endswith(_LOCAL_NAMES)
+    return not (address.is_private or address.is_loopback or address.is_link_local)
+
+
+def endpoints(parts: SplitResult, format: Format) -> Endpoints:  # noqa: A002 - the key's name in models.yaml
+    """The upstream's URLs.
+
+    The base may be given with or without `/v1`, with a trailing slash, or as the full endpoint; a base of
+    any other path keeps it. The query (Azure's `api-version`) stays on every URL.
+    """
+    path = re.sub(r"/{2,}", "/", parts.path).rstrip("/")
+    if format == "anthropic":
+        path = path.removesuffix("/count_tokens").removesuffix("/messages").removesuffix("/v1")
+        messages = f"{path}/v1/messages"
+        return Endpoints(
+            "",
+            _join(parts, messages),
+            _join(parts, f"{messages}/count_tokens"),
+            _join(parts, f"{path}/v1/models"),
+        )
+    path = path.removesuffix("/chat/completions")
+    if not path or (parts.hostname, path) in _LACKS_V1:
+        path = f"{path}/v1"
+    listed = re.sub(r"/deployments/[^/]+$", "", path)  # Azure lists models beside its deployments
+    return Endpoints(_join(parts, f"{path}/chat/completions"), "", "", _join(parts, f"{listed}/models"))
+
+
+def _join(parts: SplitResult, path: str) -> str:
+    return urlunsplit((parts.scheme.lower(), parts.netloc.lower(), path, parts.query, ""))
