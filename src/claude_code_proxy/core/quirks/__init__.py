@@ -1,11 +1,25 @@
-"""What each known provider and model family needs: `Profile` rows with their evidence, and how to find one.
+"""What each known provider and model family needs: rows with their evidence, and how to find one.
 
-A row is picked by name, by the host of `api_base`, or, on a host nobody knows, by a hosted model's id;
+A row is picked by name, by the host of `api_base`, or, at an address nobody knows, by a hosted model's id;
 then the overrides of the model's family are laid over it. All of it is data: no code here or elsewhere
 asks which provider it talks to.
 """
 
+from .limits import known_limits
 from .lookup import PROFILE_NAMES, UnknownProfile, profile_for, profile_named
 from .native import native_for
+from .presets import PRESETS, Preset
+from .table import notes, table
 
-__all__ = ["PROFILE_NAMES", "UnknownProfile", "native_for", "profile_for", "profile_named"]
+__all__ = [
+    "PRESETS",
+    "PROFILE_NAMES",
+    "Preset",
+    "UnknownProfile",
+    "known_limits",
+    "native_for",
+    "notes",
+    "profile_for",
+    "profile_named",
+    "table",
+]

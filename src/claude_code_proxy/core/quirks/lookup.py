@@ -1,28 +1,26 @@
-"""Finding the row: by name, by the host of `api_base`, by the id of a hosted model."""
+"""Finding the profile: by name, by the address, by the id of a hosted model; then the model's family."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
 from fnmatch import fnmatchcase
-from typing import Any
-from urllib.parse import urlsplit
+from functools import lru_cache
 
 from claude_code_proxy.core.profile import Profile
 
-from . import hosted
+from . import china, hosted, local
+from .addresses import row_at, row_of_model
+from .families import FAMILIES
+from .limits import known_limits
 
-CUSTOM = Profile(evidence="the most widely accepted behaviour; nothing known about the provider")
-
-_ROWS: dict[str, Profile] = {row.name: row for row in (*hosted.ROWS, CUSTOM)}
-
-PROFILE_NAMES: tuple[str, ...] = tuple(_ROWS)
-
-_HOSTS: tuple[tuple[str, str], ...] = (
-    ("api.deepseek.com", "deepseek"),
-    ("api.openai.com", "openai"),
+CUSTOM = Profile(
+    evidence="the most widely accepted behaviour of every field; nothing known about the provider"
 )
-_FAMILIES: tuple[tuple[str, str, dict[str, Any]], ...] = ()
+
+ROWS: dict[str, Profile] = {row.name: row for row in (*china.ROWS, *hosted.ROWS, *local.ROWS, CUSTOM)}
+
+PROFILE_NAMES: tuple[str, ...] = tuple(ROWS)
 
 
 class UnknownProfile(KeyError):  # noqa: N818 - the name reads as the fact, as KeyError does
@@ -41,26 +39,32 @@ class UnknownProfile(KeyError):  # noqa: N818 - the name reads as the fact, as K
 def profile_named(name: str) -> Profile:
     """The row called `name`, before any model's overrides. Raises `UnknownProfile`."""
     try:
-        return _ROWS[name]
+        return ROWS[name]
     except KeyError:
-        raise UnknownProfile(name, difflib.get_close_matches(name, PROFILE_NAMES)) from None
+        near = difflib.get_close_matches(name.lower(), PROFILE_NAMES)
+        raise UnknownProfile(name, near) from None
 
 
+@lru_cache(maxsize=1024)
 def profile_for(*, api_base: str, model: str, name: str | None = None) -> Profile:
     """The profile of the upstream `model` at `api_base`; `name` picks the row whatever the address says.
 
-    Raises `UnknownProfile` for a `name` that no row has.
+    Without a name the address decides; at an unknown public address the id of a vendor's own model does;
+    else the row is `custom`. Then come the overrides of the model's family and its known limits. Raises
+    `UnknownProfile` for a `name` that no row has.
     """
-    row = profile_named(name) if name is not None else _ROWS[_name_of(api_base)]
-    for owner, pattern, overrides in _FAMILIES:
-        if owner == row.name and fnmatchcase(model.lower(), pattern):
-            row = dataclasses.replace(row, **overrides)
-    return row
-
-
-def _name_of(api_base: str) -> str:
-    host = urlsplit(api_base).hostname or ""
-    for suffix, name in _HOSTS:
-        if host == suffix or host.endswith("." + suffix):
-            return name
-    return CUSTOM.name
+    if name is None:
+        name = row_at(api_base) or row_of_model(api_base, model)
+        # Anthropic's own address has a native row only; entries for it are passed through, not converted.
+        name = name if name in ROWS else CUSTOM.name
+    row = profile_named(name)
+    lowered = model.lower()
+    for family in FAMILIES:
+        if row.name in family.rows and fnmatchcase(lowered, family.pattern):
+            row = dataclasses.replace(row, **family.overrides)
+    context, output = known_limits(row.name, model)
+    return dataclasses.replace(
+        row,
+        context_window=context if context is not None else row.context_window,
+        max_output=output if output is not None else row.max_output,
+    )

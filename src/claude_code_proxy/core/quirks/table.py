@@ -1,0 +1,45 @@
+"""The providers as documentation: docs/providers.md is checked against what this renders."""
+
+from __future__ import annotations
+
+from .lookup import profile_named
+from .native import native_for
+from .presets import PRESETS, Preset
+
+_HEAD = (
+    "| profile | provider | `api_base` | native `api_base` | key in |",
+    "| --- | --- | --- | --- | --- |",
+)
+
+
+def table() -> str:
+    """One Markdown row per provider: name, address, native address, environment variables of the key."""
+    return "\n".join((*_HEAD, *(_row(preset) for preset in PRESETS.values())))
+
+
+def notes() -> str:
+    """One Markdown section per provider: what to know, where the facts are from, a models.yaml entry."""
+    return "\n\n".join(_section(preset) for preset in PRESETS.values())
+
+
+def _row(preset: Preset) -> str:
+    native = f"`{preset.anthropic_base}`" if preset.anthropic_base else "none"
+    keys = ", ".join(f"`{name}`" for name in preset.key_variables) or "no key"
+    return f"| `{preset.name}` | {preset.title} | `{preset.api_base}` | {native} | {keys} |"
+
+
+def _section(preset: Preset) -> str:
+    parts = [
+        f"### {preset.title}",
+        preset.note,
+        f"Facts: {profile_named(preset.name).evidence}. Vendor: {preset.docs}.",
+    ]
+    if preset.anthropic_base:
+        parts.append(f"Native endpoint: {native_for(preset.anthropic_base, preset.name).evidence}.")
+    parts.append(f"```yaml\n{_snippet(preset)}\n```")
+    return "\n\n".join(parts)
+
+
+def _snippet(preset: Preset) -> str:
+    model = preset.models[0] if preset.models else "MODEL"
+    return f"- model_id: {model}\n  api_base: {preset.api_base}\n  profile: {preset.name}"
