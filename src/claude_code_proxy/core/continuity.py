@@ -63,6 +63,32 @@ def seal_reasoning(profile: str, model: str, kind: str, items: list[Any]) -> str
     return SIGNATURE_PREFIX + _encode(content)
 
 
+def merge_details(items: list[Any]) -> list[Any]:
+    """Streamed `reasoning_details` as the whole objects they are pieces of.
+
+    Pieces of one item follow each other with the same `type` and `index`; text grows, other keys keep their
+    last value that is not null (OpenRouter sends Claude's signature in a last piece without text).
+    """
+    merged: list[Any] = []
+    for item in items:
+        last = merged[-1] if merged else None
+        if not (isinstance(item, dict) and isinstance(last, dict) and _same_detail(last, item)):
+            merged.append(dict(item) if isinstance(item, dict) else item)
+            continue
+        for key, value in item.items():
+            if key in ("text", "summary") and isinstance(value, str) and isinstance(last.get(key), str):
+                last[key] += value
+            elif value is not None or key not in last:
+                last[key] = value
+    return merged
+
+
+def _same_detail(last: dict[str, Any], item: dict[str, Any]) -> bool:
+    if item.get("type") not in ("reasoning.text", "reasoning.summary") or last.get("signature"):
+        return False  # encrypted items come whole; a signature ends its item
+    return all(last.get(key) == item.get(key) for key in ("type", "index"))
+
+
 def open_reasoning(signature: str) -> SealedReasoning | None:
     """The content of a signature of ours, else None (also for `data` of redacted thinking)."""
     content = _decode(signature, SIGNATURE_PREFIX)

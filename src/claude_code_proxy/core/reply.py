@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_NO_NAMES: Mapping[str, str] = MappingProxyType({})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyContext:
@@ -21,15 +17,17 @@ class ReplyContext:
     seen before. `stop_sequences` are all the client asked for; those in `local_stop_sequences` the proxy
     must find by itself. `show_thinking` is false when the client did not ask for thinking;
     `hide_thinking_text` when it asked for `display: omitted`. `input_tokens` is the local estimate, used
-    in `message_start` and where the upstream sends no usage.
+    in `message_start` and where the upstream sends no usage. `max_tokens` is the output limit that went
+    upstream, 0 for none.
     """
 
     model: str
     message_id: str
-    tool_names: Mapping[str, str] = field(default=_NO_NAMES)
+    tool_names: Mapping[str, str] = field(default_factory=dict)
     used_tool_ids: frozenset[str] = frozenset()
     stop_sequences: tuple[str, ...] = ()
     local_stop_sequences: tuple[str, ...] = ()
     show_thinking: bool = True
     hide_thinking_text: bool = False
     input_tokens: int = 0
+    max_tokens: int = 0

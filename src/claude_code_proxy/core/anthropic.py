@@ -1,0 +1,68 @@
+"""Builders of the Messages API's stream events, as the API reference gives them."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+Event: TypeAlias = dict[str, Any]
+"""One stream event: JSON data with its `type`."""
+
+MESSAGE_STOP: Event = {"type": "message_stop"}
+PING: Event = {"type": "ping"}
+
+
+def message(message_id: str, model: str) -> dict[str, Any]:
+    """An empty assistant message."""
+    return {
+        "id": message_id,
+        "type": "message",
+        "role": "assistant",
+        "model": model,
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": usage(0, 0),
+    }
+
+
+def usage(input_tokens: int, output_tokens: int, written: int = 0, read: int = 0) -> dict[str, Any]:
+    """Token counts; input, cache creation and cache read are disjoint and add up to the prompt."""
+    return {
+        "input_tokens": input_tokens,
+        "output_tokens": output_tokens,
+        "cache_creation_input_tokens": written,
+        "cache_read_input_tokens": read,
+    }
+
+
+def message_start(message: dict[str, Any]) -> Event:
+    """`message_start` with the message so far."""
+    return {"type": "message_start", "message": message}
+
+
+def block_start(index: int, block: dict[str, Any]) -> Event:
+    """`content_block_start`; clients ignore text or input that stands in `block` already."""
+    return {"type": "content_block_start", "index": index, "content_block": block}
+
+
+def block_delta(index: int, kind: str, field: str, value: str) -> Event:
+    """`content_block_delta` of type `kind` with `value` in `field`."""
+    return {"type": "content_block_delta", "index": index, "delta": {"type": kind, field: value}}
+
+
+def block_stop(index: int) -> Event:
+    """`content_block_stop`."""
+    return {"type": "content_block_stop", "index": index}
+
+
+def message_delta(
+    stop_reason: str | None,
+    stop_sequence: str | None,
+    usage: dict[str, Any],
+    stop_details: dict[str, Any] | None = None,
+) -> Event:
+    """`message_delta`: why the message ended, and the final token counts."""
+    delta: dict[str, Any] = {"stop_reason": stop_reason, "stop_sequence": stop_sequence}
+    if stop_details is not None:
+        delta["stop_details"] = stop_details
+    return {"type": "message_delta", "delta": delta, "usage": usage}

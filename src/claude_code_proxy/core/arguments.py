@@ -1,0 +1,171 @@
+"""Tool arguments: from what the model wrote to what the client gets.
+
+A complete JSON object passes unchanged. Nothing is ever completed or invented: a truncated command must
+not run, and a failed parse never becomes `{}` (rules 6 and 7 of docs/architecture.md).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from claude_code_proxy.core import wire
+from claude_code_proxy.core.jsonscan import ObjectScanner
+
+if TYPE_CHECKING:
+    from claude_code_proxy.core.report import Report
+
+RAW_ARGUMENTS = "_raw_arguments"
+"""The key under which text that is no JSON reaches the client; its schema check then tells the model."""
+
+
+def parse_arguments(text: str, report: Report) -> dict[str, Any]:
+    """The input object for a whole argument text; repairs are reported, what cannot be read is kept raw."""
+    stripped = text.strip()
+    if stripped in ("", "null"):
+        return {}
+    value = _value(stripped)
+    if isinstance(value, str):  # JSON inside a JSON string
+        inner = _value(value.strip())
+        if isinstance(inner, dict):
+            report.changed("tool_arguments_unwrapped", "upstream.tool_calls", "arguments were encoded twice")
+            return inner
+        return _kept(text, report)
+    if isinstance(value, dict):
+        return value
+    if value is not None:
+        report.changed("tool_arguments_wrapped", "upstream.tool_calls", "arguments were no JSON object")
+        return {"value": value}
+    return _lenient(stripped, text, report)
+
+
+def _lenient(stripped: str, text: str, report: Report) -> dict[str, Any]:
+    """Objects in code fences, with raw control characters, or with something after them."""
+    if stripped.startswith("```") and stripped.endswith("```"):
+        stripped = stripped[3:-3].removeprefix("json").strip()
+    found: dict[str, Any] | None = None
+    decoder, at = json.JSONDecoder(strict=False), 0
+    while stripped.startswith("{", at):
+        try:
+            found, at = decoder.raw_decode(stripped, at)
+        except (ValueError, RecursionError):
+            break
+        if found:  # the first object that says something; `{}{"a":1}` means the second
+            break
+        at += len(stripped[at:]) - len(stripped[at:].lstrip())
+    if found is None:
+        return _kept(text, report)
+    report.changed(
+        "tool_arguments_repaired", "upstream.tool_calls", "arguments held more than one JSON object"
+    )
+    return found
+
+
+def _kept(text: str, report: Report) -> dict[str, Any]:
+    report.changed("tool_arguments_invalid", "upstream.tool_calls", "arguments are no JSON; kept as raw text")
+    return {RAW_ARGUMENTS: text}
+
+
+def _value(text: str) -> Any:
+    try:
+        return wire.loads(text)
+    except wire.WireError:
+        return None
+
+
+class ArgumentGate:
+    """Passes streamed argument text on as long as it is a prefix of one JSON object.
+
+    `feed` returns what may go out now, `close` what is left at the end of the call. Text that does not
+    start as an object waits for `close`, which sends the result of `parse_arguments`. An empty object waits
+    too: some models write `{}` and then the real one.
+    """
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._scanner = ObjectScanner()
+        self._sent: list[str] = []  # everything that went out
+        self._held = ""  # an object that has no content yet, or text that is no object
+        self._foreign = False
+        self._warned = False
+
+    @property
+    def complete(self) -> bool:
+        """One whole object was read."""
+        return self._scanner.complete
+
+    @property
+    def incomplete(self) -> bool:
+        """Something was begun that is not known to have ended."""
+        return bool(self._sent or self._held) and not self._scanner.complete
+
+    def feed(self, text: str) -> str:
+        """Take the next piece; return what may go out."""
+        if self._foreign:
+            self._held += text
+            return ""
+        if self._scanner.broken:
+            return text
+        if self._scanner.complete:
+            return self._trailing(text)
+        if not (self._sent or self._held):
+            text = text.lstrip(" \t\r\n")
+            if text and text[0] != "{":
+                self._foreign, self._held = True, text
+                return ""
+        taken = self._scanner.feed(text)
+        if self._scanner.broken:
+            return self._broken(text, taken)
+        out = self._release(text[:taken])
+        rest = text[taken:]
+        return out + self._trailing(rest) if rest else out
+
+    def close(self) -> str:
+        """The call is over; return what still has to go out."""
+        held, self._held = self._held, ""
+        if self._foreign:
+            return wire.dumps_text(parse_arguments(held, self._report))
+        return held
+
+    def _release(self, text: str) -> str:
+        """Hold an object back until it has content."""
+        if self._sent:
+            self._sent.append(text)
+            return text
+        self._held += text
+        if not self._held.strip("{} \t\r\n"):
+            return ""
+        out, self._held = self._held, ""
+        self._sent.append(out)
+        return out
+
+    def _trailing(self, text: str) -> str:
+        """Text after a complete object: a second object after an empty one counts, all else is dropped."""
+        text = text.lstrip(" \t\r\n")
+        if not text:
+            return ""
+        if self._held and text[0] == "{":
+            self._note("tool_arguments_repaired", "an empty object stood before the arguments")
+            self._scanner, self._held = ObjectScanner(), ""
+            return self.feed(text)
+        if text not in (self._held, "".join(self._sent)):  # servers that repeat the whole object are harmless
+            self._note("tool_arguments_trailing", "text after the complete arguments was dropped")
+        return ""
+
+    def _broken(self, text: str, taken: int) -> str:
+        so_far = "".join(self._sent) + self._held
+        if taken == 0 and so_far and text.startswith(so_far):  # a server that sends all of it each time
+            self._note("tool_arguments_cumulative", "each piece repeated the ones before")
+            self._scanner = ObjectScanner()
+            self._scanner.feed(so_far)
+            return self.feed(text[len(so_far) :])
+        self._note("tool_arguments_invalid", "arguments are no valid JSON; passed on as the model wrote them")
+        out = self._held + text
+        self._held = ""
+        self._sent.append(out)
+        return out
+
+    def _note(self, code: str, reason: str) -> None:
+        if not self._warned:
+            self._warned = True
+            self._report.changed(code, "upstream.tool_calls", reason)

@@ -1,0 +1,318 @@
+"""OpenAI Chat Completions answers to deltas: one chunk of a stream, or one whole answer.
+
+Reads what providers really send (docs/conversion.md): content as text or list, reasoning under four names,
+usage in seven places, finish reasons twice, late or never, messages where deltas belong.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from claude_code_proxy.core import wire
+from claude_code_proxy.core.chat.thinktags import ThinkTags
+from claude_code_proxy.core.chat.toolcalls import LEGACY_INDEX, ToolCalls
+from claude_code_proxy.core.chat.usage import read_usage
+from claude_code_proxy.core.deltas import (
+    Delta,
+    Failure,
+    Finish,
+    Reasoning,
+    ReasoningState,
+    Refusal,
+    StopReason,
+    Text,
+    Usage,
+)
+from claude_code_proxy.core.errors import ApiError
+from claude_code_proxy.core.upstream_errors import payload_error
+
+if TYPE_CHECKING:
+    from claude_code_proxy.core.profile import Profile
+    from claude_code_proxy.core.reply import ReplyContext
+    from claude_code_proxy.core.report import Report
+
+_STOP_REASONS: dict[str, StopReason] = {
+    "stop": "end_turn",
+    "eos": "end_turn",
+    "eos_token": "end_turn",
+    "end_turn": "end_turn",
+    "stop_sequence": "end_turn",
+    "tool_calls": "tool_use",
+    "tool_use": "tool_use",
+    "function_call": "tool_use",
+    "length": "max_tokens",
+    "max_tokens": "max_tokens",
+    "max_output_tokens": "max_tokens",
+    "model_context_window_exceeded": "model_context_window_exceeded",
+    "model_length": "model_context_window_exceeded",
+    "content_filter": "refusal",
+    "sensitive": "refusal",
+    "safety": "refusal",
+    "recitation": "refusal",
+    "prohibited_content": "refusal",
+    "refusal": "refusal",
+}
+_FAILURES = frozenset(("insufficient_system_resource", "network_error", "error", "abort", "aborted"))
+_REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
+_SPOKEN_FIELDS = frozenset(("text", "summary"))
+
+
+class Decoder:
+    """One answer of an upstream. Feed it chunks, or one whole answer; then ask `end`."""
+
+    def __init__(self, profile: Profile, reply: ReplyContext, report: Report) -> None:
+        self._profile = profile
+        self._reply = reply
+        self._report = report
+        self._tools = ToolCalls(reply.tool_names)
+        self._tags = ThinkTags(implicit=profile.implicit_think) if profile.think_tags == "auto" else None
+        self._finish: StopReason | None = None
+        self._told: set[str] = set()
+        self._spoken = ""  # by servers that send the whole message so far instead of deltas
+        self._whole = False
+        self._cut = False
+        self.chunks = 0
+        """How many chunks were answers of this protocol."""
+
+    @property
+    def finished(self) -> bool:
+        """A finish reason was seen."""
+        return self._finish is not None
+
+    def chunk(self, payload: Any) -> list[Delta]:
+        """The deltas of one chunk, in the order reasoning, text, tools, finish, usage."""
+        if not isinstance(payload, dict) or _suspicious(payload):
+            error = payload_error(payload, profile=self._profile, model=self._reply.model)
+            if error is not None:
+                return [*self._content_before(payload), Failure(error)]
+            if not isinstance(payload, dict):
+                self._tell("unknown_chunk", "upstream", "a chunk that is no JSON object was ignored")
+                return []
+        found: list[Delta] = []
+        choices = payload.get("choices")
+        if isinstance(choices, list) and choices:
+            self.chunks += 1
+            for choice in choices:
+                if isinstance(choice, dict) and self._wanted(choice):
+                    self._choice(choice, found)
+        elif isinstance(choices, list):
+            self.chunks += 1
+        self._usage(payload, choices, found)
+        return found
+
+    def answer(self, body: Any) -> list[Delta]:
+        """The deltas of a whole answer. An answer without choices and without usage is a failure."""
+        self._whole = True
+        found = self.chunk(body)
+        if not any(isinstance(delta, Failure) for delta in found):
+            if not self.chunks and not any(isinstance(delta, Usage) for delta in found):
+                return [Failure(ApiError(502, "api_error", "the upstream answered without any choices"))]
+            if self._finish is None:  # a whole body is complete even if it does not say why it ended
+                found.append(Finish("end_turn"))
+                self._finish = "end_turn"
+        return found + self.end()
+
+    def end(self) -> list[Delta]:
+        """The answer is over: what was held back."""
+        found: list[Delta] = []
+        if self._tags is not None:
+            found += self._tags.flush()
+        found += self._tools.end()
+        if self._tools.nameless:
+            message = "the upstream sent a tool call without a name"
+            found.append(Failure(ApiError(502, "api_error", message)))
+        return found
+
+    # --- one choice -----------------------------------------------------------------------------------
+
+    def _wanted(self, choice: dict[str, Any]) -> bool:
+        if choice.get("index") in (None, 0) or self._profile.merge_choices:
+            return True
+        self._tell("extra_choice_dropped", "upstream.choices", "only the first choice is used")
+        return False
+
+    def _choice(self, choice: dict[str, Any], found: list[Delta]) -> None:
+        reason = choice.get("finish_reason")
+        if self._whole:
+            self._cut = _STOP_REASONS.get(str(reason).lower()) == "max_tokens"
+        delta = choice.get("delta")
+        if isinstance(delta, dict):
+            if delta:
+                self._delta(delta, found)
+        elif isinstance(message := choice.get("message"), dict):
+            self._delta(self._unsaid(message), found)
+        if self._tools.pending:
+            found += self._tools.settle()
+        if reason:
+            self._finished(str(reason), choice, found)
+
+    def _unsaid(self, message: dict[str, Any]) -> dict[str, Any]:
+        """What a message adds to the one before, if the server repeats it whole in each chunk."""
+        content = message.get("content")
+        if not isinstance(content, str) or not content:
+            return message
+        if self._spoken and content.startswith(self._spoken):
+            message = {**message, "content": content[len(self._spoken) :]}
+        self._spoken = content
+        return message
+
+    def _delta(self, delta: dict[str, Any], found: list[Delta]) -> None:
+        self._reasoning(delta, found)
+        content = delta.get("content")
+        if content:
+            if isinstance(content, str):
+                self._text(content, found)
+            else:
+                self._parts(content, found)
+        refusal = delta.get("refusal")
+        if refusal and isinstance(refusal, str):
+            found.append(Refusal(refusal))
+        calls = delta.get("tool_calls")
+        if calls and isinstance(calls, list):
+            found += self._tools.feed(calls)
+        legacy = delta.get("function_call")
+        if legacy and isinstance(legacy, dict):
+            found += self._tools.feed([{"index": LEGACY_INDEX, "function": legacy}])
+
+    def _reasoning(self, delta: dict[str, Any], found: list[Delta]) -> None:
+        details = delta.get("reasoning_details")
+        text = ""
+        for field in _REASONING_FIELDS:
+            value = delta.get(field)
+            if value and isinstance(value, str):
+                text = value
+                break
+        if details and isinstance(details, list):
+            text = text or _details_text(details)
+        if text:
+            self._reason(text, found)
+        if details and isinstance(details, list):
+            found.append(ReasoningState("rd", details))
+
+    def _reason(self, text: str, found: list[Delta]) -> None:
+        if self._tags is not None and not self._profile.implicit_think:
+            found += self._tags.flush()
+            self._tags = None  # reasoning has a field of its own here
+        found.append(Reasoning(text))
+
+    def _text(self, text: str, found: list[Delta]) -> None:
+        tags = self._tags
+        if tags is None:
+            found.append(Text(text))
+            return
+        if self._whole and not self._cut and "</think>" not in text and "</thought>" not in text:
+            self._tags = None  # a tag that is never closed, in an answer that is complete: plain text
+            found.append(Text(text))
+            return
+        found += tags.feed(text)
+        if not tags.active:
+            self._tags = None
+
+    def _parts(self, content: Any, found: list[Delta]) -> None:
+        """Content as a list of parts (Mistral), or one part."""
+        for part in content if isinstance(content, list) else [content]:
+            if isinstance(part, str):
+                self._text(part, found)
+            elif isinstance(part, dict):
+                if thinking := part.get("thinking"):
+                    pieces = thinking if isinstance(thinking, list) else [thinking]
+                    self._reason("".join(map(_part_text, pieces)), found)
+                elif text := _part_text(part):
+                    self._text(text, found)
+                elif part.get("type") not in ("text", "thinking"):
+                    self._tell("unknown_part", "upstream.content", "a part of an unknown type was dropped")
+
+    # --- finish, usage, errors ------------------------------------------------------------------------
+
+    def _finished(self, word: str, choice: dict[str, Any], found: list[Delta]) -> None:
+        known = word.lower()
+        if known in _FAILURES:
+            error = payload_error(choice, profile=self._profile, model=self._reply.model)
+            message = f"the upstream ended the answer with finish_reason {word!r}"
+            overloaded = known == "insufficient_system_resource"
+            fallback = (
+                ApiError(529, "overloaded_error", message, retryable=True)
+                if overloaded
+                else ApiError(500, "api_error", message)
+            )
+            found.append(Failure(error or fallback))
+            return
+        reason = _STOP_REASONS.get(known)
+        if reason is None:
+            reason = "end_turn"
+            self._tell("unknown_finish_reason", "upstream.finish_reason", f"{word!r} was read as the end")
+        sequence: str | None = None
+        if reason == "end_turn":
+            sequence = self._stop_sequence(choice)
+            if sequence is not None:
+                reason = "stop_sequence"
+        if self._finish in (None, "end_turn", "tool_use"):  # a cut or a refusal is not taken back
+            self._finish = reason
+            found.append(Finish(reason, sequence))
+
+    def _stop_sequence(self, choice: dict[str, Any]) -> str | None:
+        """The matched stop sequence where the server names it (vLLM, SGLang, llama.cpp)."""
+        for field in ("stop_reason", "matched_stop", "stopping_word"):
+            value = choice.get(field)
+            if isinstance(value, str) and value and value not in _STOP_REASONS:
+                return value
+        return None
+
+    def _usage(self, payload: dict[str, Any], choices: Any, found: list[Delta]) -> None:
+        usage = payload.get("usage")
+        if usage is None:
+            groq = payload.get("x_groq")
+            if isinstance(groq, dict):
+                usage = groq.get("usage")
+            elif isinstance(choices, list) and choices and isinstance(choices[0], dict):
+                usage = choices[0].get("usage")  # Moonshot
+        if usage:
+            counted = read_usage(usage, written_outside_prompt=self._profile.cache_written_outside_prompt)
+            if counted is not None:
+                found.append(counted)
+
+    def _content_before(self, payload: Any) -> list[Delta]:
+        """Content in the very chunk that also carries an error."""
+        if not isinstance(payload, dict) or not isinstance(choices := payload.get("choices"), list):
+            return []
+        found: list[Delta] = []
+        for choice in choices:
+            if isinstance(choice, dict) and isinstance(delta := choice.get("delta"), dict):
+                self._delta(delta, found)
+        return found
+
+    def _tell(self, code: str, path: str, reason: str) -> None:
+        if code not in self._told:
+            self._told.add(code)
+            self._report.dropped(code, path, reason)
+
+
+def _suspicious(payload: dict[str, Any]) -> bool:
+    """Whether an object needs a second look before it is read as a chunk."""
+    return "error" in payload or "base_resp" in payload or not payload.get("choices")
+
+
+def _part_text(part: Any) -> str:
+    if isinstance(part, dict):
+        part = part.get("text")
+    return part if isinstance(part, str) else ""
+
+
+def _details_text(details: list[Any]) -> str:
+    """The readable text of `reasoning_details`."""
+    texts = (
+        value
+        for item in details
+        if isinstance(item, dict)
+        for field, value in item.items()
+        if field in _SPOKEN_FIELDS and isinstance(value, str)
+    )
+    return "".join(texts)
+
+
+def parse_chunk(data: bytes) -> Any:
+    """The JSON of one event's data; None when it is no JSON."""
+    try:
+        return wire.loads(data)
+    except wire.WireError:
+        return None

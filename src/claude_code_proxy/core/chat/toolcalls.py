@@ -1,0 +1,227 @@
+"""Which tool call does a delta belong to? Providers number, name and repeat them in many ways.
+
+The rules, each seen in the wild: an `index` counts if there is one, but a new id with a name at an old
+index is a new call; without an index a new id, or a name after complete arguments, starts one; empty ids
+and names are missing ones; a repeated id or name changes nothing; a name may come late or in pieces.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from claude_code_proxy.core import wire
+from claude_code_proxy.core.deltas import ToolArguments, ToolStart
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LEGACY_INDEX = -1
+"""Stands for the single call of the legacy `function_call`."""
+
+
+@dataclass(slots=True)
+class _Call:
+    key: int
+    id: str = ""
+    name: str = ""
+    extra: Any = None
+    started: bool = False
+    waited: bool = False
+    pieces: list[str] = field(default_factory=list)
+
+    @property
+    def arguments(self) -> str:
+        return "".join(self.pieces)
+
+    @property
+    def complete(self) -> bool:
+        """The arguments so far are one whole JSON value."""
+        text = self.arguments
+        if not text.rstrip().endswith(("}", "]", '"')):
+            return False
+        try:
+            wire.loads(text)
+        except wire.WireError:
+            return False
+        return True
+
+
+class ToolCalls:
+    """Turns `tool_calls` deltas into `ToolStart` and `ToolArguments` with unambiguous keys."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = names  # upstream name to client name
+        self._folded: dict[str, str] | None = None
+        self._calls: list[_Call] = []
+        self._by_index: dict[int, _Call] = {}
+        self._unstarted = 0
+
+    @property
+    def pending(self) -> bool:
+        """A call has not been started; `settle` after each chunk starts it in the end."""
+        return self._unstarted > 0
+
+    @property
+    def nameless(self) -> bool:
+        """A call was begun and never named."""
+        return any(not call.name for call in self._calls)
+
+    def feed(self, entries: list[Any]) -> list[ToolStart | ToolArguments]:
+        """Take the `tool_calls` of one delta."""
+        touched: set[int] = set()
+        found: list[ToolStart | ToolArguments] = []
+        for entry in entries:
+            if isinstance(entry, dict) and (parsed := _parse(entry)) is not None:
+                self._entry(*parsed, touched, found)
+        return found
+
+    def settle(self) -> list[ToolStart | ToolArguments]:
+        """Start the named calls that have waited long enough for an id or the rest of a name."""
+        found: list[ToolStart | ToolArguments] = []
+        for call in self._calls:
+            if call.name and not call.started:
+                if call.waited:
+                    self._start(call, found)
+                call.waited = True
+        return found
+
+    def end(self) -> list[ToolStart | ToolArguments]:
+        """The answer ended: start whatever has a name."""
+        found: list[ToolStart | ToolArguments] = []
+        self._start_named(self._calls, found)
+        return found
+
+    def client_name(self, name: str) -> str:
+        """The client's name of a tool that the model called `name`; a name nobody declared stays."""
+        if name in self._names:
+            return self._names[name]
+        bare = name.removeprefix("functions.")
+        if bare in self._names:
+            return self._names[bare]
+        if self._folded is None:
+            self._folded = {upstream.casefold(): client for upstream, client in self._names.items()}
+        return self._folded.get(bare.casefold(), name)
+
+    def _entry(
+        self,
+        index: int | None,
+        call_id: str,
+        name: str,
+        arguments: Any,
+        extra: Any,
+        touched: set[int],
+        found: list[ToolStart | ToolArguments],
+    ) -> None:
+        call = self._find(index, call_id, name, arguments, touched)
+        touched.add(call.key)
+        call.id = call.id or call_id
+        call.extra = extra if call.extra is None else call.extra
+        if name and not call.started:
+            call.name = self._joined_name(call.name, name)
+        text = _argument_text(arguments, call)
+        if text:
+            call.pieces.append(text)
+        if call.started:
+            if text:
+                found.append(ToolArguments(call.key, text))
+        elif call.name and (call.id or call.pieces) and not self._unfinished_name(call):
+            self._start_named(self._calls[: call.key + 1], found)
+
+    def _find(self, index: int | None, call_id: str, name: str, arguments: Any, touched: set[int]) -> _Call:
+        if index is not None:
+            call = self._by_index.get(index)
+            if call is None or self._supersedes(call, call_id, name, arguments):
+                call = self._by_index[index] = self._new()
+            return call
+        if call_id:
+            known = next((call for call in reversed(self._calls) if call.id == call_id), None)
+            if known is not None and not (name and known.key in touched):
+                return known
+            last = self._calls[-1] if self._calls else None
+            if last is not None and not last.id and not last.started and last.key not in touched:
+                return last  # a late id
+            return self._new()
+        if not self._calls:
+            return self._new()
+        last = self._calls[-1]
+        if name and (last.key in touched or self._supersedes(last, call_id, name, arguments)):
+            return self._new()
+        return last
+
+    @staticmethod
+    def _supersedes(call: _Call, call_id: str, name: str, arguments: Any) -> bool:
+        """Whether a delta that points at `call` is in truth a new call."""
+        if not name:
+            return False
+        if call_id and call.id:
+            return call_id != call.id
+        if not call.complete:
+            return False
+        if name != call.name:
+            return True
+        text = arguments if isinstance(arguments, str) else wire.dumps_text(arguments or "")
+        return bool(text.strip()) and text.lstrip()[:1] == "{" and not text.startswith(call.arguments)
+
+    def _new(self) -> _Call:
+        call = _Call(len(self._calls))
+        self._calls.append(call)
+        self._unstarted += 1
+        return call
+
+    def _start_named(self, calls: list[_Call], found: list[ToolStart | ToolArguments]) -> None:
+        for call in calls:
+            if call.name and not call.started:
+                self._start(call, found)
+
+    def _start(self, call: _Call, found: list[ToolStart | ToolArguments]) -> None:
+        call.started = True
+        self._unstarted -= 1
+        found.append(ToolStart(call.key, call.id, self.client_name(call.name), call.extra))
+        if call.pieces:
+            found.append(ToolArguments(call.key, call.arguments))
+
+    def _joined_name(self, so_far: str, piece: str) -> str:
+        """A name may come in pieces, but most repetitions are just that."""
+        if not so_far or so_far in self._names:
+            return so_far or piece
+        joined = so_far + piece
+        return joined if any(name.startswith(joined) for name in self._names) else so_far
+
+    def _unfinished_name(self, call: _Call) -> bool:
+        """Whether more of the name may come: it is no declared tool but the beginning of one."""
+        if call.name in self._names or call.pieces:
+            return False
+        return any(name.startswith(call.name) for name in self._names)
+
+
+def _parse(entry: dict[str, Any]) -> tuple[int | None, str, str, Any, Any] | None:
+    """index, id, name, arguments and extra of one entry; None when it says nothing."""
+    index = entry.get("index")
+    function = entry.get("function")
+    arguments: Any = None
+    name: Any = None
+    if isinstance(function, dict):
+        name, arguments = function.get("name"), function.get("arguments")
+    elif isinstance(custom := entry.get("custom"), dict) and custom.get("name"):
+        name, arguments = custom["name"], {"input": custom.get("input", "")}
+    call_id = entry.get("id")
+    known = isinstance(index, int) and not isinstance(index, bool)
+    parsed = (
+        index if known else None,
+        call_id if isinstance(call_id, str) else "",
+        name if isinstance(name, str) else "",
+        arguments,
+        entry.get("extra_content"),
+    )
+    return parsed if any(parsed[1:4]) else None
+
+
+def _argument_text(arguments: Any, call: _Call) -> str:
+    """The new text in `arguments`: strings come in pieces, objects whole and perhaps repeatedly."""
+    if isinstance(arguments, str):
+        return arguments
+    if arguments is None:
+        return ""
+    text, so_far = wire.dumps_text(arguments), call.arguments
+    return text.removeprefix(so_far)

@@ -1,0 +1,142 @@
+"""Server-sent events: bytes to events and back.
+
+Follows the event-stream grammar of the HTML standard, and bears what providers really send: comments,
+CR and CRLF, a byte-order mark, no space after the colon, several data lines, bare JSON lines without a
+field name, an `error:` field, no final newline, and a whole document where a stream was asked for.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from claude_code_proxy.core import wire
+
+MAX_EVENT = 64 << 20
+"""Largest event or line, in bytes; whole tool calls arrive as one line."""
+
+PING = b'event: ping\ndata: {"type":"ping"}\n\n'
+
+_BOM = b"\xef\xbb\xbf"
+
+
+class Event(NamedTuple):
+    """One event: the value of its `event:` field ("" without one) and its data, lines joined by LF."""
+
+    name: str
+    data: bytes
+
+
+class EventTooLarge(ValueError):  # noqa: N818 - reads as what happened
+    """The peer sent an event beyond `MAX_EVENT`."""
+
+
+class Decoder:
+    """Incremental reader: `feed` bytes cut anywhere, get the events that are complete; then `close`.
+
+    Raises `EventTooLarge` from `feed`.
+    """
+
+    def __init__(self) -> None:
+        self._tail = bytearray()  # an unfinished line, or the whole document
+        self._after_cr = False  # the last read ended with CR: an LF that follows belongs to it
+        self._at_start = True
+        self._document = False
+        self._name = ""
+        self._data: list[bytes] = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Take the next read; return the events it completed."""
+        if self._after_cr and data:
+            self._after_cr = False
+            if data.startswith(b"\n"):
+                data = data[1:]
+        end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
+        if self._document or not end:
+            self._tail += data
+            self._check(len(self._tail))
+            return []
+        complete = bytes(self._tail) + data[:end] if self._tail else data[:end]
+        self._tail = bytearray(data[end:])
+        self._after_cr = complete.endswith(b"\r")
+        if self._at_start:
+            complete = complete.removeprefix(_BOM)
+            if not complete.strip():
+                return []
+            self._at_start = False
+            if self._starts_document(complete):
+                self._document = True
+                self._tail[:0] = complete
+                return []
+        events: list[Event] = []
+        for line in complete.splitlines():  # of bytes: splits on LF, CR and CRLF only
+            if line:
+                self._line(line)
+            elif self._data:
+                events.append(self._dispatch())
+            else:
+                self._name = ""
+        return events
+
+    def close(self) -> list[Event]:
+        """The upstream ended: return what was pending, complete or not; the caller sees if it parses."""
+        rest = bytes(self._tail)
+        self._tail.clear()
+        if self._document:
+            return [Event("", rest)]
+        if self._at_start:
+            rest = rest.removeprefix(_BOM)
+        if rest.strip():
+            self._line(rest)
+        return [self._dispatch()] if self._data else []
+
+    def _starts_document(self, complete: bytes) -> bool:
+        """Whether the first line opens a document (JSON over several lines, HTML) instead of an event."""
+        first = complete.lstrip().splitlines()[0]
+        if first[:1] == b"<":
+            return True
+        if first[:1] not in (b"{", b"["):
+            return False
+        try:
+            wire.loads(first)
+        except wire.WireError:
+            return True
+        return False
+
+    def _line(self, line: bytes) -> None:
+        field, colon, value = line.partition(b":")
+        if not colon or field not in _FIELDS:
+            if line[:1] in (b"{", b"[", b"<"):  # broken servers: JSON, or an error page, without a field
+                self._append(line)
+            return
+        value = value.removeprefix(b" ")
+        if field == b"data":
+            self._append(value)
+        elif field == b"event":
+            self._name = value.decode("utf-8", "replace").strip()
+        else:
+            self._name = "error"
+            self._append(value)
+
+    def _append(self, value: bytes) -> None:
+        self._size += len(value)
+        self._check(self._size)
+        self._data.append(value)
+
+    def _dispatch(self) -> Event:
+        event = Event(self._name, self._data[0] if len(self._data) == 1 else b"\n".join(self._data))
+        self._name, self._data, self._size = "", [], 0
+        return event
+
+    @staticmethod
+    def _check(size: int) -> None:
+        if size > MAX_EVENT:
+            raise EventTooLarge(f"an event of more than {MAX_EVENT >> 20} MiB")
+
+
+_FIELDS = frozenset((b"data", b"event", b"error"))  # llama-box names its error field `error:`
+
+
+def encode(event: dict[str, Any]) -> bytes:
+    """One Anthropic event as bytes; its `event:` name is the `type` of its data."""
+    return b"event: %b\ndata: %b\n\n" % (event["type"].encode(), wire.dumps(event))

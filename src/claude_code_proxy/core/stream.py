@@ -1,0 +1,273 @@
+"""An upstream's answer, streamed or whole, to the client's answer, streamed or whole.
+
+`AnswerReader` holds the one path: upstream bytes, SSE events, chunks, deltas, Anthropic events. The rest of
+this page only chooses what goes in and what comes out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from claude_code_proxy.core import sse
+from claude_code_proxy.core.blocks import BlockWriter
+from claude_code_proxy.core.chat.decode import Decoder, parse_chunk
+from claude_code_proxy.core.deltas import Delta, Failure, Usage
+from claude_code_proxy.core.errors import ApiError
+from claude_code_proxy.core.fold import fold
+from claude_code_proxy.core.upstream_errors import mid_stream, payload_error
+
+if TYPE_CHECKING:
+    from claude_code_proxy.core.anthropic import Event
+    from claude_code_proxy.core.profile import Profile
+    from claude_code_proxy.core.reply import ReplyContext
+    from claude_code_proxy.core.report import Report
+
+_CUT = "the upstream closed the connection before the answer was complete"
+
+
+class AnswerReader:
+    """Upstream bytes in, Anthropic events out.
+
+    A `failure` before anything was written is `error` too, for the caller to answer as an HTTP error;
+    after that it becomes the terminal `error` event. `finished` means that the upstream need not be read
+    any further, `ending` that it has said why it stopped and only usage may follow.
+    """
+
+    def __init__(self, profile: Profile, reply: ReplyContext, report: Report, request_id: str) -> None:
+        self._profile = profile
+        self._reply = reply
+        self._report = report
+        self._request_id = request_id
+        self._sse = sse.Decoder()
+        self._chat = Decoder(profile, reply, report)
+        self._writer = BlockWriter(profile, reply, report)
+        self._done = False
+        self._garbage = b""
+        self.failure: ApiError | None = None
+
+    @property
+    def started(self) -> bool:
+        """`message_start` was written: the HTTP status can no longer change."""
+        return self._writer.started
+
+    @property
+    def finished(self) -> bool:
+        """Nothing more will be written."""
+        return self._writer.finished or self.failure is not None
+
+    @property
+    def error(self) -> ApiError | None:
+        """The failure, if it came before anything was written."""
+        return None if self._writer.started else self.failure
+
+    @property
+    def ending(self) -> bool:
+        """A finish reason was seen; usage may still follow."""
+        return self._chat.finished
+
+    @property
+    def usage(self) -> Usage | None:
+        """The upstream's last token counts."""
+        return self._writer.usage
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Take the next read from the upstream."""
+        try:
+            events = self._sse.feed(data)
+        except sse.EventTooLarge as error:
+            return self.fail(ApiError(502, "api_error", f"the upstream sent {error}"))
+        return self._events(events)
+
+    def close(self) -> list[Event]:
+        """The upstream ended, well or not."""
+        out = self._events(self._sse.close())
+        if not self.finished:
+            out += self._end()
+        return out
+
+    def begin(self) -> list[Event]:
+        """Write `message_start` although nothing has come yet."""
+        return self._writer.begin()
+
+    def progress(self) -> list[Event]:
+        """A keep-alive that counts as progress."""
+        return self._writer.progress()
+
+    def fail(self, error: ApiError) -> list[Event]:
+        """End the answer with `error`; before anything was written, only remember it."""
+        self.failure = error
+        if not self._writer.started:
+            return []
+        return self._writer.fail(mid_stream(error), self._request_id)
+
+    def answer(self, body: Any) -> list[Event]:
+        """A whole answer instead of a stream."""
+        out = self._write(self._chat.answer(body))
+        return out if self.finished else out + self._writer.end()
+
+    def _events(self, events: list[sse.Event]) -> list[Event]:
+        out: list[Event] = []
+        for event in events:
+            if self.finished:
+                break
+            if event.data.strip() == b"[DONE]":
+                self._done = True
+                out += self._end()
+            else:
+                out += self._chunk(event)
+        return out
+
+    def _chunk(self, event: sse.Event) -> list[Event]:
+        payload = parse_chunk(event.data)
+        if event.name == "error":
+            shaped = payload if isinstance(payload, dict) else {"error": _text(event.data)}
+            error = payload_error(shaped, profile=self._profile, model=self._reply.model)
+            return self.fail(error or ApiError(500, "api_error", f"the upstream failed: {_text(event.data)}"))
+        if payload is None:
+            if not self._garbage:
+                self._garbage = event.data
+                self._report.dropped("chunk_not_json", "upstream", "a chunk that is no JSON was ignored")
+            return []
+        if isinstance(payload, dict) and payload.get("object") == "chat.completion" and not self._chat.chunks:
+            return self.answer(payload)  # JSON where a stream was asked for
+        out = self._write(self._chat.chunk(payload))
+        if self._writer.stopped and not self.finished:
+            out += self._writer.end()
+        return out
+
+    def _write(self, deltas: list[Delta]) -> list[Event]:
+        for at, delta in enumerate(deltas):
+            if type(delta) is Failure:
+                out = self._writer.write(deltas[:at])
+                return out + self.fail(delta.error)
+        return self._writer.write(deltas)
+
+    def _end(self) -> list[Event]:
+        """No more is coming: decide whether that was all of the answer."""
+        out = self._write(self._chat.end())
+        if self.finished:
+            return out
+        if not self._chat.chunks and self._writer.usage is None:
+            return out + self.fail(self._nothing())
+        if not self._chat.finished:
+            tool = self._writer.open_tool
+            whole = (
+                tool != "partial"
+                if self._done
+                else self._profile.lenient_eof and tool in ("none", "complete")
+            )
+            if not whole:
+                return out + self.fail(ApiError(502, "api_error", _CUT, retryable=True))
+        return out + self._writer.end()
+
+    def _nothing(self) -> ApiError:
+        if self._garbage:
+            message = f"the upstream's answer is no chat completion: {_text(self._garbage)}"
+            return ApiError(502, "api_error", message)
+        if self._done:
+            return ApiError(502, "api_error", "the upstream ended its answer without sending any")
+        return ApiError(502, "api_error", "the upstream sent an empty answer", retryable=True)
+
+
+class StreamConverter:
+    """Upstream bytes in, the client's event-stream bytes out; see `AnswerReader` for the rest."""
+
+    def __init__(self, profile: Profile, reply: ReplyContext, report: Report, request_id: str) -> None:
+        self.reader = AnswerReader(profile, reply, report, request_id)
+
+    @property
+    def started(self) -> bool:
+        """`message_start` was written."""
+        return self.reader.started
+
+    @property
+    def finished(self) -> bool:
+        """The terminal event was written, or `error` is set: stop reading."""
+        return self.reader.finished
+
+    @property
+    def ending(self) -> bool:
+        """A finish reason was seen; wait only briefly for usage."""
+        return self.reader.ending
+
+    @property
+    def error(self) -> ApiError | None:
+        """The failure that came before anything was written."""
+        return self.reader.error
+
+    @property
+    def usage(self) -> Usage | None:
+        """The upstream's last token counts."""
+        return self.reader.usage
+
+    def feed(self, data: bytes) -> bytes:
+        """Take the next read; the bytes to send, perhaps none."""
+        return _encode(self.reader.feed(data))
+
+    def close(self) -> bytes:
+        """The upstream ended."""
+        return _encode(self.reader.close())
+
+    def begin(self) -> bytes:
+        """`message_start`, now."""
+        return _encode(self.reader.begin())
+
+    def progress(self) -> bytes:
+        """A keep-alive that counts as progress."""
+        return _encode(self.reader.progress())
+
+    def fail(self, error: ApiError) -> bytes:
+        """The terminal `error` event."""
+        return _encode(self.reader.fail(error))
+
+    def answer(self, body: Any) -> bytes:
+        """A whole upstream answer, replayed as a stream."""
+        return _encode(self.reader.answer(body))
+
+
+class StreamFold:
+    """Upstream bytes in, one message out: for an upstream that streams although nobody asked it to."""
+
+    def __init__(self, profile: Profile, reply: ReplyContext, report: Report) -> None:
+        self._reader = AnswerReader(profile, reply, report, "")
+        self._report = report
+        self._events: list[Event] = []
+
+    @property
+    def finished(self) -> bool:
+        """Stop reading."""
+        return self._reader.finished
+
+    def feed(self, data: bytes) -> None:
+        """Take the next read."""
+        self._events += self._reader.feed(data)
+
+    def close(self) -> tuple[dict[str, Any], Usage | None]:
+        """The message and its token counts. Raises `ApiError`."""
+        if not self._reader.finished:
+            self._events += self._reader.close()
+        return _message(self._reader, self._events, self._report)
+
+
+def message_from_answer(
+    body: Any, profile: Profile, reply: ReplyContext, report: Report
+) -> tuple[dict[str, Any], Usage | None]:
+    """A whole upstream answer as a Messages API message, with its token counts. Raises `ApiError`."""
+    reader = AnswerReader(profile, reply, report, "")
+    return _message(reader, reader.answer(body), report)
+
+
+def _message(
+    reader: AnswerReader, events: list[Event], report: Report
+) -> tuple[dict[str, Any], Usage | None]:
+    if reader.failure is not None:
+        raise reader.failure
+    return fold(events, report), reader.usage
+
+
+def _encode(events: list[Event]) -> bytes:
+    return b"".join(map(sse.encode, events))
+
+
+def _text(data: bytes) -> str:
+    return data[:500].decode("utf-8", "replace").strip()
