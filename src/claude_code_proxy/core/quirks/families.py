@@ -99,7 +99,6 @@ FAMILIES: tuple[Family, ...] = (
         {
             "thinking_switch": "thinking_type",
             "thinking_on": {"type": "enabled", "keep": "all"},
-            "tool_choice_thinking": "auto_none",
         },
         "restated: can be switched off; keep preserves earlier reasoning",
     ),

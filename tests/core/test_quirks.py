@@ -1,0 +1,189 @@
+"""The provider rows: found by their documented address, with evidence, and with the fields that matter."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import msgspec
+import pytest
+
+from claude_code_proxy.core import profile, quirks
+from claude_code_proxy.core.profile import NativeProfile, Profile
+from claude_code_proxy.core.quirks.addresses import HOSTS, LOCAL_PORTS, MODEL_PREFIXES
+from claude_code_proxy.core.quirks.families import FAMILIES, Family
+from claude_code_proxy.core.quirks.limits import LIMITS
+from claude_code_proxy.core.quirks.native import NATIVE_ROWS
+
+ROOT = Path(__file__).parents[2]
+CASES = ROOT / "tests" / "cases" / "quirks"
+PROFILES: list[dict[str, Any]] = json.loads((CASES / "profiles.json").read_text())
+NATIVE: list[dict[str, Any]] = json.loads((CASES / "native.json").read_text())
+
+# The names that users may rely on (models.yaml, `init --provider`).
+PUBLIC_NAMES = (
+    "deepseek",
+    "kimi",
+    "glm",
+    "qwen",
+    "minimax",
+    "doubao",
+    "siliconflow",
+    "openrouter",
+    "openai",
+    "azure",
+    "gemini",
+    "groq",
+    "mistral",
+    "xai",
+    "together",
+    "fireworks",
+    "nim",
+    "vllm",
+    "sglang",
+    "llamacpp",
+    "ollama",
+    "lmstudio",
+    "copilot",
+)
+NAMED_ONLY = {"vllm"}  # its default port is everybody's
+
+
+def as_json(value: Any) -> Any:
+    return json.loads(json.dumps(value, default=dict))
+
+
+@pytest.mark.parametrize("case", PROFILES, ids=lambda case: f"{case['row']}-{case['model']}")
+def test_profile_of_a_model(case: dict[str, Any]) -> None:
+    found = quirks.profile_for(api_base=case["api_base"], model=case["model"], name=case.get("name"))
+    assert found.name == case["row"], case["why"]
+    got = {key: as_json(getattr(found, key)) for key in case["fields"]}
+    assert got == case["fields"], case["why"]
+
+
+@pytest.mark.parametrize("case", NATIVE, ids=lambda case: str(case["row"]))
+def test_needs_of_a_native_endpoint(case: dict[str, Any]) -> None:
+    native = quirks.native_for(case["api_base"], case.get("name"))
+    assert native.name == case["row"], case["why"]
+    assert {key: as_json(getattr(native, key)) for key in case["fields"]} == case["fields"], case["why"]
+
+
+def test_a_name_without_a_native_row_changes_nothing() -> None:
+    assert quirks.native_for("https://api.deepseek.com/anthropic", "mistral") == quirks.native_for(
+        "https://x.example"
+    )
+
+
+def test_every_promised_name_has_a_row_and_a_case() -> None:
+    assert set(quirks.PROFILE_NAMES) == {*PUBLIC_NAMES, "custom"}
+    assert {case["row"] for case in PROFILES} == set(quirks.PROFILE_NAMES)
+    assert {case["row"] for case in NATIVE} == {row.name for row in NATIVE_ROWS}
+
+
+@pytest.mark.parametrize("name", quirks.PROFILE_NAMES)
+def test_row_has_evidence_and_valid_values(name: str) -> None:
+    row = quirks.profile_named(name)
+    assert len(row.evidence) > 30
+    check_values(Profile, {field.name: getattr(row, field.name) for field in dataclasses.fields(row)})
+
+
+@pytest.mark.parametrize("native", NATIVE_ROWS, ids=lambda native: str(native.name))
+def test_native_row_has_evidence_and_valid_values(native: NativeProfile) -> None:
+    assert len(native.evidence) > 30
+    check_values(
+        NativeProfile, {field.name: getattr(native, field.name) for field in dataclasses.fields(native)}
+    )
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: f"{'+'.join(family.rows)}-{family.pattern}")
+def test_family_overrides_existing_fields_of_existing_rows(family: Family) -> None:
+    assert set(family.rows) <= set(PUBLIC_NAMES)
+    assert family.pattern == family.pattern.lower(), "ids are compared in lower case"
+    assert family.overrides
+    assert family.evidence
+    check_values(Profile, family.overrides)
+
+
+def check_values(owner: type, values: Any) -> None:
+    """Every value has the type of its field; the type checker cannot see into a dict of overrides."""
+    hints = get_type_hints(owner, {**vars(profile), "Mapping": Mapping})
+    for key, value in values.items():
+        msgspec.convert(as_json(value), hints[key])
+    words = values.get("effort_values", ())
+    assert list(words) == sorted(words, key=profile.EFFORTS.index), "ascending"
+
+
+@pytest.mark.parametrize("preset", quirks.PRESETS.values(), ids=lambda preset: str(preset.name))
+def test_preset_address_finds_its_own_rows(preset: quirks.Preset) -> None:
+    model = preset.models[0] if preset.models else "model"
+    found = quirks.profile_for(api_base=preset.api_base, model=model).name
+    assert found == ("custom" if preset.name in NAMED_ONLY else preset.name)
+    if preset.anthropic_base:
+        name = preset.name if preset.name in NAMED_ONLY else None
+        assert quirks.native_for(preset.anthropic_base, name).name == preset.name
+    assert all(variable.isupper() for variable in preset.key_variables)
+    assert len(preset.models) <= 3
+
+
+def test_presets_cover_every_provider() -> None:
+    assert set(quirks.PRESETS) == set(PUBLIC_NAMES)
+
+
+def test_addresses_point_at_rows() -> None:
+    named = {name for _, name in (*HOSTS, *MODEL_PREFIXES)} | set(LOCAL_PORTS.values())
+    assert named <= {*PUBLIC_NAMES, "anthropic"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "near"),
+    [("depseek", "deepseek"), ("OpenAI", "openai"), ("lm-studio", "lmstudio"), ("grok", "groq")],
+)
+def test_unknown_profile_names_the_near_ones(wrong: str, near: str) -> None:
+    with pytest.raises(quirks.UnknownProfile) as caught:
+        quirks.profile_named(wrong)
+    assert near in caught.value.near
+    assert caught.value.name == wrong
+    assert f"did you mean {caught.value.near[0]}" in str(caught.value)
+
+
+def test_unknown_profile_without_a_near_one() -> None:
+    with pytest.raises(quirks.UnknownProfile) as caught:
+        quirks.profile_for(api_base="https://api.deepseek.com", model="m", name="zzzz")
+    assert caught.value.near == []
+    assert str(caught.value) == "unknown profile 'zzzz'"
+
+
+@pytest.mark.parametrize(
+    ("row", "model", "limits"),
+    [
+        ("openai", "GPT-5.4-mini-2026-03-05", (400_000, 128_000)),
+        ("openai", "gpt-5.4", (1_050_000, 128_000)),
+        ("glm", "glm-5.1", (202_752, 128_000)),
+        ("glm", "glm-5.3", (1_000_000, 128_000)),
+        ("kimi", "kimi-k3", (1_048_576, None)),
+        ("deepseek", "other", (None, None)),
+        ("custom", "gpt-4o", (None, None)),
+    ],
+)
+def test_known_limits(row: str, model: str, limits: tuple[int | None, int | None]) -> None:
+    assert quirks.known_limits(row, model) == limits
+
+
+@pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: f"{limit.row}-{limit.pattern}")
+def test_limit_has_a_row_evidence_and_a_figure(limit: Any) -> None:
+    assert limit.row in PUBLIC_NAMES
+    assert limit.evidence
+    assert limit.pattern == limit.pattern.lower()
+    assert limit.context or limit.output
+
+
+def test_document_equals_the_data() -> None:
+    document = (ROOT / "docs" / "providers.md").read_text()
+    for mark, rendered in (("table", quirks.table()), ("notes", quirks.notes())):
+        start, end = f"<!-- {mark} -->\n", f"\n<!-- /{mark} -->"
+        assert document.split(start)[1].split(end)[0] == rendered, (
+            f"docs/providers.md: render the {mark} again"
+        )
