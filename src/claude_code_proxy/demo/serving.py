@@ -1,4 +1,4 @@
-"""Serve an ASGI app on a free loopback port for as long as a block of code runs."""
+"""Serve an ASGI app on a loopback port: for as long as a block of code runs, or until a signal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Generator, Iterator
+    from collections.abc import AsyncIterator, Callable, Generator, Iterator
 
 LOOPBACK = "127.0.0.1"
 
@@ -28,7 +28,7 @@ class _Server(uvicorn.Server):
 @contextlib.asynccontextmanager
 async def running(app: Any) -> AsyncIterator[str]:
     """Serve `app` in the running event loop; yields the base URL without a path, stops at the end."""
-    listener, url = _listen()
+    listener, url = _listen(0)
     server = _Server(_config(app))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
@@ -41,7 +41,7 @@ async def running(app: Any) -> AsyncIterator[str]:
 @contextlib.contextmanager
 def serve_in_thread(app: Any) -> Iterator[str]:
     """Serve `app` in a thread of its own, for tests without an event loop; yields the base URL."""
-    listener, url = _listen()
+    listener, url = _listen(0)
     server = _Server(_config(app))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])), daemon=True)
     thread.start()
@@ -52,9 +52,17 @@ def serve_in_thread(app: Any) -> Iterator[str]:
         thread.join()
 
 
-def _listen() -> tuple[socket.socket, str]:
+def serve_until_stopped(app: Any, port: int, announce: Callable[[str], None]) -> None:
+    """Serve `app` until SIGINT or SIGTERM; `announce` gets the base URL when it is good. Raises `OSError`."""
+    listener, url = _listen(port)
+    announce(url)
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(_config(app)).run(sockets=[listener])
+
+
+def _listen(port: int) -> tuple[socket.socket, str]:
     """A listening socket, so that the address is good before the server's first turn, and its URL."""
-    listener = socket.create_server((LOOPBACK, 0), backlog=1024)
+    listener = socket.create_server((LOOPBACK, port), backlog=1024)
     return listener, f"http://{LOOPBACK}:{listener.getsockname()[1]}"
 
 

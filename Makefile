@@ -1,0 +1,54 @@
+# make help says what there is. PYTHON=python3.12 chooses the interpreter of the environment, .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench clean
+
+help: ## say what there is
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: $(INSTALLED) ## run a conversation through the proxy; KEEP=1 leaves it running
+	@$(BIN)/claude-code-proxy demo $(if $(KEEP),--keep) $(DEMO)
+
+test: check ## check, then run every test; ARGS go to pytest
+	$(BIN)/pytest --cov --cov-report= $(ARGS)
+	$(BIN)/coverage report --include='*/claude_code_proxy/core/*' --skip-covered --show-missing --fail-under=100
+
+check: $(INSTALLED_DEV) ## linter, formatter, types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(INSTALLED_DEV) ## format the code
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: $(INSTALLED_DEV) ## compare the proxy with a plain pass-through
+	$(BIN)/python -m bench $(ARGS)
+
+clean: ## remove everything that was made here, the environment too
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* build dist
+	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: this needs Python 3.11 or later: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+	  { echo "error: $(PYTHON) comes without ensurepip: on Debian and Ubuntu, apt install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(INSTALLED): $(BIN)/python pyproject.toml
+	$(PIP) install -e .
+	@touch $@
+
+# The development tools are a dependency group, which the pip of an older Python cannot read: hence the first line.
+$(INSTALLED_DEV): $(INSTALLED)
+	$(PIP) install 'pip>=25.1'
+	$(PIP) install --group dev
+	@touch $@
