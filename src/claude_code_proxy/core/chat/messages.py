@@ -1,0 +1,272 @@
+"""Turns as Chat Completions messages.
+
+All-text content goes out as one string, because strings are accepted everywhere and arrays are not; only
+with cache marks, which need a place, user and system messages always take the array form, so that a mark
+that moves to the next turn does not change how the text before it is divided.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from claude_code_proxy.core.turns import (
+    AssistantTurn,
+    File,
+    Image,
+    Instruction,
+    Text,
+    Thinking,
+    ToolCall,
+    UserTurn,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import TypeAlias
+
+    from claude_code_proxy.core.profile import Profile
+    from claude_code_proxy.core.report import Report
+    from claude_code_proxy.core.turns import Conversation, Part, ToolResult, Turn
+
+    Message: TypeAlias = dict[str, Any]
+
+BRIDGE = "Understood."
+_NO_OUTPUT = "(no output)"
+_MOST_BREAKPOINTS = 4  # of OpenAI's prompt_cache_breakpoint per request
+_SELF_DECLARED_ERRORS = ("error", "<tool_use_error>")
+
+
+def write_messages(
+    conversation: Conversation, system: Sequence[Text], profile: Profile, report: Report
+) -> list[Message]:
+    """The messages of `conversation`, led by the texts of `system`."""
+    return _Writer(profile, report).run(conversation, system)
+
+
+class _Writer:
+    def __init__(self, profile: Profile, report: Report) -> None:
+        self._profile = profile
+        self._report = report
+        self._marks = profile.cache_control != "strip"
+        self._marked: list[dict[str, Any]] = []
+        self._messages: list[Message] = []
+
+    def run(self, conversation: Conversation, system: Sequence[Text]) -> list[Message]:
+        if system:
+            self._messages.append({"role": self._profile.system_role, "content": self._spoken(system)})
+        first_reasoning = _first_turn_with_reasoning(conversation, self._profile)
+        for index, turn in enumerate(conversation.turns):
+            if isinstance(turn, AssistantTurn):
+                self._messages.append(self._assistant(turn, reasoning=index >= first_reasoning))
+            else:
+                self._user(turn)
+        if self._profile.cache_control == "openai_breakpoint":
+            for part in self._marked[:-_MOST_BREAKPOINTS]:
+                del part["prompt_cache_breakpoint"]
+        return self._messages
+
+    def _user(self, turn: UserTurn) -> None:
+        moved: list[Part | Instruction] = []
+        for result in turn.results:
+            self._messages.append(self._tool_message(result, moved))
+        parts = [*moved, *turn.parts]
+        if turn.results and parts and self._profile.user_after_tool != "allow":
+            if self._merged_into_tool(parts):
+                return
+            self._messages.append({"role": "assistant", "content": BRIDGE})
+            self._report.emulated(
+                "bridge", "messages", "an assistant message between tool and user", quiet=True
+            )
+        start = 0
+        for index, part in enumerate(parts):
+            if isinstance(part, Instruction):
+                self._speak(parts[start:index])
+                content = self._spoken([Text(part.text, part.cached)])
+                self._messages.append({"role": self._profile.system_role, "content": content})
+                start = index + 1
+        self._speak(parts[start:])
+
+    def _speak(self, parts: Sequence[Part | Instruction]) -> None:
+        if parts:
+            self._messages.append({"role": "user", "content": self._spoken(parts)})
+
+    def _merged_into_tool(self, parts: Sequence[Part | Instruction]) -> bool:
+        if self._profile.user_after_tool != "merge_into_tool":
+            return False
+        texts = [part.text for part in parts if isinstance(part, Text)]
+        last = self._messages[-1]
+        if len(texts) != len(parts) or not isinstance(last["content"], str):
+            return False
+        last["content"] = "\n\n".join([last["content"], *texts] if last["content"] else texts)
+        self._report.changed(
+            "user_text_in_tool_message", "messages", "no user message after tools", quiet=True
+        )
+        return True
+
+    def _tool_message(self, result: ToolResult, moved: list[Part | Instruction]) -> Message:
+        texts: list[str] = []
+        media: list[Part] = []
+        for part in result.parts:
+            if isinstance(part, Text):
+                texts.append(part.text)
+            else:
+                media.append(part)
+        inline = [part for part in media if self._stays_inline(part)]
+        away = [part for part in media if not self._stays_inline(part)]
+        if away:
+            nouns = [_noun(part) for part in away]
+            if not texts:
+                texts = [
+                    f"[{noun} {number} of this tool result is in the next user message]"
+                    for number, noun in enumerate(nouns, 1)
+                ]
+            moved.append(Text(f"{nouns[0].capitalize()} from tool result {result.id}:"))
+            moved += away
+        text = "\n\n".join(texts)
+        if result.is_error and not text.lower().startswith(_SELF_DECLARED_ERRORS):
+            # Without a word of it the model takes the failure for a success.
+            text = f"Error: {text or _NO_OUTPUT}"
+        content: str | list[dict[str, Any]]
+        if inline:
+            leading = [self._part(Text(text))] if text else []
+            content = leading + [self._part(part) for part in inline]
+        else:
+            text = text or self._profile.tool_result_filler
+            cached = result.cached or any(part.cached for part in result.parts)
+            content = self._one_text(text, cached=cached)
+        return {"role": "tool", "tool_call_id": result.id, "content": content}
+
+    def _stays_inline(self, part: Part) -> bool:
+        return isinstance(part, Image) and self._profile.tool_result_images == "inline"
+
+    def _assistant(self, turn: AssistantTurn, *, reasoning: bool) -> Message:
+        profile = self._profile
+        texts: list[Text] = []
+        thoughts: list[Thinking] = []
+        calls: list[dict[str, Any]] = []
+        for part in turn.parts:
+            if isinstance(part, Text):
+                texts.append(part)
+            elif isinstance(part, ToolCall):
+                calls.append(self._call(part, first=not calls))
+            elif reasoning:
+                thoughts.append(part)
+        text = "".join(part.text for part in texts)
+        if thoughts and profile.reasoning_replay == "think_tags":
+            text = f"<think>\n{_joined(thoughts)}\n</think>\n\n{text}"
+        message: Message = {"role": "assistant"}
+        if text:
+            message["content"] = self._one_text(text, cached=any(part.cached for part in texts))
+        elif profile.assistant_empty_content != "omit":
+            message["content"] = "" if profile.assistant_empty_content == "empty_string" else None
+        self._add_reasoning(message, thoughts, required=bool(calls))
+        if calls:
+            message["tool_calls"] = calls
+        return message
+
+    def _call(self, call: ToolCall, *, first: bool) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "id": call.id,
+            "type": "function",
+            "function": {"name": call.name, "arguments": call.arguments},
+        }
+        if call.extra is not None:
+            body["extra_content"] = call.extra
+        elif first and self._profile.signature_filler:
+            # A call of another provider's model has no thought signature, and Gemini refuses one without.
+            body["extra_content"] = {"google": {"thought_signature": self._profile.signature_filler}}
+            self._report.emulated(
+                "signature_filler", "messages", "a stand-in for a thought signature", quiet=True
+            )
+        return body
+
+    def _add_reasoning(self, message: Message, thoughts: Sequence[Thinking], *, required: bool) -> None:
+        profile = self._profile
+        match profile.reasoning_replay:
+            case "reasoning_content" | "reasoning" as field:
+                if thoughts:
+                    message[field] = _joined(thoughts)
+                elif required and profile.require_reasoning_on_tool_calls:
+                    message[field] = profile.reasoning_filler
+            case "reasoning_details" if thoughts:
+                message["reasoning_details"] = _details(thoughts)
+            case _:
+                pass
+
+    def _spoken(self, parts: Iterable[Part | Instruction]) -> str | list[dict[str, Any]]:
+        parts = list(parts)
+        if not self._marks and all(isinstance(part, Text) for part in parts):
+            return "\n\n".join(part.text for part in parts if isinstance(part, Text))
+        return [self._part(part) for part in parts]
+
+    def _one_text(self, text: str, *, cached: bool) -> str | list[dict[str, Any]]:
+        return [self._part(Text(text, cached))] if cached and text else text
+
+    def _part(self, part: Part | Instruction) -> dict[str, Any]:
+        body = _PARTS[type(part)](part)
+        if part.cached:
+            if self._profile.cache_control == "openai_breakpoint":
+                body["prompt_cache_breakpoint"] = {"mode": "explicit"}
+                self._marked.append(body)
+            else:
+                body["cache_control"] = {"type": "ephemeral"}
+        return body
+
+
+def _first_turn_with_reasoning(conversation: Conversation, profile: Profile) -> int:
+    """The index of the first turn whose reasoning is sent back."""
+    first = 0
+    if profile.reasoning_scope == "last_turn":
+        first = _start_of_last_exchange(conversation.turns)
+    limit = conversation.reasoning_turns
+    if limit is not None:
+        assistants = [i for i, turn in enumerate(conversation.turns) if isinstance(turn, AssistantTurn)]
+        kept = assistants[-limit:] if limit else []
+        first = max(first, kept[0] if kept else len(conversation.turns))
+    return first
+
+
+def _start_of_last_exchange(turns: Sequence[Turn]) -> int:
+    """The index of the last user turn that answers no tool call."""
+    for index in range(len(turns) - 1, -1, -1):
+        turn = turns[index]
+        if isinstance(turn, UserTurn) and not turn.results:
+            return index
+    return 0
+
+
+def _joined(thoughts: Sequence[Thinking]) -> str:
+    return "\n".join(thought.text for thought in thoughts if thought.text)
+
+
+def _details(thoughts: Sequence[Thinking]) -> list[Any]:
+    details: list[Any] = []
+    for thought in thoughts:
+        if thought.sealed:
+            details += thought.sealed.items
+        else:
+            details.append({"type": "reasoning.text", "text": thought.text})
+    return details
+
+
+def _noun(part: Part) -> str:
+    return "image" if isinstance(part, Image) else "document"
+
+
+def _text_part(part: Text) -> dict[str, Any]:
+    return {"type": "text", "text": part.text}
+
+
+def _image_part(part: Image) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": part.url}}
+
+
+def _file_part(part: File) -> dict[str, Any]:
+    return {"type": "file", "file": {"filename": part.filename, "file_data": part.url}}
+
+
+_PARTS: dict[Any, Callable[[Any], dict[str, Any]]] = {
+    Text: _text_part,
+    Image: _image_part,
+    File: _file_part,
+}

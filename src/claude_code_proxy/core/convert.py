@@ -1,0 +1,79 @@
+"""The request side of the conversion as one function: what the server calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from claude_code_proxy.core.chat.encode import encode, local_stops
+from claude_code_proxy.core.errors import invalid_request
+from claude_code_proxy.core.fields import required_text
+from claude_code_proxy.core.reply import ReplyContext
+from claude_code_proxy.core.report import Report
+from claude_code_proxy.core.request import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from claude_code_proxy.core.profile import Profile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Converted:
+    """A converted request.
+
+    `body` is what goes upstream, `reply` what the answer must know, `report` what was not carried over.
+    `max_tokens` 0 asks to warm the cache only: the caller answers by itself and sends nothing.
+    """
+
+    body: dict[str, Any]
+    reply: ReplyContext
+    report: Report
+    stream: bool
+    max_tokens: int
+
+
+def convert_request(
+    request: Any,
+    *,
+    profile: Profile,
+    model: str,
+    message_id: str,
+    session_id: str = "",
+    pdf_text: Callable[[str], str | None] | None = None,
+) -> Converted:
+    """Convert the JSON value of a Messages request for the upstream model `model`.
+
+    `message_id` is the answer's id; `session_id` is used where the request's metadata has none;
+    `pdf_text` is what `core.media.Media` takes. `reply.input_tokens` is 0: counting is the caller's.
+    Raises `ApiError` 400 for a request that cannot be served, and for nothing else.
+    """
+    if not isinstance(request, dict):
+        raise invalid_request("the request must be a JSON object")
+    report = Report()
+    client_model = required_text(request, "model", "request")
+    conversation = parse(request, profile, report, pdf_text=pdf_text)
+    if session_id and not conversation.session_id:
+        conversation = replace(conversation, session_id=session_id)
+    body = encode(conversation, profile, model=model, report=report)
+    thinking = conversation.thinking
+    reply = ReplyContext(
+        model=client_model,
+        message_id=message_id,
+        tool_names=conversation.tool_names,
+        used_tool_ids=conversation.used_tool_ids,
+        stop_sequences=conversation.stop_sequences,
+        local_stop_sequences=local_stops(conversation, profile, report),
+        show_thinking=(
+            thinking.client_on or profile.always_emit_thinking or profile.require_reasoning_on_tool_calls
+        ),
+        hide_thinking_text=thinking.hide_text,
+        max_tokens=conversation.max_tokens if profile.max_tokens_field != "omit" else 0,
+    )
+    return Converted(
+        body=body,
+        reply=reply,
+        report=report,
+        stream=conversation.stream is True,
+        max_tokens=conversation.max_tokens,
+    )

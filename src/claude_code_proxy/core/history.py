@@ -1,0 +1,56 @@
+"""What server tools left in the history, as text.
+
+A chat upstream knows no server tools, and no call and result inside one message: their blocks become
+lines of the assistant's text, so that the model still knows what it searched and found.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from claude_code_proxy.core.fields import json_text, text_or_empty
+
+RESULT_SUFFIX = "_tool_result"
+
+
+def call_line(block: dict[str, Any], path: str) -> str:
+    """The line for a `server_tool_use` or `mcp_tool_use` block."""
+    name = text_or_empty(block, "name") or "server tool"
+    return f"[{name} {json_text(block.get('input') or {}, f'{path}.input')}]"
+
+
+def result_line(block: dict[str, Any], path: str) -> str:
+    """The line or lines for a `*_tool_result` block; encrypted content is left out."""
+    name = text_or_empty(block, "type").removesuffix(RESULT_SUFFIX)
+    content = block.get("content")
+    entries = content if isinstance(content, list) else [content]
+    lines = [_entry(name, entry, f"{path}.content") for entry in entries if entry]
+    return "\n".join(lines) or f"[{name}: no results]"
+
+
+def found_tools(block: dict[str, Any]) -> list[str]:
+    """The names that the result of a server tool search refers to."""
+    content = block.get("content")
+    references = content.get("tool_references") if isinstance(content, dict) else None
+    if not isinstance(references, list):
+        return []
+    names = [reference.get("tool_name") for reference in references if isinstance(reference, dict)]
+    return [name for name in names if isinstance(name, str)]
+
+
+def _entry(name: str, entry: Any, path: str) -> str:
+    match entry:
+        case str():
+            return entry
+        case {"error_code": code}:
+            return f"[{name} failed: {code}]"
+        case {"type": "text", "text": str(text)}:
+            return text
+        case {"url": str(url)}:
+            title = text_or_empty(entry, "title")
+            return f"{title} - {url}" if title else url
+        case dict():
+            kept = {key: value for key, value in entry.items() if not key.startswith("encrypted")}
+            return f"[{name} result: {json_text(kept, path)}]"
+        case _:
+            return f"[{name} result: {json_text(entry, path)}]"

@@ -1,0 +1,124 @@
+"""Images and documents: their sources, what the profile lets through, and what stands there otherwise."""
+
+from __future__ import annotations
+
+import binascii
+from typing import TYPE_CHECKING, Any
+
+from claude_code_proxy.core.errors import invalid_request
+from claude_code_proxy.core.fields import kind_of, required_text, text_or_empty
+from claude_code_proxy.core.turns import File, Image, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from claude_code_proxy.core.profile import Profile
+    from claude_code_proxy.core.report import Report
+    from claude_code_proxy.core.turns import Part
+
+NO_VISION = "[image omitted: the model does not accept images]"
+NO_RESULT_IMAGES = "[image omitted: the provider does not accept images in tool results]"
+_WHITESPACE = ("\n", "\r", " ", "\t")
+
+
+class Media:
+    """Turns the sources of image and document blocks into parts.
+
+    What the upstream cannot take is an error where a person just attached it (`attached`), and a
+    placeholder text everywhere else: an error for something in the history, or for what a tool fetched,
+    would come back with every further request and end the conversation.
+
+    `pdf_text` extracts the text of a PDF for profiles with `pdf="text"`: it takes the base64 data and
+    returns the text, or None where it cannot.
+    """
+
+    def __init__(
+        self, profile: Profile, report: Report, pdf_text: Callable[[str], str | None] | None
+    ) -> None:
+        self._profile = profile
+        self._report = report
+        self._pdf_text = pdf_text
+        self.attached = False
+
+    def image(self, block: dict[str, Any], path: str, cached: bool) -> Part:
+        """The part for an `image` block."""
+        source = _source(block, path)
+        if not self._profile.vision:
+            self._report.dropped("image_omitted", path, "the model does not accept images")
+            return Text(NO_VISION, cached)
+        match source.get("type"):
+            case "base64":
+                return Image(self._data_url(source, path), cached)
+            case "url":
+                return Image(required_text(source, "url", f"{path}.source"), cached)
+            case other:
+                return self._omitted("image", path, cached, f"an image source of type {str(other)[:40]}")
+
+    def pdf(self, block: dict[str, Any], path: str, cached: bool) -> Part | str:
+        """The part for a `document` block with a PDF; a `str` is its text, still to be framed."""
+        source = _source(block, path)
+        kind = source.get("type")
+        if kind != "base64":
+            return self._omitted("document", path, cached, f"a document source of type {str(kind)[:40]}")
+        media_type = text_or_empty(source, "media_type") or "application/pdf"
+        data = _base64(source, path)
+        match self._profile.pdf:
+            case "file_part":
+                filename = text_or_empty(block, "title") or "document.pdf"
+                return File(filename, f"data:{media_type};base64,{data}", cached)
+            case "text":
+                text = self._pdf_text(data) if self._pdf_text else None
+                if text is None:
+                    return self._omitted("document", path, cached, "a PDF whose text cannot be read")
+                self._report.changed("document_as_text", path, "the text of the PDF was extracted")
+                return text
+            case _:
+                return self._omitted("document", path, cached, "a PDF")
+
+    def _omitted(self, noun: str, path: str, cached: bool, what: str) -> Part:
+        if self.attached:
+            raise invalid_request(
+                f"{path}: this model's provider does not accept {what}; attach it as text or as another kind"
+            )
+        self._report.dropped(f"{noun}_omitted", path, f"the provider does not accept {what}")
+        return Text(f"[{noun} omitted: the provider does not accept {what}]", cached)
+
+    def _data_url(self, source: dict[str, Any], path: str) -> str:
+        data = _base64(source, path)
+        declared = text_or_empty(source, "media_type")
+        found = image_type(data)
+        if found is None and not declared:
+            raise invalid_request(f"{path}.source.media_type: required, such as image/png")
+        # Claude clients label images by file name; OpenAI and Gemini refuse a label that is wrong.
+        if found is not None and found != declared:
+            self._report.changed("image_media_type", path, f"labelled {declared or 'nothing'}, is {found}")
+        return f"data:{found or declared};base64,{data}"
+
+
+def image_type(data: str) -> str | None:
+    """The media type that the first bytes of base64 `data` show, if it is one of the four usual ones."""
+    try:
+        head = binascii.a2b_base64(data[:16].encode())
+    except ValueError:
+        return None
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if head.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if head.startswith(b"GIF8"):
+        return "image/gif"
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "image/webp"
+    return None
+
+
+def _source(block: dict[str, Any], path: str) -> dict[str, Any]:
+    source = block.get("source")
+    if not isinstance(source, dict):
+        raise invalid_request(f"{path}.source: must be an object, found {kind_of(source)}")
+    return source
+
+
+def _base64(source: dict[str, Any], path: str) -> str:
+    data = required_text(source, "data", f"{path}.source")
+    return "".join(data.split()) if any(blank in data for blank in _WHITESPACE) else data

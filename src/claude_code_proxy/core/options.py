@@ -1,0 +1,185 @@
+"""The top-level fields of a request that are neither messages nor tools."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from claude_code_proxy.core.errors import invalid_request
+from claude_code_proxy.core.fields import (
+    json_text,
+    kind_of,
+    list_or_none,
+    number_or_none,
+    object_or_none,
+    text_or_empty,
+    whole_or_none,
+)
+from claude_code_proxy.core.turns import Sampling
+from claude_code_proxy.core.wire import WireError, loads
+
+if TYPE_CHECKING:
+    from claude_code_proxy.core.profile import Profile
+    from claude_code_proxy.core.report import Report
+
+_READ = frozenset(
+    {
+        "model", "messages", "system", "max_tokens", "stream", "temperature", "top_p", "top_k",
+        "stop_sequences", "tools", "tool_choice", "thinking", "output_config", "output_format", "metadata",
+        "service_tier", "context_management",
+    }
+)  # fmt: skip
+
+_LOUD = {
+    "mcp_servers": "the provider connects to no MCP servers: their tools are missing",
+    "container": "the provider has no containers",
+    "fallbacks": "the proxy tries no other model",
+}
+_QUIET = {
+    "cache_control": "the provider has no automatic cache marks",
+    "betas": "betas of the Anthropic API mean nothing to the provider",
+    "inference_geo": "the provider has no such choice",
+    "diagnostics": "no effect on the answer",
+    "fallback_credit_token": "no effect on the answer",
+    "billing_policy": "no effect on the answer",
+    "user_profile_id": "no effect on the answer",
+    "workspace_id": "no effect on the answer",
+    "compaction": "the provider compacts nothing",
+}
+
+
+def max_tokens(body: dict[str, Any], profile: Profile, report: Report) -> int:
+    """The output limit in tokens, within the profile's; 0 stays 0. Raises `ApiError` 400 without one."""
+    limit = whole_or_none(body, "max_tokens", "max_tokens")
+    if limit is None:
+        raise invalid_request("max_tokens: a whole number is required")
+    if profile.max_output is not None and limit > profile.max_output:
+        report.changed("max_tokens_clamped", "max_tokens", f"{limit} is over the limit {profile.max_output}")
+        return profile.max_output
+    if profile.min_output is not None and 0 < limit < profile.min_output:
+        report.changed("max_tokens_raised", "max_tokens", f"{limit} is under the least, {profile.min_output}")
+        return profile.min_output
+    return limit
+
+
+def sampling(body: dict[str, Any]) -> Sampling:
+    """The sampling parameters as given. Raises `ApiError` 400 for what is no number."""
+    return Sampling(
+        number_or_none(body, "temperature"),
+        number_or_none(body, "top_p"),
+        whole_or_none(body, "top_k", "top_k"),
+    )
+
+
+def stop_sequences(body: dict[str, Any], report: Report) -> tuple[str, ...]:
+    """The stop sequences, each once, without blank ones."""
+    sequences: dict[str, None] = {}
+    for index, sequence in enumerate(list_or_none(body, "stop_sequences", "stop_sequences") or []):
+        if not isinstance(sequence, str):
+            raise invalid_request(f"stop_sequences.{index}: must be a string, found {kind_of(sequence)}")
+        if sequence.strip():
+            sequences[sequence] = None
+        else:
+            report.dropped("blank_stop_sequence", f"stop_sequences.{index}", "a blank string cannot stop")
+    return tuple(sequences)
+
+
+def output_schema(
+    body: dict[str, Any], output_config: dict[str, Any], report: Report
+) -> dict[str, Any] | None:
+    """The schema of `output_config.format`, else of the older top-level `output_format`."""
+    if output_config.get("task_budget") is not None:
+        report.dropped("task_budget", "output_config.task_budget", "no such field upstream", quiet=True)
+    path = "output_config.format"
+    output = object_or_none(output_config, "format", path)
+    if output is None:
+        path = "output_format"
+        output = object_or_none(body, "output_format", path)
+    if output is None:
+        return None
+    if output.get("type") != "json_schema":
+        report.dropped("output_format", path, "only the type json_schema is known")
+        return None
+    schema = output.get("schema")
+    if not isinstance(schema, dict):
+        raise invalid_request(f"{path}.schema: must be an object, found {kind_of(schema)}")
+    json_text(schema, f"{path}.schema")
+    return schema
+
+
+def reasoning_turns(body: dict[str, Any], report: Report) -> int | None:
+    """How many of the last assistant turns keep their reasoning; None: all of them.
+
+    Claude Code sends `clear_thinking_20251015` with `keep: "all"`. Other edits need a token count and
+    are not done.
+    """
+    management = object_or_none(body, "context_management", "context_management") or {}
+    turns: int | None = None
+    for index, edit in enumerate(list_or_none(management, "edits", "context_management.edits") or []):
+        path = f"context_management.edits.{index}"
+        match edit:
+            case {"type": "clear_thinking_20251015", "keep": {"type": "thinking_turns"}}:
+                turns = whole_or_none(edit["keep"], "value", f"{path}.keep.value")
+            case {"type": "clear_thinking_20251015"}:
+                pass
+            case {"type": str(kind)} if kind.startswith("clear_tool_uses"):
+                report.dropped("context_edit", path, "old tool results are not cleared", quiet=True)
+            case _:
+                report.dropped("context_edit", path, "the provider does not edit its context")
+    return turns
+
+
+def user_id(body: dict[str, Any]) -> str:
+    """What tells one user from another in `metadata.user_id`, "" without one.
+
+    Claude Code puts a JSON object with device_id, account_uuid and session_id into the string.
+    """
+    raw, identity = _identity(body)
+    return text_or_empty(identity, "device_id") or text_or_empty(identity, "account_uuid") or raw
+
+
+def session_id(body: dict[str, Any]) -> str:
+    """The session id in `metadata.user_id`, "" without one."""
+    return text_or_empty(_identity(body)[1], "session_id")
+
+
+def _identity(body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    raw = text_or_empty(object_or_none(body, "metadata", "metadata") or {}, "user_id")
+    if not raw.startswith("{"):
+        return raw, {}
+    try:
+        identity = loads(raw)
+    except WireError:
+        identity = None
+    return raw, identity if isinstance(identity, dict) else {}
+
+
+def service_tier(body: dict[str, Any], profile: Profile, report: Report) -> str:
+    """The upstream's word for the service tier, "" to send none."""
+    tier = body.get("service_tier")
+    if tier is None or tier == "auto":
+        return ""
+    if profile.service_tier and tier == "standard_only":
+        return "default"
+    report.dropped("service_tier", "service_tier", "the provider has no such choice", quiet=True)
+    return ""
+
+
+def unmapped(body: dict[str, Any], profile: Profile, report: Report) -> dict[str, Any]:
+    """The fields no rule maps that the profile accepts as they are; the others are dropped."""
+    extra: dict[str, Any] = {}
+    for field, value in body.items():
+        if field in _READ or value is None:
+            continue
+        if field in profile.accept_params:
+            json_text(value, field)
+            extra[field] = value
+        elif field == "speed":
+            report.dropped("speed", field, "faster answers cost more; the profile must ask for them")
+        elif field in _QUIET:
+            report.dropped(field, field, _QUIET[field], quiet=True)
+        elif field in _LOUD:
+            report.dropped(field, field, _LOUD[field])
+        else:
+            name = field[:80]
+            report.dropped("unknown_field", name, "the field is unknown, the provider might refuse it")
+    return extra

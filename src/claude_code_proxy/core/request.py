@@ -1,0 +1,197 @@
+"""A Messages request becomes a `Conversation`.
+
+Everything the request may hold is named here: a field that is carried over has a reader, one that is not
+has a line in a table with the reason, and one nobody knows is dropped with a notice, never an error.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from claude_code_proxy.core import options
+from claude_code_proxy.core.content import ContentReader
+from claude_code_proxy.core.drafts import Drafts
+from claude_code_proxy.core.errors import ApiError, invalid_request
+from claude_code_proxy.core.fields import boolean_or_none, kind_of, list_or_none, object_or_none
+from claude_code_proxy.core.repair import pair
+from claude_code_proxy.core.thinking import read_thinking
+from claude_code_proxy.core.tools import ToolSet
+from claude_code_proxy.core.turns import Conversation, Instruction, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from claude_code_proxy.core.profile import Profile
+    from claude_code_proxy.core.report import Report
+
+BILLING_PREFIX = "x-anthropic-billing-header:"
+"""Claude Code's first system block: transport metadata that differs per conversation, no instruction."""
+
+
+def parse(
+    body: Any, profile: Profile, report: Report, *, pdf_text: Callable[[str], str | None] | None = None
+) -> Conversation:
+    """Read the JSON value of a Messages request.
+
+    `pdf_text` is what `core.media.Media` takes. Raises `ApiError` 400, whose message starts with the JSON
+    path, for a request that cannot be served; takes any JSON value without failing otherwise.
+    """
+    if not isinstance(body, dict):
+        raise invalid_request(f"the request must be a JSON object, found {kind_of(body)}")
+    _refuse_unservable(body)
+    tools = ToolSet(list_or_none(body, "tools", "tools") or [], profile, report)
+    messages = _Messages(profile, report, tools, ContentReader(profile, report, pdf_text))
+    messages.read(body)
+    names = tools.names
+    sent_tools = tools.selected(messages.reader.referenced, names)
+    tool_choice = object_or_none(body, "tool_choice", "tool_choice")
+    output_config = object_or_none(body, "output_config", "output_config") or {}
+    effort = messages.effort if messages.effort is not None else output_config.get("effort")
+    return Conversation(
+        system=tuple(messages.system),
+        turns=pair(messages.drafts.turns, names, profile, report),
+        tools=sent_tools,
+        tool_choice=tools.choice(tool_choice, sent_tools, names),
+        parallel_tools=not (tool_choice and tool_choice.get("disable_parallel_tool_use") is True),
+        thinking=read_thinking(object_or_none(body, "thinking", "thinking"), effort, profile),
+        sampling=options.sampling(body),
+        max_tokens=options.max_tokens(body, profile, report),
+        stop_sequences=options.stop_sequences(body, report),
+        stream=boolean_or_none(body, "stream"),
+        output_schema=options.output_schema(body, output_config, report),
+        reasoning_turns=options.reasoning_turns(body, report),
+        user_id=options.user_id(body),
+        session_id=options.session_id(body),
+        service_tier=options.service_tier(body, profile, report),
+        tool_names=names.restore,
+        used_tool_ids=frozenset(messages.reader.tool_ids),
+        extra=options.unmapped(body, profile, report),
+    )
+
+
+def _refuse_unservable(body: dict[str, Any]) -> None:
+    if body.get("thread") is not None:
+        # The 2.x SDKs' tool runners look for exactly these details and then resend the whole history.
+        raise ApiError(
+            400,
+            "invalid_request_error",
+            "thread: conversation state on the server is not supported; send the full history in messages",
+            details={"error_code": "thread_unsupported_request", "unsupported": ["thread"]},
+        )
+    compaction = body.get("compaction")
+    if isinstance(compaction, dict) and compaction.get("type") == "summarize":
+        raise invalid_request("compaction: the provider cannot summarize; ask for a summary in a message")
+
+
+class _Messages:
+    """Reads `system` and `messages` in one pass; system messages go where the profile wants them."""
+
+    def __init__(self, profile: Profile, report: Report, tools: ToolSet, reader: ContentReader) -> None:
+        self._profile = profile
+        self._report = report
+        self._tools = tools
+        self.reader = reader
+        self.system: list[Text] = []
+        self.drafts = Drafts(report)
+        self.effort: Any = None
+
+    def read(self, body: dict[str, Any]) -> None:
+        """Fill `system` and `drafts`. Raises `ApiError` 400 where nothing is left to answer."""
+        self._read_system(body.get("system"))
+        messages = body.get("messages")
+        if not isinstance(messages, list):
+            raise invalid_request(f"messages: must be an array of messages, found {kind_of(messages)}")
+        last_user = last_spoken = -1
+        for index, message in enumerate(messages):
+            if not isinstance(message, dict):
+                raise invalid_request(f"messages.{index}: must be an object, found {kind_of(message)}")
+            if message.get("role") == "user":
+                last_user = index
+                if not _only_results(message.get("content")):
+                    last_spoken = index
+        for index, message in enumerate(messages):
+            path = f"messages.{index}"
+            content = message.get("content")
+            match message.get("role"):
+                case "user":
+                    attached = index == last_user and not _has_results(content)
+                    items = self.reader.user(content, f"{path}.content", attached=attached)
+                    self._add_summaries(path)
+                    self.drafts.user(items, path)
+                case "assistant":
+                    items = self.reader.assistant(content, f"{path}.content")
+                    self._add_summaries(path)
+                    self.drafts.assistant(items, path)
+                case "system":
+                    self._system_message(message, path, outdated=index < last_spoken)
+                case _:
+                    raise invalid_request(f"{path}.role: must be user, assistant or system")
+        self.drafts.drop_unsaid()
+        if not self.drafts.turns:
+            raise invalid_request("messages: at least one message is required")
+
+    def _read_system(self, system: Any) -> None:
+        if system is None:
+            return
+        for text in self._texts(system, "system", changes_tools=False):
+            if text.text.startswith(BILLING_PREFIX):
+                self._report.dropped(
+                    "billing_header", "system", "transport metadata of the client", quiet=True
+                )
+                _, _, rest = text.text.partition("\n")
+                text = Text(rest.lstrip("\n"), text.cached)
+            if text.text.strip():
+                self.system.append(text)
+
+    def _system_message(self, message: dict[str, Any], path: str, *, outdated: bool) -> None:
+        config = object_or_none(message, "output_config", f"{path}.output_config")
+        if config and config.get("effort") is not None:
+            self.effort = config["effort"]
+        content = message.get("content")
+        texts = [] if content is None else self._texts(content, f"{path}.content", changes_tools=True)
+        if outdated and message.get("clear_at") == "next_user_message":
+            self._report.dropped("system_cleared", path, "clear_at: a later user message exists", quiet=True)
+            return
+        text = "\n\n".join(text.text for text in texts)
+        if not text.strip():
+            return
+        cached = any(text.cached for text in texts)
+        match self._profile.mid_system:
+            case "hoist":
+                self._report.changed("system_moved", path, "appended to the leading instructions", quiet=True)
+                self.system.append(Text(text, cached))
+            case "keep":
+                self.drafts.user([Instruction(text, cached)], path)
+            case _:
+                self._report.changed(
+                    "system_wrapped", path, "sent as a reminder in a user message", quiet=True
+                )
+                reminder = f"<system-reminder>\n{text}\n</system-reminder>"
+                self.drafts.user([Text(reminder, cached)], path)
+
+    def _texts(self, content: Any, path: str, *, changes_tools: bool) -> list[Text]:
+        if isinstance(content, list) and changes_tools:
+            for index, block in enumerate(content):
+                kind = block.get("type") if isinstance(block, dict) else None
+                if kind == "tool_addition":
+                    self._tools.add(block, f"{path}.{index}")
+                elif kind == "tool_removal":
+                    self._tools.remove(block, f"{path}.{index}")
+        return self.reader.instructions(content, path)
+
+    def _add_summaries(self, path: str) -> None:
+        if self.reader.summaries:
+            self.drafts.user(list(self.reader.summaries), path)
+            self.reader.summaries.clear()
+
+
+def _has_results(content: Any) -> bool:
+    return isinstance(content, list) and any(
+        isinstance(block, dict) and block.get("type") == "tool_result" for block in content
+    )
+
+
+def _only_results(content: Any) -> bool:
+    return isinstance(content, list) and all(
+        isinstance(block, dict) and block.get("type") == "tool_result" for block in content
+    )

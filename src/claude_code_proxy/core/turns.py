@@ -1,0 +1,173 @@
+"""A conversation in neutral terms, between the Anthropic request and an upstream's format.
+
+`core.request` builds these from a Messages request; an encoder (`core.chat.encode`) writes them in its
+provider's format. Everything here is already repaired: roles alternate, every call has its result in the
+user turn that follows, ids and names are the upstream's, nothing is empty.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from claude_code_proxy.core.continuity import SealedReasoning
+    from claude_code_proxy.core.profile import Effort
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Text; `cached` says that a cache mark stood on it."""
+
+    text: str
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """The text of a system message in the middle of the conversation, to be kept where it stands."""
+
+    text: str
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image: a `data:` URL or the URL the client gave."""
+
+    url: str
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A PDF, as a `data:` URL."""
+
+    filename: str
+    url: str
+    cached: bool = False
+
+
+Part: TypeAlias = Text | Image | File
+UserPart: TypeAlias = Text | Image | File | Instruction
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """Earlier reasoning: its readable text and, if the same provider sealed it, what it wants back."""
+
+    text: str
+    sealed: SealedReasoning | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool call: `arguments` is the text of a JSON object, `extra` travels back beside the call."""
+
+    id: str
+    name: str
+    arguments: str
+    extra: Any = None
+
+
+AssistantPart: TypeAlias = Text | Thinking | ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """The result of the call `id` of the assistant turn before."""
+
+    id: str
+    parts: tuple[Part, ...]
+    is_error: bool = False
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UserTurn:
+    """Results first, in the order of the calls, then what the user and the system say."""
+
+    results: tuple[ToolResult, ...]
+    parts: tuple[UserPart, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AssistantTurn:
+    """What the model said, thought and called, in its own order."""
+
+    parts: tuple[AssistantPart, ...]
+
+
+Turn: TypeAlias = UserTurn | AssistantTurn
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool the model may call; `name` is the upstream's, `parameters` a JSON Schema of an object."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToolChoice:
+    """Whether and which tool must be called; `name` is the upstream's, for kind `tool` only."""
+
+    kind: Literal["auto", "any", "tool", "none"]
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ThinkingSettings:
+    """What was asked of the model's thinking, the profile's own wishes included.
+
+    `on` None: nothing was said. `budget` is in tokens. `client_on` and `hide_text` are the client's own
+    wish and rule the answer only.
+    """
+
+    on: bool | None = None
+    effort: Effort | None = None
+    budget: int | None = None
+    client_on: bool = False
+    hide_text: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Sampling parameters; None: not given."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """One request. `max_tokens` is already within the profile's limit; `extra` goes upstream as it is.
+
+    `stop_sequences` are clean and unique. `reasoning_turns` limits the replay of reasoning to so many of
+    the last assistant turns. `tool_names` maps upstream tool names back, `used_tool_ids` are the client's.
+    """
+
+    system: tuple[Text, ...]
+    turns: tuple[Turn, ...]
+    tools: tuple[Tool, ...]
+    tool_choice: ToolChoice | None
+    parallel_tools: bool
+    thinking: ThinkingSettings
+    sampling: Sampling
+    max_tokens: int
+    stop_sequences: tuple[str, ...]
+    stream: bool | None
+    output_schema: dict[str, Any] | None
+    reasoning_turns: int | None
+    user_id: str
+    session_id: str
+    service_tier: str
+    tool_names: Mapping[str, str]
+    used_tool_ids: frozenset[str]
+    extra: Mapping[str, Any]
