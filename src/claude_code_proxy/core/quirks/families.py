@@ -36,7 +36,12 @@ _REASONS: dict[str, Any] = {
 }
 _RESPONSES: dict[str, Any] = {"api": "responses", "reasoning_replay": "responses_item"}
 _EFFORT: dict[str, Any] = {"thinking_switch": "reasoning_effort", "effort_values": _THREE}
-_NO_SWITCH: dict[str, Any] = {"thinking_switch": "none", "thinking_default": False}
+_NO_SWITCH: dict[str, Any] = {
+    "thinking_switch": "none",
+    "thinking_default": False,
+    "thinking_stream_only": False,
+    "tool_choice_thinking": None,
+}
 _MISTRAL_TEMPLATE: dict[str, Any] = {"tool_id": "alnum9", "user_after_tool": "bridge"}
 
 FAMILIES: tuple[Family, ...] = (

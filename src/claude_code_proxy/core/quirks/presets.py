@@ -12,8 +12,8 @@ class Preset(NamedTuple):
     """`name` is the profile's. `api_base` speaks Chat Completions, `anthropic_base` Messages (None: no such).
 
     `key_variables` are the environment variables in which people keep the key, the usual one first; empty
-    where no key is needed. `models` are current ids, the best for coding first; empty where they depend on
-    what is installed. Parts in capitals in an address are the user's own.
+    where there is no usual one. `models` are current ids, the best for coding first; empty where they depend
+    on what is installed. Parts in capitals in an address are the user's own.
     """
 
     name: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .addresses import row_at
 from .lookup import profile_named
 from .native import native_for
 from .presets import PRESETS, Preset
@@ -24,7 +25,7 @@ def notes() -> str:
 
 def _row(preset: Preset) -> str:
     native = f"`{preset.anthropic_base}`" if preset.anthropic_base else "none"
-    keys = ", ".join(f"`{name}`" for name in preset.key_variables) or "no key"
+    keys = ", ".join(f"`{name}`" for name in preset.key_variables) or "none usual"
     return f"| `{preset.name}` | {preset.title} | `{preset.api_base}` | {native} | {keys} |"
 
 
@@ -42,4 +43,7 @@ def _section(preset: Preset) -> str:
 
 def _snippet(preset: Preset) -> str:
     model = preset.models[0] if preset.models else "MODEL"
-    return f"- model_id: {model}\n  api_base: {preset.api_base}\n  profile: {preset.name}"
+    lines = [f"- model_id: {model}", f"  api_base: {preset.api_base}"]
+    if row_at(preset.api_base) != preset.name:
+        lines.append(f"  profile: {preset.name}")
+    return "\n".join(lines)

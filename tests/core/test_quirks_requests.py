@@ -1,0 +1,44 @@
+"""One request, converted for every provider: the whole body beside messages and tools, and the tool turn.
+
+The request asks for all that providers disagree on: thinking with an effort, temperature 0, two stops, a
+forced single tool, a large limit, and an earlier tool call with its reasoning.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from claude_code_proxy.core import quirks
+from claude_code_proxy.core.convert import convert_request
+
+FILE = json.loads((Path(__file__).parents[1] / "cases" / "quirks" / "requests.json").read_text())
+CASES: list[dict[str, Any]] = FILE["cases"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['profile']}-{case['model']}")
+def test_converted_request(case: dict[str, Any]) -> None:
+    profile = quirks.profile_for(api_base="", model=case["model"], name=case["profile"])
+    converted = convert_request(FILE["request"], profile=profile, model=case["model"], message_id="msg_1")
+    body = dict(converted.body)
+    messages = body.pop("messages")
+    assert len(body.pop("tools")) == 1
+    assert body.pop("model") == case["model"]
+    hashed = {key: body[key] for key, value in case["body"].items() if value == "$STR"}
+    assert all(isinstance(value, str) and len(value) == 64 for value in hashed.values())
+    assert body == case["body"] | hashed, case["why"]
+
+    assert " ".join(message["role"] for message in messages) == case["roles"], case["why"]
+    assistant = dict(next(message for message in messages if message["role"] == "assistant"))
+    (call,) = assistant.pop("tool_calls")
+    assert assistant == case["assistant"], case["why"]
+    (result,) = (message for message in messages if message["role"] == "tool")
+    assert call["id"] == result["tool_call_id"] == case["tool_id"]
+    assert set(case["notices"]) <= set(converted.report.codes)
+
+
+def test_every_provider_has_a_case() -> None:
+    assert {case["profile"] for case in CASES} == {*quirks.PROFILE_NAMES} - {"custom"}
