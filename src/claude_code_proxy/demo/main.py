@@ -161,5 +161,9 @@ def _serve_provider(port: int, delay: float) -> int:
         sys.stdout.write(f"demo provider listening on {url}\n")
         sys.stdout.flush()
 
-    serve_until_stopped(create_app(delay=delay), port, announce)
+    try:
+        serve_until_stopped(create_app(delay=delay), port, announce)
+    except OSError as error:
+        sys.stderr.write(f"error: port {port} cannot be had: {error.strerror}\n")
+        return 1
     return 0
