@@ -37,6 +37,8 @@ def test_converted_request(case: dict[str, Any]) -> None:
     assert assistant == case["assistant"], case["why"]
     (result,) = (message for message in messages if message["role"] == "tool")
     assert call["id"] == result["tool_call_id"] == case["tool_id"]
+    extra = {key: value for key, value in call.items() if key not in ("id", "type", "function")}
+    assert extra == case.get("call_extra", {}), case["why"]
     assert set(case["notices"]) <= set(converted.report.codes)
 
 
