@@ -7,6 +7,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from claude_code_proxy.core import quirks
 from claude_code_proxy.core.profile import Effort, NativeProfile, Profile
@@ -91,10 +92,7 @@ def read_entry(
     model_name = reader.required_text("model_name") if reader.has("model_name") else model_id
     if "*" in model_name and (not model_id.endswith("*") or model_name.index("*") != len(model_name) - 1):
         reader.problem("model_name", 'a "*" stands at the end, and only when model_id ends in one')
-    base = reader.api_base()
-    if base is None:
-        return None
-    api_base, parts = base
+    api_base, parts = reader.api_base()
     format_ = reader.format(parts)
     profile_name, overrides = reader.profile(format_)
     native = reader.native(format_, quirks.native_for(api_base, profile_name))
@@ -206,16 +204,17 @@ class _Reader:
             )
         return text
 
-    def api_base(self) -> tuple[str, SplitResult] | None:
-        """The base and its parts; None when there is nothing to go on with."""
+    def api_base(self) -> tuple[str, SplitResult]:
+        """The base and its parts; both empty when it cannot be used."""
+        before = len(self._problems)
         text = self.required_text("api_base")
-        if not text or text == "?":
-            return None
+        if len(self._problems) > before:
+            return "", urlsplit("")
         try:
             parts = urls.check(text)
         except urls.BadUrl as error:
             self.problem("api_base", str(error), error.hint)
-            return None
+            return "", urlsplit("")
         if urls.is_exposed(parts):
             self.warn("api_base", f"plain http sends keys in the clear to {parts.hostname}", "use https://")
         return text, parts

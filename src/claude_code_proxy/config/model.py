@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from claude_code_proxy.core import quirks
+
+from .urls import is_anthropic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,6 +72,11 @@ class ModelConfig:
     def context(self) -> int | None:
         """Prompt plus output, in tokens; what `max_input_tokens` says where only that is known."""
         return self.profile.context_window or self.max_input_tokens
+
+    @property
+    def is_anthropic(self) -> bool:
+        """Whether the upstream is Anthropic itself."""
+        return is_anthropic(urlsplit(self.api_base))
 
     @property
     def is_wildcard(self) -> bool:

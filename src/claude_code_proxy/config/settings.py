@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
@@ -39,6 +39,12 @@ class ServerSettings:
     max_connections: int = 1024
     drain_timeout: float = 30.0
     workers: int = 1
+
+    @classmethod
+    def default(cls, name: str) -> object | None:
+        """The default of a field; None for one that depends on the environment (`models`)."""
+        field = cls.__dataclass_fields__[name]
+        return None if field.default is MISSING else field.default
 
     @classmethod
     def load(cls, flags: Mapping[str, str | None], env: Mapping[str, str]) -> ServerSettings:

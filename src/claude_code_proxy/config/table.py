@@ -35,13 +35,14 @@ class ModelTable:
     def resolve(self, name: str) -> ModelConfig | None:
         """The model that a client means by `name`, or None.
 
-        In this order: the exact id, the id without a `[1m]` suffix, its alias `anthropic/<id>`, the wildcard
-        entry with the longest prefix.
+        In this order: the exact id or its alias `anthropic/<id>`, the same without a `[1m]` suffix, the
+        wildcard entry with the longest prefix.
         """
         bare = name[: -len(_WINDOW_SUFFIX)] if name.lower().endswith(_WINDOW_SUFFIX) else name
-        for candidate in (name, bare, bare.removeprefix(ALIAS_PREFIX)):
-            if candidate in self._exact:
-                return self._exact[candidate]
+        for full in (name, bare):
+            for candidate in (full, full.removeprefix(ALIAS_PREFIX)):
+                if candidate in self._exact:
+                    return self._exact[candidate]
         return self._covered(bare) or self._covered(bare.removeprefix(ALIAS_PREFIX))
 
     def near(self, name: str) -> list[str]:

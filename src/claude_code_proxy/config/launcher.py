@@ -1,0 +1,142 @@
+"""The environment in which `ccproxy` starts Claude Code (its meaning: Claude Code's own documentation)."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+from . import urls
+from .providers import SUBAGENT_VARIABLE, TIER_VARIABLES, Provider
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KEY_VARIABLE = "ANTHROPIC_AUTH_TOKEN"
+OWN_VARIABLE = "CCPROXY_SET"
+"""Names the optional variables that an outer `ccproxy` set, so that a nested one does not take them for the
+user's own."""
+
+OTHER_BACKENDS = tuple(
+    f"CLAUDE_CODE_USE_{backend}" for backend in ("ANTHROPIC_AWS", "BEDROCK", "FOUNDRY", "MANTLE", "VERTEX")
+)
+"""Each of these makes Claude Code ignore `ANTHROPIC_BASE_URL`."""
+KEPT = ("ANTHROPIC_BETAS", "ANTHROPIC_LOG")
+"""The `ANTHROPIC_*` variables that do not choose a provider, a model or a key; all others are cleared."""
+
+SMALL_WINDOW = 48_000
+"""Tokens: in a smaller window Claude Code's instructions and tools leave too little room for work."""
+
+_PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class Limits(NamedTuple):
+    """What is known about the model: its window and output limit in tokens, and whether it is Anthropic's."""
+
+    context: int | None = None
+    max_tokens: int | None = None
+    is_anthropic: bool = False
+
+
+class Changes(NamedTuple):
+    """How Claude Code's environment differs from the one `ccproxy` was started in."""
+
+    required: dict[str, str]
+    """Set, whatever was there: the provider, its key, its models."""
+    optional: dict[str, str]
+    """Set because the user has not."""
+    removed: tuple[str, ...]
+    """Taken out, because they would fight the required ones."""
+
+
+def plan_changes(provider: Provider, base_env: Mapping[str, str], limits: Limits) -> Changes:
+    """What to set and to clear for `provider`; pure, and says nothing about where claude is."""
+    required = _required(provider)
+    ours = set(base_env.get(OWN_VARIABLE, "").split(","))
+    optional = {
+        name: value
+        for name, value in _optional(provider, limits).items()
+        if name not in base_env or name in ours
+    }
+    stale = ours & set(base_env) - set(optional)
+    if optional:
+        required[OWN_VARIABLE] = ",".join(optional)
+    else:
+        stale |= {OWN_VARIABLE} & set(base_env)
+    required.update(_no_proxy(provider, base_env))
+    removed = {name for name in base_env if fights(name) and name not in required} | stale
+    return Changes(required, optional, tuple(sorted(removed)))
+
+
+def build_environment(provider: Provider, base_env: Mapping[str, str], limits: Limits) -> dict[str, str]:
+    """The environment for Claude Code: `base_env` with the changes for `provider`."""
+    changes = plan_changes(provider, base_env, limits)
+    kept = {name: value for name, value in base_env.items() if name not in changes.removed}
+    return kept | changes.required | changes.optional
+
+
+def _required(provider: Provider) -> dict[str, str]:
+    # Without the tiers, subagents ask for Claude models that no other provider has.
+    tiers = {variable: provider.tiers.get(variable, provider.model) for variable in TIER_VARIABLES}
+    required = {
+        "ANTHROPIC_BASE_URL": _client_base(provider.base_url),
+        KEY_VARIABLE: provider.auth_key,
+        "ANTHROPIC_MODEL": provider.model,
+        "ANTHROPIC_SMALL_FAST_MODEL": provider.small_model or provider.model,
+        **tiers,
+    }
+    if provider.subagent_model:
+        required[SUBAGENT_VARIABLE] = provider.subagent_model
+    return required
+
+
+def _optional(provider: Provider, limits: Limits) -> dict[str, str]:
+    optional: dict[str, str] = {}
+    context = provider.context or limits.context
+    if context:  # an id that Claude Code does not know counts as 200,000 or a million tokens otherwise
+        optional["CLAUDE_CODE_MAX_CONTEXT_TOKENS"] = str(context)
+    max_tokens = provider.max_tokens or limits.max_tokens
+    if max_tokens:
+        optional["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] = str(max_tokens)
+    if not (limits.is_anthropic or urls.is_anthropic(urlsplit(provider.base_url))):
+        # The attribution block changes per conversation and stands first: no prompt cache would ever hit.
+        optional["CLAUDE_CODE_ATTRIBUTION_HEADER"] = "0"
+        # Only Anthropic's servers judge tool calls for auto mode; without this it asks or denies instead.
+        optional["CLAUDE_CODE_AUTO_MODE_SERVER"] = "0"
+    return optional
+
+
+def _no_proxy(provider: Provider, base_env: Mapping[str, str]) -> dict[str, str]:
+    """Keep requests to a local proxy away from the company's one."""
+    if not is_loopback(provider.base_url) or not any(base_env.get(name) for name in _PROXY_VARIABLES):
+        return {}
+    listed = [
+        entry.strip()
+        for name in ("NO_PROXY", "no_proxy")
+        for entry in base_env.get(name, "").split(",")
+        if entry.strip()
+    ]
+    value = ",".join(dict.fromkeys([*listed, *_LOOPBACK]))
+    return {"NO_PROXY": value, "no_proxy": value}
+
+
+def fights(name: str) -> bool:
+    """Whether a variable of this name, set by someone else, could send Claude Code somewhere else."""
+    if name.startswith("ANTHROPIC_"):
+        return name not in KEPT
+    return name in OTHER_BACKENDS or name == SUBAGENT_VARIABLE
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the URL's host is this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _client_base(base_url: str) -> str:
+    """Claude Code appends `/v1/messages` itself."""
+    return base_url.rstrip("/").removesuffix("/messages").removesuffix("/v1").rstrip("/")

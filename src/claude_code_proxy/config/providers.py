@@ -1,0 +1,159 @@
+"""cc-proxy.json: the providers that `ccproxy` can start Claude Code against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from . import urls
+from .jsonc import Document, read_document
+from .problems import ConfigError, Problem, did_you_mean
+from .sizes import parse_size
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+TIER_VARIABLES = tuple(f"ANTHROPIC_DEFAULT_{tier}_MODEL" for tier in ("OPUS", "SONNET", "HAIKU", "FABLE"))
+SUBAGENT_VARIABLE = "CLAUDE_CODE_SUBAGENT_MODEL"
+REQUIRED_KEYS = ("base_url", "auth_key", "model")
+OPTIONAL_KEYS = ("small_model", *TIER_VARIABLES, SUBAGENT_VARIABLE, "context", "max_tokens", "default")
+FLAT_NAME = "default"
+"""The name of the one provider of a file in the flat form."""
+
+_TEXTS = (*REQUIRED_KEYS, "small_model", *TIER_VARIABLES, SUBAGENT_VARIABLE)
+_EXAMPLE = '{"base_url": "http://127.0.0.1:8082", "auth_key": "...", "model": "..."}'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """One provider. `context` and `max_tokens` are in tokens, None where the file does not say."""
+
+    name: str
+    base_url: str
+    auth_key: str = field(repr=False)
+    model: str
+    small_model: str | None = None
+    tiers: Mapping[str, str] = field(default_factory=dict)
+    """Models of `TIER_VARIABLES`, by variable."""
+    subagent_model: str | None = None
+    context: int | None = None
+    max_tokens: int | None = None
+    is_default: bool = False
+
+
+def load_providers(path: Path) -> list[Provider]:
+    """The providers of cc-proxy.json, in its order: a mapping of name to provider, or one provider alone.
+
+    Raises `ConfigError` with every problem, each with its line; no message shows a key.
+    """
+    document = _read(path)
+    if not isinstance(document.value, dict) or not document.value:
+        hint = f'write {{"NAME": {_EXAMPLE}}}'
+        raise ConfigError.of([Problem(path, 1, "the file must be a mapping of providers", hint)])
+    problems: list[Problem] = []
+    if _is_flat(document.value):
+        providers = [_provider(path, document, (), document.value, problems)]
+    else:
+        providers = [
+            _provider(path, document, (name,), value, problems) for name, value in document.value.items()
+        ]
+    defaults = [provider.name for provider in providers if provider and provider.is_default]
+    if len(defaults) > 1:
+        line = document.lines[(defaults[1], "default")]
+        what = f"{' and '.join(defaults)} are all marked as default"
+        problems.append(Problem(path, line, what, "mark only one"))
+    if problems:
+        raise ConfigError.of(problems)
+    return [provider for provider in providers if provider]
+
+
+def choose(providers: Sequence[Provider], name: str | None, path: Path) -> Provider:
+    """The provider called `name`, else the only one, else the default one; raises `ConfigError`."""
+    names = [provider.name for provider in providers]
+    if name is not None:
+        for provider in providers:
+            if provider.name == name:
+                return provider
+        hint = did_you_mean(name, names) or f"it has {', '.join(names)}"
+        raise ConfigError.of([Problem(path, None, f'there is no provider "{name}"', hint)])
+    if len(providers) == 1:
+        return providers[0]
+    for provider in providers:
+        if provider.is_default:
+            return provider
+    hint = f'choose with -P: {", ".join(names)}; or mark one with "default": true'
+    raise ConfigError.of([Problem(path, None, "there are several providers and none is the default", hint)])
+
+
+def _read(path: Path) -> Document:
+    try:
+        return read_document(path)
+    except FileNotFoundError as error:
+        hint = f'create it (mode 0600) with {{"NAME": {_EXAMPLE}}}'
+        raise ConfigError.of([Problem(path, None, "no such file", hint)]) from error
+    except OSError as error:
+        raise ConfigError.of([Problem(path, None, f"cannot be read: {error.strerror}")]) from error
+
+
+def _is_flat(value: Mapping[str, Any]) -> bool:
+    return any(key in value and not isinstance(value[key], dict) for key in REQUIRED_KEYS)
+
+
+def _provider(
+    path: Path, document: Document, where: tuple[str, ...], value: Any, problems: list[Problem]
+) -> Provider | None:
+    name = where[0] if where else FLAT_NAME
+    before = len(problems)
+
+    def problem(key: str | None, what: str, hint: str = "") -> None:
+        line = document.lines.get((*where, key) if key else where, document.lines.get(where, 1))
+        problems.append(Problem(path, line, f"{name}: {what}" if where else what, hint))
+
+    if not isinstance(value, dict):
+        problem(None, "must be a provider", f"write {_EXAMPLE}")
+        return None
+    known = (*REQUIRED_KEYS, *OPTIONAL_KEYS)
+    for key in value:
+        if key not in known:
+            problem(key, f'unknown key "{key}"', did_you_mean(key, known))
+    for key in REQUIRED_KEYS:
+        if key not in value:
+            problem(None, f"{key} is missing", f'add "{key}": "..."')
+    texts: dict[str, str] = {}
+    for key in _TEXTS:
+        text = value.get(key)
+        if isinstance(text, str) and text.strip():
+            texts[key] = text.strip()
+        elif key in value:
+            problem(key, f"{key} must be text and not empty")
+    if any(character.isspace() or not character.isprintable() for character in texts.get("auth_key", "")):
+        problem("auth_key", "auth_key has white space inside", "copy the key again")
+    if "base_url" in texts:
+        try:
+            urls.check(texts["base_url"])
+        except urls.BadUrl as error:
+            problem("base_url", str(error).replace("api_base", "base_url"), error.hint)
+    sizes: dict[str, int] = {}
+    for key in ("context", "max_tokens"):
+        if key in value:
+            try:
+                sizes[key] = parse_size(value[key])
+            except ValueError as error:
+                problem(key, f"{key} {error}")
+    if not isinstance(value.get("default", False), bool):
+        problem("default", "default must be true or false")
+    if len(problems) > before:
+        return None
+    return Provider(
+        name=name,
+        base_url=texts["base_url"],
+        auth_key=texts["auth_key"],
+        model=texts["model"],
+        small_model=texts.get("small_model"),
+        tiers={variable: texts[variable] for variable in TIER_VARIABLES if variable in texts},
+        subagent_model=texts.get(SUBAGENT_VARIABLE),
+        context=sizes.get("context"),
+        max_tokens=sizes.get("max_tokens"),
+        is_default=value.get("default", False),
+    )
