@@ -66,7 +66,7 @@ class Decoder:
             self._at_start = False
             if self._starts_document(complete):
                 self._document = True
-                self._tail[:0] = complete
+                self._tail[:0] = complete.lstrip()
                 return []
         events: list[Event] = []
         for line in complete.splitlines():  # of bytes: splits on LF, CR and CRLF only

@@ -135,12 +135,11 @@ class Decoder:
         reason = choice.get("finish_reason")
         if self._whole:
             self._cut = _STOP_REASONS.get(str(reason).lower()) == "max_tokens"
-        delta = choice.get("delta")
-        if isinstance(delta, dict):
-            if delta:
-                self._delta(delta, found)
-        elif isinstance(message := choice.get("message"), dict):
-            self._delta(self._unsaid(message), found)
+        delta, message = choice.get("delta"), choice.get("message")
+        if isinstance(message, dict) and (self._whole or not isinstance(delta, dict)):
+            self._delta(self._unsaid(message), found)  # Perplexity sends both: the message so far too
+        elif isinstance(delta, dict) and delta:
+            self._delta(delta, found)
         if self._tools.pending:
             found += self._tools.settle()
         if reason:

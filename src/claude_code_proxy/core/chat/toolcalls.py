@@ -136,7 +136,7 @@ class ToolCalls:
             return call
         if call_id:
             known = next((call for call in reversed(self._calls) if call.id == call_id), None)
-            if known is not None and not (name and known.key in touched):
+            if known is not None and not (name and known.name and known.key in touched):
                 return known
             last = self._calls[-1] if self._calls else None
             if last is not None and not last.id and not last.started and last.key not in touched:

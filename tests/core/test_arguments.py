@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from claude_code_proxy.core.arguments import RAW_ARGUMENTS, ArgumentGate, parse_arguments
+from claude_code_proxy.core.report import Report
+from tests.core.test_jsonscan import OBJECT
+
+WHOLE: list[tuple[str, dict[str, Any], str | None]] = [
+    ('{"a":1}', {"a": 1}, None),
+    (' {"a":1}\n', {"a": 1}, None),
+    ("", {}, None),
+    ("null", {}, None),
+    ("{}", {}, None),
+    ('"{\\"a\\":1}"', {"a": 1}, "tool_arguments_unwrapped"),
+    ('"hello"', {RAW_ARGUMENTS: '"hello"'}, "tool_arguments_invalid"),
+    ("[1]", {"value": [1]}, "tool_arguments_wrapped"),
+    ("7", {"value": 7}, "tool_arguments_wrapped"),
+    ('```json\n{"a":1}\n```', {"a": 1}, "tool_arguments_repaired"),
+    ('```\n{"a":1}\n```', {"a": 1}, "tool_arguments_repaired"),
+    ('{"a":"b\nc"}', {"a": "b\nc"}, "tool_arguments_repaired"),
+    ('{"a":1}}', {"a": 1}, "tool_arguments_repaired"),
+    ('{}{"a":1}', {"a": 1}, "tool_arguments_repaired"),
+    ('{} {"a":1} {"b":2}', {"a": 1}, "tool_arguments_repaired"),
+    ("{} {}", {}, "tool_arguments_repaired"),
+    ('{"a":1', {RAW_ARGUMENTS: '{"a":1'}, "tool_arguments_invalid"),
+    ('{"command":"rm -rf /tmp/x', {RAW_ARGUMENTS: '{"command":"rm -rf /tmp/x'}, "tool_arguments_invalid"),
+    ("not json", {RAW_ARGUMENTS: "not json"}, "tool_arguments_invalid"),
+]
+
+# pieces, what goes out, the code of the notice
+STREAMED: list[tuple[list[str], str, str | None]] = [
+    (['{"a"', ":1}"], '{"a":1}', None),
+    (["", " ", '\n{"a":1}', "\n"], '{"a":1}', None),
+    (["{", "}"], "{}", None),
+    (["{}"], "{}", None),
+    ([], "", None),
+    ([" "], "", None),
+    (["{}", '{"a":1}'], '{"a":1}', "tool_arguments_repaired"),
+    (["{", "}", '{"a":', "1}"], '{"a":1}', "tool_arguments_repaired"),
+    (['{"a":1}', "}"], '{"a":1}', "tool_arguments_trailing"),
+    (['{"a":1}}'], '{"a":1}', "tool_arguments_trailing"),
+    (['{"a":1}', '{"a":1}'], '{"a":1}', None),
+    (["{}", "{}"], "{}", "tool_arguments_repaired"),
+    (['{"a"', '{"a":1', '{"a":1}'], '{"a":1}', "tool_arguments_cumulative"),
+    (["{a:1}", "tail"], "{a:1}tail", "tool_arguments_invalid"),
+    (['{"a":1', "x", "y"], '{"a":1xy', "tool_arguments_invalid"),
+    (['{"a":1'], '{"a":1', None),
+    (["{"], "{", None),
+    (["not ", "json"], '{"_raw_arguments":"not json"}', "tool_arguments_invalid"),
+    (["[1", "]"], '{"value":[1]}', "tool_arguments_wrapped"),
+    (["null"], "{}", None),
+    (['"{\\"a\\"', ':1}"'], '{"a":1}', "tool_arguments_unwrapped"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected", "code"), WHOLE)
+def test_whole(text: str, expected: dict[str, Any], code: str | None) -> None:
+    report = Report()
+    assert parse_arguments(text, report) == expected
+    assert report.codes == ([code] if code else [])
+
+
+@pytest.mark.parametrize(("pieces", "expected", "code"), STREAMED)
+def test_streamed(pieces: list[str], expected: str, code: str | None) -> None:
+    report = Report()
+    gate = ArgumentGate(report)
+    out = "".join(gate.feed(piece) for piece in pieces) + gate.close()
+    assert out == expected
+    assert report.codes == ([code] if code else [])
+
+
+@given(OBJECT, st.data())
+def test_a_valid_object_passes_unchanged_and_at_once(value: dict[str, Any], data: st.DataObject) -> None:
+    text = json.dumps(value)
+    gate = ArgumentGate(Report())
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
+    out = ""
+    for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
+        out += gate.feed(text[start:end])
+        assert value == {} or out.strip() == "" or out == text[:end] or not text[:end].strip("{} \n")
+        assert gate.complete == (end == len(text))
+        assert gate.incomplete == (0 < end < len(text))
+    assert out + gate.close() == text
+
+
+def test_depth_is_no_crash() -> None:
+    text = '{"a":' * 100_000
+    assert parse_arguments(text, Report()) == {RAW_ARGUMENTS: text}

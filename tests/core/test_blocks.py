@@ -1,0 +1,326 @@
+"""The state machine, driven with arbitrary deltas."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from anthropic.lib.streaming._messages import accumulate_event
+from anthropic.types import RawMessageStreamEvent
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from claude_code_proxy.core import continuity
+from claude_code_proxy.core.blocks import BlockWriter
+from claude_code_proxy.core.deltas import (
+    Delta,
+    Failure,
+    Finish,
+    Reasoning,
+    ReasoningState,
+    Refusal,
+    Text,
+    ToolArguments,
+    ToolStart,
+    Usage,
+)
+from claude_code_proxy.core.errors import ApiError
+from claude_code_proxy.core.fold import fold
+from claude_code_proxy.core.profile import Profile
+from claude_code_proxy.core.reply import ReplyContext
+from claude_code_proxy.core.report import Report
+
+EVENT: TypeAdapter[Any] = TypeAdapter(RawMessageStreamEvent)
+WORDS = st.text(alphabet="ab <>{}\n", min_size=1, max_size=5)
+PLAIN = st.one_of(
+    st.builds(Text, WORDS),
+    st.builds(Reasoning, WORDS),
+    st.builds(Refusal, WORDS),
+    st.builds(ReasoningState, st.just("rd"), st.just([{"type": "reasoning.encrypted", "data": "E"}])),
+    st.builds(Usage, st.integers(1, 9), st.integers(1, 9)),
+)
+CALLS = st.lists(
+    st.tuples(
+        st.sampled_from(["", "x", "call:1"]),
+        st.sampled_from(
+            ["{}", '{"a": 1}', '{"a": {"b": [1, "x}"]}}', '{"a"', "", "no", "{}{}", '{"a":1} tail']
+        ),
+    ),
+    max_size=4,
+)
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> list[Delta]:
+    """Text, reasoning and tool calls, their pieces interleaved at will; starts come before arguments."""
+    queues: list[list[Delta]] = [draw(st.lists(PLAIN, max_size=6))]
+    for key, (call_id, arguments) in enumerate(draw(CALLS)):
+        cut = draw(st.integers(0, len(arguments)))
+        pieces = [ToolArguments(key, piece) for piece in (arguments[:cut], arguments[cut:]) if piece]
+        queues.append([ToolStart(key, call_id, "Read"), *pieces])
+    out: list[Delta] = []
+    while any(queues):
+        queue = draw(st.sampled_from([queue for queue in queues if queue]))
+        out.append(queue.pop(0))
+    if draw(st.booleans()):
+        reason = draw(st.sampled_from(["end_turn", "tool_use", "max_tokens", "refusal"]))
+        out.insert(draw(st.integers(0, len(out))), Finish(reason))  # type: ignore[arg-type]
+    return out
+
+
+def writer(profile: Profile | None = None, **reply: Any) -> BlockWriter:
+    context = ReplyContext(**{"model": "claude-x", "message_id": "msg_1", **reply})
+    return BlockWriter(profile or Profile(), context, Report())
+
+
+def written(deltas: list[Delta], **reply: Any) -> list[dict[str, Any]]:
+    blocks = writer(**reply)
+    out = [event for delta in deltas for event in blocks.write([delta])]
+    return out + blocks.end()
+
+
+def contents(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    content: list[dict[str, Any]] = fold(events, Report())["content"]
+    return content
+
+
+def check(events: list[dict[str, Any]]) -> None:
+    """The contract of a stream that ends well."""
+    kinds = [event["type"] for event in events]
+    assert kinds[:2] == ["message_start", "ping"]
+    assert kinds[-2:] == ["message_delta", "message_stop"]
+    assert kinds.count("message_start") == kinds.count("message_stop") == kinds.count("message_delta") == 1
+    opened, following = None, 0
+    for event in events:
+        match event["type"]:
+            case "content_block_start":
+                assert opened is None
+                assert event["index"] == following
+                opened, following = event["index"], following + 1
+            case "content_block_delta":
+                assert event["index"] == opened
+            case "content_block_stop":
+                assert event["index"] == opened
+                opened = None
+            case "message_delta":
+                assert opened is None
+
+
+@given(answers())
+def test_every_answer_keeps_the_contract(deltas: list[Delta]) -> None:
+    events = written(deltas)
+    check(events)
+    content = contents(events)
+    text = "".join(block["text"] for block in content if block["type"] == "text")
+    sent = "".join(delta.text for delta in deltas if isinstance(delta, Text | Refusal))
+    assert text.split() == sent.split() or "".join(text.split()) == "".join(sent.split())
+    reasoning = "".join(block["thinking"] for block in content if block["type"] == "thinking")
+    assert reasoning == "".join(delta.text for delta in deltas if isinstance(delta, Reasoning))
+    calls = [block for block in content if block["type"] == "tool_use"]
+    assert len(calls) == sum(isinstance(delta, ToolStart) for delta in deltas)
+    assert len({call["id"] for call in calls}) == len(calls)
+    sealed = [block for block in content if block["type"] in ("thinking", "redacted_thinking")]
+    items = [
+        item
+        for block in sealed
+        if (opened := continuity.open_reasoning(block.get("signature") or block.get("data", "")))
+        for item in opened.items
+    ]
+    assert items == [item for delta in deltas if isinstance(delta, ReasoningState) for item in delta.items]
+
+
+@given(answers())
+def test_arguments_arrive_as_they_were_written(deltas: list[Delta]) -> None:
+    calls = [block["input"] for block in contents(written(deltas)) if block["type"] == "tool_use"]
+    sent: dict[int, str] = {delta.key: "" for delta in deltas if isinstance(delta, ToolStart)}
+    for delta in deltas:
+        if isinstance(delta, ToolArguments):
+            sent[delta.key] += delta.text
+    whole = {text: json.loads(text) for text in ("{}", '{"a": 1}', '{"a": {"b": [1, "x}"]}}')}
+    whole |= {"": {}, "{}{}": {}, '{"a":1} tail': {"a": 1}}
+    whole |= {text: {"_raw_arguments": text} for text in ('{"a"', "no")}
+    got = sorted(json.dumps(call) for call in calls)
+    assert got == sorted(json.dumps(whole[text]) for text in sent.values())
+
+
+@given(answers())
+def test_the_sdk_accumulates_what_the_fold_adds_up(deltas: list[Delta]) -> None:
+    if any(isinstance(delta, ToolArguments) and not delta.text.startswith("{") for delta in deltas):
+        return  # the SDK raises on tool JSON that is invalid, as it should
+    events = written(deltas)
+    snapshot: Any = None
+    buffers: dict[int, bytes] = {}
+    for event in events:
+        if event["type"] != "ping":
+            snapshot = accumulate_event(
+                event=EVENT.validate_python(event), current_snapshot=snapshot, json_bufs=buffers
+            )
+    folded = fold(events, Report())
+    assert snapshot.stop_reason == folded["stop_reason"]
+    assert [block.type for block in snapshot.content] == [block["type"] for block in folded["content"]]
+    for ours, theirs in zip(folded["content"], snapshot.content, strict=True):
+        if ours["type"] in ("text", "thinking"):
+            assert getattr(theirs, ours["type"]) == ours[ours["type"]]
+
+
+@given(answers(), st.integers(0, 20))
+def test_keep_alives_go_anywhere(deltas: list[Delta], every: int) -> None:
+    blocks = writer()
+    out = blocks.begin()
+    for at, delta in enumerate(deltas):
+        out += blocks.write([delta])
+        if every and at % every == 0:
+            out += blocks.progress()
+    out += blocks.end()
+    neutral = [e for e in out if e["type"] == "message_delta" and e["usage"] == {"output_tokens": 0}]
+    plain = [event for event in out if event not in neutral]
+    check(plain)
+    assert contents(plain) == contents(written(deltas))
+
+
+def test_progress_fits_the_open_block() -> None:
+    blocks = writer()
+    assert [event["type"] for event in blocks.progress()] == ["message_start", "ping", "message_delta"]
+    blocks.write([Reasoning("r")])
+    assert blocks.progress()[0]["delta"] == {"type": "thinking_delta", "thinking": ""}
+    blocks.write([Text("t")])
+    assert blocks.progress()[0]["delta"] == {"type": "text_delta", "text": ""}
+    blocks.write([ToolStart(0, "x", "Read")])
+    assert blocks.progress()[0]["delta"] == {"type": "input_json_delta", "partial_json": ""}
+
+
+def test_nothing_follows_the_end() -> None:
+    blocks = writer()
+    blocks.end()
+    for more in (lambda: blocks.write([Text("x")]), blocks.end):
+        with pytest.raises(RuntimeError, match="ended"):
+            more()
+
+
+def test_transitions_that_no_decoder_may_ask_for() -> None:
+    for deltas, what in (
+        ([ToolArguments(0, "{}")], "not started"),
+        ([ToolStart(0, "x", "Read"), ToolStart(0, "x", "Read")], "started twice"),
+        ([Failure(ApiError(500, "api_error", "x"))], "call fail"),
+    ):
+        with pytest.raises(RuntimeError, match=what):
+            writer().write(deltas)  # type: ignore[arg-type]
+
+
+def test_a_failure_leaves_the_open_block_open() -> None:
+    blocks = writer()
+    blocks.write([Text("Hel")])
+    events = blocks.fail(ApiError(529, "overloaded_error", "busy"), "req_1")
+    assert events == [
+        {"type": "error", "error": {"type": "overloaded_error", "message": "busy"}, "request_id": "req_1"}
+    ]
+    assert blocks.finished
+
+
+def test_thinking_that_nobody_asked_for() -> None:
+    deltas: list[Delta] = [Reasoning("r"), ReasoningState("rd", [{}]), Text("t")]
+    assert contents(written(deltas, show_thinking=False)) == [{"type": "text", "text": "t"}]
+
+
+def test_thinking_without_its_text() -> None:
+    content = contents(written([Reasoning("r"), Text("t")], hide_thinking_text=True))
+    assert content[0]["thinking"] == ""
+    assert continuity.open_reasoning(content[0]["signature"]) is not None
+
+
+def test_state_before_reasoning_joins_its_block() -> None:
+    content = contents(
+        written([ReasoningState("rd", [1]), Reasoning("r"), ReasoningState("rd", [2]), Text("t")])
+    )
+    assert [block["type"] for block in content] == ["thinking", "text"]
+    opened = continuity.open_reasoning(content[0]["signature"])
+    assert opened == ("custom", "claude-x", "rd", [1, 2])
+
+
+def test_state_in_the_middle_of_text_does_not_split_it() -> None:
+    content = contents(written([Text("a"), ReasoningState("rd", [1]), Text("b")]))
+    assert [block["type"] for block in content] == ["text", "redacted_thinking"]
+
+
+def test_white_space_between_reasoning_and_tools_is_no_text() -> None:
+    deltas: list[Delta] = [
+        Reasoning("r"),
+        Text("\n\n"),
+        ToolStart(0, "x", "Read"),
+        Text(" "),
+        ToolStart(1, "y", "Read"),
+    ]
+    assert [block["type"] for block in contents(written(deltas))] == ["thinking", "tool_use", "tool_use"]
+    assert contents(written([Reasoning("r"), Text("\n"), Text("t")]))[1]["text"] == "\nt"
+
+
+def test_ids_are_unique_over_the_conversation() -> None:
+    deltas: list[Delta] = [
+        ToolStart(0, "get_0", "Read"),
+        ToolStart(1, "get_0", "Read"),
+        ToolStart(2, "", "Read"),
+    ]
+    ids = [block["id"] for block in contents(written(deltas, used_tool_ids=frozenset(["get_0"])))]
+    assert len({*ids, "get_0"}) == 4
+    assert [continuity.open_tool_id(id_).id for id_ in ids[:2]] == ["get_0", "get_0"]
+    assert ids[2].startswith("toolu_")
+
+
+def test_late_arguments_are_reported() -> None:
+    report = Report()
+    blocks = BlockWriter(Profile(), ReplyContext(model="m", message_id="msg_1"), report)
+    blocks.write([ToolStart(0, "x", "Read"), ToolArguments(0, "{}"), Text("t"), ToolArguments(0, " ")])
+    assert report.codes == []
+    blocks.write([ToolArguments(0, "{}")])
+    assert report.codes == ["tool_arguments_late"]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "expected", "stop"),
+    [
+        (["abc EN", "D more"], "abc ", "END"),
+        (["EN", "D more"], "", "END"),
+        (["abc EN"], "abc EN", None),
+        (["EN"], "EN", None),
+        (["EN", "x"], "ENx", None),
+    ],
+)
+def test_stop_sequences(pieces: list[str], expected: str, stop: str | None) -> None:
+    blocks = writer(local_stop_sequences=("END",))
+    out = [event for piece in pieces for event in blocks.write([Text(piece)])]
+    out += blocks.write([Usage(3, 4)]) + blocks.end()
+    message = fold(out, Report())
+    assert "".join(block["text"] for block in message["content"]) == expected
+    assert message["stop_sequence"] == stop
+    assert message["stop_reason"] == ("stop_sequence" if stop else "end_turn")
+    assert message["usage"]["output_tokens"] == 4
+
+
+def test_a_held_stop_sequence_stands_before_what_follows() -> None:
+    blocks = writer(local_stop_sequences=("END",))
+    out = blocks.write([Text("E"), Reasoning("r"), Text("E"), ToolStart(0, "x", "Read")]) + blocks.end()
+    content = fold(out, Report())["content"]
+    assert [block["type"] for block in content] == ["text", "thinking", "text", "tool_use"]
+
+
+def test_the_output_limit_cut_a_tool_call() -> None:
+    """vLLM answers `tool_calls` all the same."""
+    deltas: list[Delta] = [
+        ToolStart(0, "x", "Read"),
+        ToolArguments(0, '{"a"'),
+        Finish("tool_use"),
+        Usage(1, 100),
+    ]
+    blocks = writer(max_tokens=100)
+    assert fold(blocks.write(deltas) + blocks.end(), Report())["stop_reason"] == "max_tokens"
+    assert fold(written(deltas, max_tokens=200), Report())["stop_reason"] == "tool_use"
+
+
+def test_usage_is_estimated_when_there_is_none() -> None:
+    message = fold(written([Text("12345678"), Finish("end_turn")], input_tokens=7), Report())
+    assert message["usage"]["input_tokens"] == 7
+    assert message["usage"]["output_tokens"] == 2
+    start = written([Text("x")], input_tokens=7)[0]["message"]["usage"]
+    assert start["input_tokens"] == 7
