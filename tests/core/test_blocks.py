@@ -194,19 +194,22 @@ def test_progress_fits_the_open_block() -> None:
 def test_nothing_follows_the_end() -> None:
     blocks = writer()
     blocks.end()
-    for more in (lambda: blocks.write([Text("x")]), blocks.end):
-        with pytest.raises(RuntimeError, match="ended"):
-            more()
+    with pytest.raises(RuntimeError, match="ended"):
+        blocks.write([Text("x")])
+    with pytest.raises(RuntimeError, match="ended"):
+        blocks.end()
 
 
 def test_transitions_that_no_decoder_may_ask_for() -> None:
-    for deltas, what in (
+    start = ToolStart(0, "x", "Read")
+    cases: list[tuple[list[Delta], str]] = [
         ([ToolArguments(0, "{}")], "not started"),
-        ([ToolStart(0, "x", "Read"), ToolStart(0, "x", "Read")], "started twice"),
+        ([start, start], "started twice"),
         ([Failure(ApiError(500, "api_error", "x"))], "call fail"),
-    ):
+    ]
+    for deltas, what in cases:
         with pytest.raises(RuntimeError, match=what):
-            writer().write(deltas)  # type: ignore[arg-type]
+            writer().write(deltas)
 
 
 def test_a_failure_leaves_the_open_block_open() -> None:

@@ -67,12 +67,14 @@ class Reading:
         self.completion: int | None = None
         last: Any = None
         for chunk in chunks:
-            choice = next((c for c in chunk.get("choices") or [] if c.get("index", 0) == 0), {})
+            choice: dict[str, Any] = next(
+                (c for c in chunk.get("choices") or [] if c.get("index", 0) == 0), {}
+            )
             usage = chunk.get("usage") or choice.get("usage") or (chunk.get("x_groq") or {}).get("usage")
             if usage and usage.get("completion_tokens"):
                 self.completion = usage["completion_tokens"]
             delta = choice.get("delta") or {}
-            content = delta.get("content") or ""
+            content: Any = delta.get("content") or ""
             for part in content if isinstance(content, list) else [{"type": "text", "text": content}]:
                 if part["type"] == "thinking":
                     self.reasoning += "".join(piece["text"] for piece in part["thinking"])

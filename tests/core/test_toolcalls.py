@@ -11,7 +11,12 @@ NAMES = {name: name for name in ("Read", "ReadAll", "Bash")} | {"mcp_long_1234":
 
 
 def call(
-    name: Any = None, arguments: Any = None, *, index: Any = None, id: Any = None, **more: Any
+    name: Any = None,
+    arguments: Any = None,
+    *,
+    index: Any = None,
+    id: Any = None,
+    **more: Any,  # noqa: A002
 ) -> dict[str, Any]:
     function = {key: value for key, value in (("name", name), ("arguments", arguments)) if value is not None}
     entry: dict[str, Any] = {"function": function, **more}
