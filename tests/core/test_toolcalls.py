@@ -15,8 +15,8 @@ def call(
     arguments: Any = None,
     *,
     index: Any = None,
-    id: Any = None,
-    **more: Any,  # noqa: A002
+    id: Any = None,  # noqa: A002
+    **more: Any,
 ) -> dict[str, Any]:
     function = {key: value for key, value in (("name", name), ("arguments", arguments)) if value is not None}
     entry: dict[str, Any] = {"function": function, **more}
