@@ -1,0 +1,207 @@
+"""How many tokens a Chat Completions body is, without a tokenizer.
+
+The estimate counts word starts, letters, digit groups, punctuation and scripts and weighs them; the weights
+are a least-squares fit to the `o200k_base` tokenizer over prose, code, JSON schemas and twenty languages.
+`Calibration` then learns each model's own tokenizer and prompt template from the usage it reports.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from claude_code_proxy.core import wire
+from claude_code_proxy.core.images import read_base64_image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+MESSAGE_TOKENS = 4
+PRIMING_TOKENS = 3
+TOOL_TOKENS = 10
+MAX_IMAGE_TOKENS = 1600
+UNKNOWN_IMAGE_TOKENS = 1500
+_PIXELS_PER_IMAGE_TOKEN = 750
+_PDF_BYTES_PER_TOKEN = 50
+_PDF_MIN_TOKENS = 2000
+_AUDIO_BYTES_PER_TOKEN = 1600  # a tenth of a second of 16-bit audio at 8 kHz
+
+# Message keys whose value is no prompt text, or is counted in its own way.
+_NOT_TEXT = frozenset({"role", "content", "tool_calls", "tool_call_id", "prefix", "partial", "cache_control"})
+# Opaque state inside `reasoning_details`: base64, and not what the model reads as text.
+_OPAQUE = frozenset({"data", "signature", "id", "type", "format", "index"})
+
+
+def _class_table() -> bytes:
+    """Every UTF-8 byte to a letter for its class; a character counts by its first byte."""
+    table = bytearray(b"." * 256)
+    for first, last, letter in (
+        ("a", "z", "a"),
+        ("A", "Z", "A"),
+        ("0", "9", "0"),
+        ("\t", "\t", " "),
+        (" ", " ", " "),
+        ("\n", "\r", "n"),
+    ):
+        for byte in range(ord(first), ord(last) + 1):
+            table[byte] = ord(letter)
+    for start, letter in (
+        (0x80, "c"),  # continuation
+        (0xC2, "l"),  # Latin with accents
+        (0xC8, "d"),  # Greek, Cyrillic, Hebrew, Arabic
+        (0xE0, "i"),  # Indic scripts, Thai
+        (0xE2, "o"),  # typographic characters, arrows, box drawing
+        (0xE3, "k"),  # kana, CJK punctuation
+        (0xE4, "h"),  # Han
+        (0xEA, "g"),  # Hangul
+        (0xEE, "k"),  # full-width forms
+        (0xF0, "e"),  # emoji
+    ):
+        table[start:] = letter.encode() * (256 - start)
+    return bytes(table)
+
+
+_CLASSES = _class_table()
+# A second table for the bytes themselves: letters, and everything else.
+_LETTERS = bytes(ord("a") if letter in b"aA" else ord(" ") for letter in _CLASSES)
+_WEIGHTS = {
+    b"a": 0.023,
+    b"A": 0.077,
+    b"aA": 2.16,  # a word inside a camelCase name
+    b"0": 0.8,  # with the next: 0.2 per digit, 0.6 per group
+    b"00": -0.6,
+    b".": 0.66,
+    b"..": -0.61,
+    b" .": 0.41,
+    b"n": 0.74,
+    b"nn": -0.74,
+    b".n": 0.7,
+}
+_WORD_START = 0.907
+_SCRIPT_WEIGHTS = {
+    b"l": 0.68,
+    b"d": 0.32,
+    b"i": 0.42,
+    b"o": 1.0,
+    b"k": 0.64,
+    b"h": 0.75,
+    b"g": 0.72,
+    b"e": 2.5,
+}
+
+
+def count_text(text: str) -> float:
+    """The estimated tokens of `text`; fractions, so that sums do not drift."""
+    raw = text.encode("utf-8", errors="replace")
+    classes = raw.translate(_CLASSES)
+    tokens = _WORD_START * (b" " + raw).translate(_LETTERS).count(b" a")
+    tokens += sum(weight * classes.count(run) for run, weight in _WEIGHTS.items())
+    if len(raw) != len(text):
+        tokens += sum(weight * classes.count(script) for script, weight in _SCRIPT_WEIGHTS.items())
+    return max(tokens, 0.0)
+
+
+def estimate(body: Mapping[str, Any]) -> int:
+    """The prompt tokens of a Chat Completions `body`: messages, tools and response schema.
+
+    Base64 is never counted as text: images count by their pixels, PDFs by their size.
+    """
+    texts: list[str] = []
+    tokens = float(PRIMING_TOKENS)
+    for message in body.get("messages") or ():
+        tokens += MESSAGE_TOKENS
+        texts.extend(_message_texts(message))
+        content = message.get("content")
+        if isinstance(content, str):
+            texts.append(content)
+        elif isinstance(content, list):
+            for part in content:
+                tokens += _count_part(part, texts)
+    for tool in body.get("tools") or ():
+        tokens += TOOL_TOKENS
+        texts.append(wire.dumps_text(tool.get("function", tool)))
+    if schema := (body.get("response_format") or {}).get("json_schema"):
+        texts.append(wire.dumps_text(schema))
+    return math.ceil(tokens + count_text("\n".join(texts)))
+
+
+def _message_texts(message: Mapping[str, Any]) -> Iterator[str]:
+    """The texts of a message apart from its content: tool calls, reasoning, refusal, name."""
+    for call in message.get("tool_calls") or ():
+        function = call.get("function") or {}
+        yield str(function.get("name", ""))
+        yield str(function.get("arguments", ""))
+    for key, value in message.items():
+        if key not in _NOT_TEXT:
+            yield from _strings(value)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key not in _OPAQUE:
+                yield from _strings(item)
+
+
+def _count_part(part: Any, texts: list[str]) -> float:
+    """The tokens of a media part; the texts of any other part are added to `texts`."""
+    kind = part.get("type") if isinstance(part, dict) else None
+    if kind == "image_url":
+        image = part.get("image_url")
+        return _count_image(image.get("url") if isinstance(image, dict) else image)
+    if kind == "file":
+        data = (part.get("file") or {}).get("file_data")
+        size = len(data) * 3 // 4 if isinstance(data, str) else 0
+        return max(size / _PDF_BYTES_PER_TOKEN, _PDF_MIN_TOKENS)
+    if kind == "input_audio":
+        data = (part.get("input_audio") or {}).get("data")
+        return len(data) * 3 / 4 / _AUDIO_BYTES_PER_TOKEN if isinstance(data, str) else 0.0
+    texts.extend(_strings(part))
+    return 0.0
+
+
+def _count_image(url: Any) -> float:
+    """Anthropic's rule, width times height over 750, for images whose size is in the data URI."""
+    if not isinstance(url, str) or not url.startswith("data:"):
+        return UNKNOWN_IMAGE_TOKENS
+    image = read_base64_image(url[url.find(",") + 1 :])
+    if image is None:
+        return UNKNOWN_IMAGE_TOKENS
+    return min(math.ceil(image.width * image.height / _PIXELS_PER_IMAGE_TOKEN), MAX_IMAGE_TOKENS)
+
+
+class Calibration:
+    """What models' own token counts were, relative to the estimate: a moving average for each model.
+
+    Bounded: the models seen last are kept. Holds no time and no text.
+    """
+
+    MAX_MODELS = 512
+    MIN_FACTOR = 0.7
+    MAX_FACTOR = 1.6
+    MIN_TOKENS = 200
+    """Shorter prompts teach nothing: the fixed part of a prompt template outweighs the text."""
+    NEW_SHARE = 0.5
+    """The weight of the newest observation."""
+
+    def __init__(self) -> None:
+        self._factors: dict[str, float] = {}
+
+    def observe(self, model: str, estimated: int, actual: int) -> None:
+        """Learn that `model` counted `actual` tokens where the uncalibrated estimate was `estimated`."""
+        if estimated < self.MIN_TOKENS or actual <= 0:
+            return
+        seen = min(max(actual / estimated, self.MIN_FACTOR), self.MAX_FACTOR)
+        known = self._factors.pop(model, seen)
+        self._factors[model] = known + self.NEW_SHARE * (seen - known)
+        if len(self._factors) > self.MAX_MODELS:
+            del self._factors[next(iter(self._factors))]
+
+    def factor(self, model: str) -> float:
+        """By how much to multiply an estimate for `model`; 1.0 while nothing is known."""
+        return self._factors.get(model, 1.0)
