@@ -1,0 +1,138 @@
+"""The ASGI application: which path goes where, and what becomes of an error."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from claude_code_proxy.config.models import ModelsFile
+from claude_code_proxy.core.errors import ApiError
+
+from . import pages
+from .body import ClientGoneError
+from .call import Call
+from .count_tokens import count_tokens
+from .gateway import Gateway
+from .log import logger
+from .messages import messages
+from .models import list_models, show_model
+from .reachability import test_connection
+from .trial import test_conversion
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from claude_code_proxy.config.settings import ServerSettings
+
+    from .call import Receive, Scope, Send
+
+    Handler = Callable[[Gateway, Call], Awaitable[None]]
+
+ROUTES: dict[str, dict[str, Handler]] = {
+    "/": {"GET": pages.hello},
+    "/api/hello": {"GET": pages.hello},
+    "/health": {"GET": pages.health},
+    "/test-connection": {"GET": test_connection},
+    "/v1/stats": {"GET": pages.stats},
+    "/v1/models": {"GET": list_models},
+    "/v1/messages": {"POST": messages},
+    "/v1/messages/count_tokens": {"POST": count_tokens},
+    "/v1/messages/test_conversion": {"POST": test_conversion},
+}
+"""Every path and method. A GET answers HEAD too; all paths exist again under `/anthropic`."""
+
+_PREFIX = "/anthropic"
+_MODEL = "/v1/models/"
+
+
+class App:
+    """The application for one process. `settings` is all it is made of until the server starts it.
+
+    So it can be handed to worker processes. Raises `ConfigError` at its start when the models file is bad.
+    """
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self.settings = settings
+        self._gateway: Gateway | None = None
+
+    @property
+    def gateway(self) -> Gateway:
+        """What the requests share; made when it is first needed."""
+        if self._gateway is None:
+            self._gateway = Gateway(self.settings, ModelsFile(self.settings.models, logger.warning))
+        return self._gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection event of the server, as ASGI says."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._serve(Call(scope, receive, send))
+
+    async def _serve(self, call: Call) -> None:
+        gateway = self.gateway
+        gateway.in_flight += 1
+        try:
+            await self._answer(gateway, call)
+        finally:
+            gateway.in_flight -= 1
+            gateway.log.write(call)
+
+    async def _answer(self, gateway: Gateway, call: Call) -> None:
+        try:
+            await _dispatch(gateway, call)
+        except ClientGoneError:
+            call.gone = True
+        except ApiError as error:
+            if not call.started:
+                await call.respond_error(error)
+        except asyncio.CancelledError:
+            if not call.gone:
+                raise
+        except Exception:
+            logger.exception("%s failed", call.request_id)
+            if not call.started:
+                await call.respond_error(ApiError(500, "api_error", "an internal error of the proxy"))
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                _ = self.gateway
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await self.gateway.upstreams.close()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+async def _dispatch(gateway: Gateway, call: Call) -> None:
+    if gateway.in_flight > gateway.settings.max_connections:
+        raise ApiError(529, "overloaded_error", "the proxy serves as many requests as it may; try again")
+    path = _normal(call.path)
+    if path.startswith(_MODEL) and call.method in ("GET", "HEAD"):
+        await show_model(gateway, call, path.removeprefix(_MODEL))
+        return
+    methods = ROUTES.get(path, {"GET": list_models} if path.startswith(_MODEL) else None)
+    if methods is None:
+        known = ", ".join(ROUTES)
+        raise ApiError(404, "not_found_error", f"no such path: {call.path}; there are {known}")
+    handler = methods.get("GET" if call.method == "HEAD" else call.method)
+    if handler is None:
+        allowed = ", ".join(methods)
+        raise ApiError(
+            405,
+            "invalid_request_error",
+            f"{call.path} takes {allowed}, not {call.method}",
+            headers={"allow": allowed},
+        )
+    await handler(gateway, call)
+
+
+def _normal(path: str) -> str:
+    """The path without what users put before and after it: the prefix, a second `/v1`, a slash at the end."""
+    if path == _PREFIX or path.startswith(_PREFIX + "/"):
+        path = path[len(_PREFIX) :]
+    if path.startswith("/v1/v1/"):
+        path = path[len("/v1") :]
+    return path.rstrip("/") or "/"

@@ -1,0 +1,47 @@
+"""The caller's key: read from the request, handed to one upstream, kept nowhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from claude_code_proxy.core.errors import ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MIN_SECRET = 8  # characters; shorter ones are placeholders like "none", not worth hiding
+
+
+def extract_api_key(headers: Mapping[str, str]) -> str:
+    """The key that came with a request.
+
+    `headers` has lower-case names. `Authorization: Bearer X` counts first, a bare token there too, then
+    `x-api-key`. Raises `ApiError` 401 when there is none; `x-should-retry: false` keeps Claude Code from
+    trying for minutes.
+    """
+    key = bearer_token(headers) or headers.get("x-api-key", "").strip()
+    if not key:
+        raise ApiError(
+            401,
+            "authentication_error",
+            "no API key came with the request: send the provider's key as `Authorization: Bearer KEY` or "
+            "`x-api-key: KEY` (ccproxy: `auth_key` in cc-proxy.json; Claude Code: ANTHROPIC_AUTH_TOKEN)",
+            headers={"x-should-retry": "false"},
+        )
+    return key
+
+
+def redact(text: str, headers: Mapping[str, str]) -> str:
+    """`text` without any key of `headers`, wherever it was quoted."""
+    for key in (bearer_token(headers), headers.get("x-api-key", "").strip()):
+        if len(key) >= _MIN_SECRET and key in text:
+            text = text.replace(key, "[key]")
+    return text
+
+
+def bearer_token(headers: Mapping[str, str]) -> str:
+    """The token of the Authorization header, or "" when there is none or it is of another scheme."""
+    scheme, _, token = headers.get("authorization", "").strip().partition(" ")
+    if not token:
+        return "" if scheme.lower() == "bearer" else scheme
+    return token.strip() if scheme.lower() == "bearer" else ""

@@ -1,0 +1,51 @@
+"""`POST /v1/messages/count_tokens`."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from . import native
+from .auth import extract_api_key
+from .converted import Conversion
+from .exchange import Exchange
+from .limits import Limits
+from .messages import read_request
+
+if TYPE_CHECKING:
+    from claude_code_proxy.config.model import ModelConfig
+
+    from .call import Call
+    from .gateway import Gateway
+
+_NOT_THERE = frozenset((404, 405, 501))
+_CAUTION = 1.03  # counting too little makes Claude Code compact too late, too much only a little early
+
+
+async def count_tokens(gateway: Gateway, call: Call) -> None:
+    """Answer with the length of the prompt: the upstream's own count where it has one, else ours.
+
+    Raises `ApiError`.
+    """
+    call.key = extract_api_key(call.headers)
+    raw, request, config = await read_request(gateway, call)
+    # a copy: passing it on uses it up
+    if config.count_tokens_url and await _ask_upstream(gateway, call, config, raw, dict(request)):
+        return
+    request.setdefault("max_tokens", 1)  # the endpoint knows no output limit, the conversion asks for one
+    conversion = await Conversion.of(gateway, call, config, request, len(raw))
+    call.report = conversion.converted.report
+    await call.respond_json({"input_tokens": math.ceil(conversion.input_tokens * _CAUTION)})
+
+
+async def _ask_upstream(
+    gateway: Gateway, call: Call, config: ModelConfig, raw: bytes, request: dict[str, Any]
+) -> bool:
+    """Pass the question on; False when the upstream does not have the endpoint."""
+    client, body = await native.prepare(gateway, call, config, config.count_tokens_url, raw, request)
+    async with Exchange(call, Limits.of(config, gateway.settings)) as exchange:
+        response = await exchange.open(client, body)
+        data = await exchange.read_all()
+        if response.status not in _NOT_THERE:
+            await native.pass_whole(call, response, data, None)
+    return call.started

@@ -1,0 +1,39 @@
+"""How long one exchange may take, and how much it may hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from claude_code_proxy.config.model import ModelConfig
+    from claude_code_proxy.config.settings import ServerSettings
+
+CLIENT_STALL = 600.0
+"""Seconds for which one write may wait for a client that stays connected and does not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Times in seconds, sizes in bytes; docs/operations.md explains each."""
+
+    hold: float
+    first_byte: float
+    idle: float
+    ping_interval: float
+    progress_interval: float
+    retries: int
+    response_bytes: int
+
+    @classmethod
+    def of(cls, config: ModelConfig, settings: ServerSettings) -> Limits:
+        """A model's own limits where it has them, else the server's."""
+        return cls(
+            hold=settings.hold if config.hold is None else config.hold,
+            first_byte=config.first_byte_timeout or settings.first_byte_timeout,
+            idle=config.idle_timeout or settings.idle_timeout,
+            ping_interval=settings.ping_interval,
+            progress_interval=settings.progress_interval,
+            retries=settings.max_retries,
+            response_bytes=settings.max_response_bytes,
+        )

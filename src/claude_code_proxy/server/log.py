@@ -1,0 +1,107 @@
+"""The log: one line per request, never a key, a header or a body."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from .auth import redact
+
+if TYPE_CHECKING:
+    from .call import Call
+
+logger = logging.getLogger("claude_code_proxy")
+
+_MAX_SESSIONS = 1024
+_MAX_SHOWN = 200
+
+
+def configure(level: str) -> None:
+    """Write this program's log at `level` and above to the standard error stream."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    for name in ("claude_code_proxy", "uvicorn.error"):
+        target = logging.getLogger(name)
+        target.handlers[:] = [handler]
+        target.propagate = False
+        target.setLevel(logging.WARNING if name == "uvicorn.error" else level.upper())
+    # aiohttp and asyncio may quote what a peer sent; what matters of it is in our own errors
+    for name in ("aiohttp", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+class RequestLog:
+    """Writes the line of each request, and each notice code once per client session as a warning."""
+
+    def __init__(self) -> None:
+        self._told: OrderedDict[str, set[str]] = OrderedDict()
+
+    def write(self, call: Call) -> None:
+        """Log a request that is over."""
+        if not logger.isEnabledFor(logging.WARNING):
+            return
+        self._warn_of_notices(call)
+        if logger.isEnabledFor(logging.INFO):
+            logger.info(_line(call))
+        if logger.isEnabledFor(logging.DEBUG) and call.report is not None:
+            for notice in call.report.notices:
+                logger.debug(
+                    "%s %s %s at %s: %s",
+                    call.request_id,
+                    notice.code,
+                    notice.action,
+                    _shown(call, notice.path),
+                    _shown(call, notice.reason),
+                )
+
+    def _warn_of_notices(self, call: Call) -> None:
+        if call.report is None or not call.report.notices:
+            return
+        told = self._told.setdefault(call.session_id, set())
+        self._told.move_to_end(call.session_id)
+        if len(self._told) > _MAX_SESSIONS:
+            self._told.popitem(last=False)
+        for notice in call.report.loud:
+            if notice.code not in told:
+                told.add(notice.code)
+                logger.warning(
+                    "%s: %s %s at %s: %s",
+                    _shown(call, call.model),
+                    notice.code,
+                    notice.action,
+                    _shown(call, notice.path),
+                    _shown(call, notice.reason),
+                )
+
+
+def _line(call: Call) -> str:
+    elapsed = (call.clock() - call.began) * 1000
+    words = [
+        call.method,
+        _shown(call, call.path),
+        _shown(call, call.model) or "-",
+        "gone" if call.gone else str(call.status),
+        f"{elapsed:.0f}ms",
+    ]
+    if call.first_byte is not None and call.model:
+        words.append(f"ttft={(call.first_byte - call.began) * 1000:.0f}ms")
+    if call.usage is not None:
+        usage = call.usage
+        cached = usage.cache_read_input_tokens
+        words.append(f"in={usage.input_tokens + cached + usage.cache_creation_input_tokens}")
+        words.append(f"cached={cached}")
+        words.append(f"out={usage.output_tokens}")
+    if call.report is not None and (codes := call.report.codes):
+        words.append("notices=" + ",".join(codes))
+    words.append(call.request_id)
+    if call.upstream_id:
+        words.append("upstream=" + _shown(call, call.upstream_id))
+    return " ".join(words)
+
+
+def _shown(call: Call, text: str) -> str:
+    """Text from outside: on one line, without the caller's key, and nothing that colours the terminal."""
+    text = redact(text, call.headers)
+    text = text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "..."
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)

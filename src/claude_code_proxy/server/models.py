@@ -1,0 +1,75 @@
+"""`GET /v1/models` and `GET /v1/models/{id}`, in Anthropic's shape."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from claude_code_proxy.core.errors import ApiError, invalid_request
+
+if TYPE_CHECKING:
+    from claude_code_proxy.config.model import ModelConfig
+
+    from .call import Call
+    from .gateway import Gateway
+
+_CREATED_AT = "2025-01-01T00:00:00Z"  # the API requires a date, and nobody knows the real ones
+_MAX_LIMIT = 1000
+_DEFAULT_LIMIT = 20
+
+
+async def list_models(gateway: Gateway, call: Call) -> None:
+    """Answer one page of the configured models, aliases included. Raises `ApiError` 400."""
+    query = parse_qs(call.query)
+    rows = gateway.models.table.public()
+    ids = [model_id for model_id, _ in rows]
+    start, end = 0, len(rows)
+    if after := query.get("after_id"):
+        start = _position(ids, "after_id", after[-1]) + 1
+    if before := query.get("before_id"):
+        end = _position(ids, "before_id", before[-1])
+    limit = _limit(query.get("limit", [str(_DEFAULT_LIMIT)])[-1])
+    # a page before an id is the one next to it, as in Anthropic's own API
+    page = rows[max(start, end - limit) : end] if before and not after else rows[start:end][:limit]
+    more = len(rows[start:end]) > len(page)
+    data = [_shown(model_id, config) for model_id, config in page]
+    await call.respond_json(
+        {
+            "data": data,
+            "has_more": more,
+            "first_id": data[0]["id"] if data else None,
+            "last_id": data[-1]["id"] if data else None,
+        }
+    )
+
+
+async def show_model(gateway: Gateway, call: Call, model_id: str) -> None:
+    """Answer one model by its id or alias. Raises `ApiError` 404."""
+    await call.respond_json(_shown(model_id, gateway.upstreams.resolve(model_id)))
+
+
+def _shown(model_id: str, config: ModelConfig) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "type": "model",
+        "id": model_id,
+        "display_name": config.model_id,
+        "created_at": _CREATED_AT,
+    }
+    if limit := config.max_input_tokens or config.context:
+        shown["max_input_tokens"] = limit
+    if config.max_tokens:
+        shown["max_tokens"] = config.max_tokens
+    return shown
+
+
+def _limit(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MAX_LIMIT):
+        raise invalid_request(f"limit: must be a number from 1 to {_MAX_LIMIT}")
+    return int(text)
+
+
+def _position(ids: list[str], name: str, model_id: str) -> int:
+    try:
+        return ids.index(model_id)
+    except ValueError:
+        raise ApiError(404, "not_found_error", f"{name}: no model has the id {model_id!r}") from None

@@ -1,0 +1,96 @@
+"""Messages for an upstream that speaks the Anthropic format itself: passed through, not translated."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from claude_code_proxy.core import wire
+from claude_code_proxy.core.errors import ERROR_TYPES, ApiError
+from claude_code_proxy.core.report import Report
+
+from . import headers, native_body
+from .exchange import Exchange
+from .limits import Limits
+from .native_stream import NativeStream, counts, usage_of
+from .offload import offload
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from claude_code_proxy.config.model import ModelConfig
+
+    from .call import Call
+    from .gateway import Gateway
+    from .upstream import UpstreamClient
+
+_MAX_QUOTED = 500
+
+
+async def serve(
+    gateway: Gateway, call: Call, config: ModelConfig, raw: bytes, request: dict[str, Any]
+) -> None:
+    """Answer `POST /v1/messages` with what the upstream answers. Raises `ApiError` when that is nothing."""
+    model = request["model"]
+    renamed = model if config.restore_model_name and config.model_name != model else None
+    streamed = request.get("stream") is True
+    client, body = await prepare(gateway, call, config, config.messages_url, raw, request)
+    limits = Limits.of(config, gateway.settings)
+    if not streamed:
+        async with Exchange(call, limits) as exchange:
+            response = await exchange.open(client, body)
+            await pass_whole(call, response, await exchange.read_all(), renamed)
+        return
+    stream = NativeStream(renamed, call.request_id)
+    async with Exchange(call, limits, lambda: stream) as exchange:
+        response = await exchange.open(client, body)
+        if response.status == 200 and response.content_type == "text/event-stream":
+            exchange.stream_headers = headers.native_response(response.headers, response.headers.items())
+            await exchange.relay()
+            return
+        data = await exchange.read_all()
+        if call.started:  # the hold limit has passed: an error can only be told inside the stream now
+            raise _told_by(response.status, data)
+        await pass_whole(call, response, data, renamed)
+
+
+async def prepare(
+    gateway: Gateway, call: Call, config: ModelConfig, url: str, raw: bytes, request: dict[str, Any]
+) -> tuple[UpstreamClient, bytes]:
+    """The client and the body for one passed-through request; `request` is `raw` parsed and is used up."""
+    call.report = report = Report()
+    body = await offload(len(raw), native_body.edit, raw, request, config, report)
+    forwarded = headers.native_request(call.raw_headers, call.headers, config, call.key, report)
+    if call.query:
+        url += ("&" if "?" in url else "?") + call.query
+    return gateway.upstreams.client(config, url, forwarded), body
+
+
+async def pass_whole(call: Call, response: aiohttp.ClientResponse, data: bytes, renamed: str | None) -> None:
+    """Hand a whole answer on, with the client's model name put back if `renamed` says so."""
+    if response.status == 200:
+        call.usage = _usage_in(data)
+        if renamed is not None:
+            data = native_body.restore_model(data, renamed)
+    answered = headers.native_response(response.headers, response.headers.items())
+    await call.respond(response.status, data, answered)
+
+
+def _usage_in(data: bytes) -> Any:
+    try:
+        message = wire.loads(data)
+    except wire.WireError:
+        return None
+    return usage_of(counts(message.get("usage"))) if isinstance(message, dict) else None
+
+
+def _told_by(status: int, data: bytes) -> ApiError:
+    """The upstream's error in its own words, for a stream that has begun."""
+    try:
+        body = wire.loads(data)
+    except wire.WireError:
+        body = None
+    error = body.get("error") if isinstance(body, dict) else None
+    if isinstance(error, dict) and isinstance(error.get("message"), str) and error.get("type") in ERROR_TYPES:
+        return ApiError(status, error["type"], error["message"])
+    words = data[:_MAX_QUOTED].decode("utf-8", "replace").strip() or "no message"
+    return ApiError(status, "api_error", f"the upstream answered {status} where a stream was due: {words}")

@@ -1,0 +1,26 @@
+"""The small answers: is the server there, is it well, what has it done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from claude_code_proxy import __version__
+
+if TYPE_CHECKING:
+    from .call import Call
+    from .gateway import Gateway
+
+
+async def hello(_: Gateway, call: Call) -> None:
+    """Answer that this is the proxy; Claude Code asks `HEAD /` or `HEAD /api/hello` when it starts."""
+    await call.respond_json({"name": "claude-code-proxy", "version": __version__})
+
+
+async def health(gateway: Gateway, call: Call) -> None:
+    """Answer that the server is up. Asks no upstream: theirs is no reason to restart this server."""
+    await call.respond_json({"status": "ok", "models": len(gateway.models.table.models)})
+
+
+async def stats(gateway: Gateway, call: Call) -> None:
+    """Answer the statistics of this process."""
+    await call.respond_json(gateway.stats.snapshot())

@@ -1,0 +1,101 @@
+"""Run the server until it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from claude_code_proxy.config.models import load_models
+
+from . import log
+from .app import App
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from claude_code_proxy.config.settings import ServerSettings
+
+_BACKLOG = 2048
+_KEEP_ALIVE = 75  # seconds; longer than clients and load balancers keep idle connections
+
+
+def serve(settings: ServerSettings) -> int:
+    """Serve until SIGTERM (0) or SIGINT (130); running requests may end within `drain_timeout`.
+
+    Prints the address on standard output once it is bound, with the real port where 0 was asked for. Returns
+    the process's exit code: 1 when the address cannot be bound. Raises `ConfigError` for a bad models file.
+    """
+    load_models(settings.models)  # a bad file is the user's to see at once, not a failing worker's
+    config = Config(App(settings), settings)
+    try:
+        listener = _bind(settings.host, settings.port)
+    except OSError as error:
+        log.logger.error(
+            "cannot listen on %s port %d: %s", settings.host, settings.port, error.strerror or error
+        )
+        return 1
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    print(f"claude-code-proxy listening on http://{host}:{listener.getsockname()[1]}", flush=True)  # noqa: T201
+    # uvicorn drains on a signal and then raises it again; for SIGTERM that is a clean end
+    signal.signal(signal.SIGTERM, _ignore)
+    try:
+        if settings.workers > 1:
+            from uvicorn.supervisors import Multiprocess
+
+            Multiprocess(config, sockets=[listener]).run()
+        else:
+            uvicorn.Server(config).run(sockets=[listener])
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        listener.close()
+    return 0
+
+
+class Config(uvicorn.Config):
+    """The HTTP server's configuration; can be handed to worker processes."""
+
+    def __init__(self, app: App, settings: ServerSettings) -> None:
+        super().__init__(
+            app,
+            interface="asgi3",
+            lifespan="on",
+            ws="none",
+            loop="auto",  # uvloop and httptools where they are installed
+            http="auto",
+            log_level=settings.log_level,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            workers=settings.workers,
+            backlog=_BACKLOG,
+            timeout_keep_alive=_KEEP_ALIVE,
+            timeout_graceful_shutdown=round(settings.drain_timeout),
+        )
+
+    def configure_logging(self) -> None:
+        """Set up our own log instead of uvicorn's; called in each process."""
+        log.configure(str(self.log_level))
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    address = socket.getaddrinfo(
+        host, port, family=0 if ":" not in host else family, type=socket.SOCK_STREAM
+    )[0]
+    listener = socket.socket(address[0], socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """Take the signal that uvicorn raises again after draining."""

@@ -1,0 +1,98 @@
+"""Edit single members of a JSON object in its bytes and leave every other byte as it is."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from claude_code_proxy.core import wire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_STRING = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
+_TOKEN = re.compile(_STRING + rb"|[{}\[\],:]", re.DOTALL)
+_BRACKET = re.compile(_STRING + rb"|[{}\[\]]", re.DOTALL)
+_SCALAR = re.compile(_STRING + rb"|[^\s,}\]]+", re.DOTALL)
+_SPACE = re.compile(rb"[ \t\r\n]*")
+
+
+class _Member(NamedTuple):
+    """A top-level member: where it begins, where its value begins, and where that ends."""
+
+    key: str
+    start: int
+    value: int
+    end: int
+
+
+def replace(raw: bytes, values: Mapping[str, bytes | None]) -> bytes:
+    """The JSON object `raw` with the values of top-level members replaced, or the members removed (None).
+
+    `raw` must be valid JSON; `values` are JSON. A key that occurs twice is edited twice: parsers differ in
+    which one they take. Raises nothing; keys that do not occur are ignored.
+    """
+    edits: list[tuple[int, int, bytes]] = []
+    for member, (start, end) in _with_comma(raw, list(_members(raw))):
+        if member.key in values:
+            value = values[member.key]
+            edits.append((start, end, b"") if value is None else (member.value, member.end, value))
+    for start, end, value in reversed(edits):
+        raw = raw[:start] + value + raw[end:]
+    return raw
+
+
+def replace_scalar(raw: bytes, key: str, old: str | int, new: bytes) -> bytes:
+    """As `replace` for one member whose value is known to be the string or number `old`, only much faster.
+
+    A quote that opens a key is never escaped, so the first pattern finds members at every depth and nothing
+    inside a string. One hit with the right value is the member; otherwise the whole object is read.
+    """
+    pattern = re.compile(rb'(?<!\\)"%b"[ \t\r\n]*:[ \t\r\n]*' % re.escape(key.encode()))
+    found = list(pattern.finditer(raw))
+    if len(found) == 1 and (scalar := _SCALAR.match(raw, found[0].end())) and wire.loads(scalar[0]) == old:
+        return raw[: scalar.start()] + new + raw[scalar.end() :]
+    return replace(raw, {key: new})
+
+
+def _members(raw: bytes) -> Iterator[_Member]:
+    """The top-level members of the object in order."""
+    position = raw.index(b"{") + 1
+    while (token := _TOKEN.search(raw, position)) is not None and token[0] != b"}":
+        if token[0] == b",":
+            position = token.end()
+            continue
+        colon = raw.index(b":", token.end())
+        space = _SPACE.match(raw, colon + 1)
+        assert space is not None
+        value = space.end()
+        end = _end_of_value(raw, value)
+        yield _Member(str(wire.loads(token[0])), token.start(), value, end)
+        position = end
+
+
+def _end_of_value(raw: bytes, start: int) -> int:
+    if raw[start : start + 1] not in (b"{", b"["):
+        scalar = _SCALAR.match(raw, start)
+        assert scalar is not None
+        return scalar.end()
+    depth = 0
+    for bracket in _BRACKET.finditer(raw, start):
+        if bracket[0] in (b"{", b"["):
+            depth += 1
+        elif bracket[0] in (b"}", b"]"):
+            depth -= 1
+            if depth == 0:
+                return bracket.end()
+    raise ValueError("the object is not closed")
+
+
+def _with_comma(raw: bytes, members: list[_Member]) -> Iterator[tuple[_Member, tuple[int, int]]]:
+    """Each member with the span to delete when it goes: its comma goes with it."""
+    for number, member in enumerate(members):
+        if number + 1 < len(members):
+            yield member, (member.start, members[number + 1].start)
+        elif number:
+            yield member, (raw.rindex(b",", 0, member.start), member.end)
+        else:
+            yield member, (member.start, member.end)
