@@ -126,11 +126,11 @@ def _init(settings: ServerSettings, *, force: bool) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w" if force else "x", encoding="utf-8") as file:
             file.write(EXAMPLE)
-    except FileExistsError:
-        output.error(f"{path} is already there (hint: edit it, or overwrite it with --force)")
-        return output.FAILURE
     except OSError as error:
-        output.error(f"{path}: cannot be written: {error.strerror}")
+        if path.exists() and not force:
+            output.error(f"{path} is already there (hint: edit it, or overwrite it with --force)")
+        else:
+            output.error(f"{path}: cannot be written: {error.strerror}")
         return output.FAILURE
     output.note(f"wrote {path}\nnext: edit it, then run: claude-code-proxy serve")
     return output.OK

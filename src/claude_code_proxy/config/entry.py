@@ -63,8 +63,7 @@ OTHER_KEYS = (
 )
 KNOWN_KEYS = frozenset((*OTHER_KEYS, *SYNONYMS, *PROFILE_KEYS, *NATIVE_KEYS))
 
-_SIZES = frozenset(("max_output", "context_window"))
-_BOTH_FORMATS = frozenset((*_SIZES, "extra_body"))  # Profile fields that mean something in passthrough too
+_SIZES = frozenset(("max_output", "context_window"))  # also the only ones that matter in passthrough
 _IGNORED = re.compile(r"api_key_name|.*(cost|price|pricing).*")
 _SECRET = re.compile(
     r"(x[-_])?api[-_]?keys?|(auth|access|bearer|api|secret)[-_]?(key|token)s?|key|token|secret|password"
@@ -257,7 +256,7 @@ class _Reader:
                 continue
             if key != field and self.has(field):
                 self.problem(key, f"{key} and {field} mean the same", "remove one of them")
-            elif format_ == "anthropic" and field not in _BOTH_FORMATS:
+            elif format_ == "anthropic" and field not in _SIZES:
                 self.warn(key, f"{key} has no effect with format: anthropic: requests pass through unchanged")
             elif key == "reasoning_effort":
                 self._reasoning_effort(overrides)

@@ -23,7 +23,7 @@ _KEY_OR_BRACKET = re.compile(r'"(?:[^"\\\n]|\\.)*"(?P<colon>\s*:)?|[{}\[\]]')
 
 
 class Document(NamedTuple):
-    """A parsed file. `lines` maps the path of each key outside lists, as a tuple of keys, to its line (from 1)."""
+    """A parsed file. `lines` maps the path of each key outside lists to its line (from 1)."""
 
     value: Any
     lines: dict[tuple[str, ...], int]

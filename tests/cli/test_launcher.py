@@ -1,0 +1,297 @@
+"""`ccproxy`, run for real: a fake `claude` says how it was started."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from claude_code_proxy.cli import output
+from claude_code_proxy.cli.launcher import UsageError, parse
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY = "sk-planted-key"
+LEAST = {"base_url": "http://127.0.0.1:8082", "auth_key": KEY, "model": "deepseek-chat"}
+RUN = "import sys; from claude_code_proxy.cli.launcher import run; sys.exit(run())"
+FAKE = f"""#!{sys.executable}
+import json, os, signal, sys
+print(json.dumps({{"argv": sys.argv[1:], "env": dict(os.environ), "pid": os.getpid()}}), flush=True)
+if "wait" in sys.argv:
+    signal.pause()
+sys.exit(int(os.environ.get("FAKE_EXIT", "0")))
+"""
+
+
+class Desk:
+    """A user's machine: a home, a PATH with a fake claude, a providers file."""
+
+    def __init__(self, root: Path) -> None:
+        self.home = root / "home"
+        self.bin = root / "bin"
+        self.project = root / "project"
+        self.config = self.home / ".config" / "llm" / "cc-proxy.json"
+        for folder in (self.bin, self.project, self.config.parent):
+            folder.mkdir(parents=True)
+        self.env = {"HOME": str(self.home), "PATH": str(self.bin), "LANG": "C.UTF-8"}
+        self.install(self.bin)
+        self.providers({"deepseek": LEAST})
+
+    def install(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "claude").write_text(FAKE, encoding="utf-8")
+        (folder / "claude").chmod(0o755)
+
+    def providers(self, value: Any, mode: int = 0o600) -> None:
+        self.config.write_text(json.dumps(value), encoding="utf-8")
+        self.config.chmod(mode)
+
+    def start(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-c", RUN, *arguments],
+            env=self.env | env,
+            cwd=self.project,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def run(self, *arguments: str, **env: str) -> tuple[int, str, str]:
+        with self.start(*arguments, **env) as process:
+            out, err = process.communicate(timeout=60)
+        assert KEY not in err
+        return process.returncode, out, err
+
+    def claude(self, *arguments: str, **env: str) -> dict[str, Any]:
+        code, out, err = self.run(*arguments, **env)
+        assert (code, err) == (0, "")
+        started: dict[str, Any] = json.loads(out)
+        return started
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def test_claude_is_started_with_the_provider(desk: Desk) -> None:
+    started = desk.claude("-p", "hello world", ANTHROPIC_API_KEY="sk-other", CLAUDE_CODE_USE_VERTEX="1")
+    assert started["argv"] == ["-p", "hello world"]
+    assert started["env"]["ANTHROPIC_BASE_URL"] == "http://127.0.0.1:8082"
+    assert started["env"]["ANTHROPIC_AUTH_TOKEN"] == KEY
+    assert started["env"]["ANTHROPIC_DEFAULT_HAIKU_MODEL"] == "deepseek-chat"
+    assert "ANTHROPIC_API_KEY" not in started["env"]
+    assert "CLAUDE_CODE_USE_VERTEX" not in started["env"]
+
+
+def test_ccproxy_becomes_claude(desk: Desk) -> None:
+    with desk.start("wait") as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["pid"] == process.pid
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("code", [0, 1, 42])
+def test_exit_code_is_claudes(desk: Desk, code: int) -> None:
+    assert desk.run(FAKE_EXIT=str(code))[0] == code
+
+
+def test_broken_pipes_end_claude_as_they_would_without_us(desk: Desk) -> None:
+    (desk.bin / "claude").write_text(
+        "#!/bin/sh\ntrap\nwhile :; do echo line || exit 9; done\n", encoding="utf-8"
+    )
+    with desk.start(PATH=f"{desk.bin}:{os.environ['PATH']}") as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        process.wait(60)
+    assert process.returncode == -signal.SIGPIPE
+
+
+def test_limits_of_the_local_models_file(desk: Desk) -> None:
+    models = desk.home / "models.yaml"
+    models.write_text(
+        "- {model_id: deepseek-chat, api_base: 'https://api.deepseek.com', context: 128k, max_tokens: 8k}\n",
+        encoding="utf-8",
+    )
+    env = desk.claude(CLAUDE_CODE_PROXY_MODELS=str(models))["env"]
+    assert (env["CLAUDE_CODE_MAX_CONTEXT_TOKENS"], env["CLAUDE_CODE_MAX_OUTPUT_TOKENS"]) == ("128000", "8000")
+    assert desk.claude(CUSTOM_MODELS_FILE=str(models))["env"]["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] == "8000"
+    models.write_text("- {model_id: other, api_base: 'https://api.deepseek.com'}\n", encoding="utf-8")
+    assert "CLAUDE_CODE_MAX_CONTEXT_TOKENS" not in desk.claude(CLAUDE_CODE_PROXY_MODELS=str(models))["env"]
+
+
+def test_broken_models_file_is_said_and_not_fatal(desk: Desk) -> None:
+    models = desk.home / "models.yaml"
+    models.write_text("- {model_id: a}\n", encoding="utf-8")
+    code, out, err = desk.run(CLAUDE_CODE_PROXY_MODELS=str(models))
+    assert code == 0
+    assert json.loads(out)["argv"] == []
+    assert err.startswith(f"warning: {models}:1: api_base is missing")
+
+
+def test_small_window_is_said(desk: Desk) -> None:
+    desk.providers({"local": LEAST | {"context": "32k"}})
+    assert "has a window of 32000 tokens" in desk.run()[2]
+
+
+@pytest.mark.parametrize(
+    ("argv", "rest", "provider"),
+    [
+        ([], [], None),
+        (["-P", "x", "-p", "hi"], ["-p", "hi"], "x"),
+        (["--provider", "x"], [], "x"),
+        (["--provider=x", "--model=y"], ["--model=y"], "x"),
+        (["-p", "hi", "-P", "x", "-c"], ["-p", "hi", "-c"], "x"),
+        (["-P", "x", "--", "-P", "y", "--help"], ["-P", "y", "--help"], "x"),
+        (["--", "--", "a"], ["--", "a"], None),
+        (["mcp", "add", "n", "--", "npx", "-C", "d"], ["mcp", "add", "n", "--", "npx", "-C", "d"], None),
+        (["--unknown", "--verbose"], ["--unknown", "--verbose"], None),
+        (["mcp", "--help"], ["mcp", "--help"], None),
+        (["-p", ""], ["-p", ""], None),
+    ],
+)
+def test_own_options_and_claudes(argv: list[str], rest: list[str], provider: str | None) -> None:
+    line = parse(argv)
+    assert (line.rest, line.provider) == (rest, provider)
+
+
+@pytest.mark.parametrize("argv", [["-P"], ["--provider="], ["-C"], ["--config", "--"]])
+def test_options_without_their_value(argv: list[str]) -> None:
+    with pytest.raises(UsageError, match="needs a value"):
+        parse(argv)
+
+
+def test_choosing_a_provider(desk: Desk) -> None:
+    desk.providers({"a": LEAST | {"model": "ma"}, "b": LEAST | {"model": "mb", "default": True}})
+    assert desk.claude()["env"]["ANTHROPIC_MODEL"] == "mb"
+    assert desk.claude("-P", "a")["env"]["ANTHROPIC_MODEL"] == "ma"
+    assert desk.claude(CCPROXY_PROVIDER="a")["env"]["ANTHROPIC_MODEL"] == "ma"
+    assert desk.claude("--provider=b", CCPROXY_PROVIDER="a")["env"]["ANTHROPIC_MODEL"] == "mb"
+
+
+def test_other_places_of_the_file(desk: Desk, tmp_path: Path) -> None:
+    desk.config.unlink()
+    other = tmp_path / "xdg" / "llm" / "cc-proxy.json"
+    other.parent.mkdir(parents=True)
+    other.write_text("// mine\n" + json.dumps(LEAST), encoding="utf-8")
+    other.chmod(0o600)
+    assert desk.claude(XDG_CONFIG_HOME=str(tmp_path / "xdg"))["env"]["ANTHROPIC_MODEL"] == "deepseek-chat"
+    assert desk.claude("-C", str(other))["env"]["ANTHROPIC_MODEL"] == "deepseek-chat"
+    assert desk.claude(f"--config={other}")["env"]["ANTHROPIC_MODEL"] == "deepseek-chat"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "providers", "code", "says"),
+    [
+        (["-C", "none.json"], {}, output.CONFIG, "none.json: no such file (hint: create it (mode 0600)"),
+        ([], {"a": {"model": "m"}}, output.CONFIG, "base_url is missing"),
+        (["-P", "deepsek"], {"deepseek": LEAST}, output.CONFIG, 'did you mean "deepseek"?'),
+        ([], {"a": LEAST, "b": LEAST}, output.CONFIG, "choose with -P: a, b"),
+        (["-P"], {"a": LEAST}, output.USAGE, "-P needs a value (hint: ccproxy --help)"),
+        (["list", "--yaml"], {"a": LEAST}, output.USAGE, "list takes --json only"),
+    ],
+)
+def test_failures_have_a_line_and_a_code(
+    desk: Desk, arguments: list[str], providers: Any, code: int, says: str
+) -> None:
+    desk.providers(providers)
+    found, out, err = desk.run(*arguments)
+    assert (found, out) == (code, "")
+    assert err.startswith("error: ")
+    assert says in err
+
+
+def test_claude_is_found_where_its_installers_put_it(desk: Desk) -> None:
+    (desk.bin / "claude").unlink()
+    code, out, err = desk.run()
+    assert (code, out) == (output.NOT_FOUND, "")
+    assert err.startswith("error: claude is not installed (hint: curl ")
+    desk.install(desk.home / ".claude" / "local")
+    assert desk.claude()["argv"] == []
+    desk.install(desk.home / ".local" / "bin")
+    assert desk.claude()["argv"] == []
+
+
+def test_claude_that_cannot_run(desk: Desk) -> None:
+    (desk.bin / "claude").write_text("#!/nowhere/at/all\n", encoding="utf-8")
+    code, _, err = desk.run()
+    assert code == output.NOT_EXECUTABLE
+    assert "cannot be run" in err
+
+
+def test_file_that_others_can_read(desk: Desk) -> None:
+    desk.providers({"a": LEAST}, mode=0o644)
+    code, _, err = desk.run()
+    assert code == 0
+    assert (
+        err == f"warning: {desk.config} holds keys and others can read it (hint: chmod 600 {desk.config})\n"
+    )
+
+
+def test_list(desk: Desk) -> None:
+    desk.providers({"a": LEAST, "b": LEAST | {"default": True}})
+    code, out, err = desk.run("list")
+    assert (code, err) == (0, "")
+    assert KEY not in out
+    assert [line.split() for line in out.splitlines()] == [
+        ["PROVIDER", "MODEL", "BASE", "URL"],
+        ["a", "deepseek-chat", "http://127.0.0.1:8082"],
+        ["*", "b", "deepseek-chat", "http://127.0.0.1:8082"],
+    ]
+    code, out, _ = desk.run("list", "--json")
+    assert KEY not in out
+    assert [(item["name"], item["default"]) for item in json.loads(out)["providers"]] == [
+        ("a", False),
+        ("b", True),
+    ]
+    assert desk.claude("-P", "a", "--", "list")["argv"] == ["list"]
+
+
+def test_dry_run(desk: Desk) -> None:
+    code, out, err = desk.run("--dry-run", "-p", "a b", ANTHROPIC_API_KEY=KEY, OTHER_SECRET=KEY)
+    assert (code, err) == (0, "")
+    assert KEY not in out
+    assert "unset ANTHROPIC_API_KEY" in out
+    assert "export ANTHROPIC_AUTH_TOKEN=(hidden)" in out
+    assert "export ANTHROPIC_MODEL=deepseek-chat" in out
+    assert out.endswith(f"{desk.bin}/claude -p 'a b'\n")
+    (desk.bin / "claude").unlink()
+    code, _, err = desk.run("--dry-run")
+    assert (code, err.startswith("warning: claude is not installed")) == (0, True)
+
+
+def test_claudes_own_settings_do_not_win(desk: Desk) -> None:
+    settings = desk.project / ".claude" / "settings.json"
+    settings.parent.mkdir()
+    settings.write_text('{"env": {"ANTHROPIC_MODEL": "other"}}', encoding="utf-8")
+    argv = desk.claude("-p", "hi")["argv"]
+    assert argv == ["--settings", '{"env": {"ANTHROPIC_MODEL": "deepseek-chat"}}', "-p", "hi"]
+    code, out, err = desk.run("--settings", "mine.json")
+    assert (code, json.loads(out)["argv"]) == (0, ["--settings", "mine.json"])
+    assert "sets ANTHROPIC_MODEL; your own --settings is left as it is" in err
+    settings.write_text('{"env": {"ANTHROPIC_AUTH_TOKEN": "sk-other"}}', encoding="utf-8")
+    code, out, err = desk.run("-p", "hi")
+    assert (code, out) == (output.CONFIG, "")
+    assert f"{settings}:1: env.ANTHROPIC_AUTH_TOKEN is set here" in err
+
+
+def test_the_key_is_in_no_argument(desk: Desk) -> None:
+    assert KEY not in json.dumps(desk.claude("-p", "hi")["argv"])
+
+
+def test_help(desk: Desk) -> None:
+    desk.config.unlink()
+    code, out, err = desk.run("--help")
+    assert (code, err) == (0, "")
+    for line in ("ccproxy -P deepseek", "exit codes:", "127 claude is not installed"):
+        assert line in out
