@@ -57,18 +57,22 @@ async def begin_then_stay_silent(request: Request, connection: Connection) -> No
 @pytest.mark.parametrize("fail", [answers(502), answers(503), answers(504), reset])
 @pytest.mark.parametrize("stream", [False, True])
 async def test_failures_before_the_first_byte_are_tried_again(fail: Script, stream: bool) -> None:
-    async with running_upstream(after_failures(2, fail)) as upstream:
-        async with running_proxy([model(upstream.base)]) as proxy:
-            reply = await ask(proxy, {**BODY, "stream": stream})
+    async with (
+        running_upstream(after_failures(2, fail)) as upstream,
+        running_proxy([model(upstream.base)]) as proxy,
+    ):
+        reply = await ask(proxy, {**BODY, "stream": stream})
     assert reply.status == 200
     assert len(upstream.requests) == 3
     assert len({request.body for request in upstream.requests}) == 1
 
 
 async def test_retries_end() -> None:
-    async with running_upstream(answers(503)) as upstream:
-        async with running_proxy([model(upstream.base)], max_retries=1) as proxy:
-            reply = await ask(proxy, STREAM)
+    async with (
+        running_upstream(answers(503)) as upstream,
+        running_proxy([model(upstream.base)], max_retries=1) as proxy,
+    ):
+        reply = await ask(proxy, STREAM)
     assert (reply.status, reply.json["error"]["type"]) == (529, "overloaded_error")
     assert len(upstream.requests) == 2
 
@@ -92,13 +96,15 @@ async def test_nothing_listens() -> None:
 
 # --- silence ------------------------------------------------------------------------------------------
 async def test_the_hold_limit_begins_the_answer_and_pings_keep_it_alive() -> None:
-    async with running_upstream(stay_silent) as upstream:
-        async with running_proxy([model(upstream.base)], hold=0.1, ping_interval=0.1) as proxy:
-            client = await Client.connect(proxy)
-            await client.send(STREAM)
-            status, headers = await client.head()
-            chunks = [await client.chunk() for _ in range(4)]
-            client.close()
+    async with (
+        running_upstream(stay_silent) as upstream,
+        running_proxy([model(upstream.base)], hold=0.1, ping_interval=0.1) as proxy,
+    ):
+        client = await Client.connect(proxy)
+        await client.send(STREAM)
+        status, headers = await client.head()
+        chunks = [await client.chunk() for _ in range(4)]
+        client.close()
     assert status == 200
     assert headers["content-type"].startswith("text/event-stream")
     assert chunks[0].startswith(b"event: message_start\n")
@@ -110,9 +116,11 @@ async def test_a_failure_after_the_hold_limit_is_an_error_event_and_not_tried_ag
         await asyncio.sleep(0.3)
         await connection.whole(503, {"error": {"message": "too busy"}})
 
-    async with running_upstream(script) as upstream:
-        async with running_proxy([model(upstream.base)], hold=0.1) as proxy:
-            reply = await ask(proxy, STREAM)
+    async with (
+        running_upstream(script) as upstream,
+        running_proxy([model(upstream.base)], hold=0.1) as proxy,
+    ):
+        reply = await ask(proxy, STREAM)
     assert reply.status == 200
     assert reply.types[0] == "message_start"
     assert reply.types[-1] == "error"
@@ -137,16 +145,18 @@ async def test_an_answer_after_the_hold_limit_goes_on_as_one_message() -> None:
 
 
 async def test_silence_mid_stream_gets_pings_and_progress_between_whole_events() -> None:
-    async with running_upstream(begin_then_stay_silent) as upstream:
-        async with running_proxy([model(upstream.base)], ping_interval=0.05, progress_interval=0.2) as proxy:
-            client = await Client.connect(proxy)
-            await client.send(STREAM)
-            await client.head()
-            seen: list[dict[str, Any]] = []
-            while sum(event["type"] == "content_block_delta" for event in seen) < 3:
-                blocks = (await client.chunk()).decode().split("\n\n")
-                seen += [json.loads(block.split("data: ", 1)[1]) for block in blocks if block]
-            client.close()
+    async with (
+        running_upstream(begin_then_stay_silent) as upstream,
+        running_proxy([model(upstream.base)], ping_interval=0.05, progress_interval=0.2) as proxy,
+    ):
+        client = await Client.connect(proxy)
+        await client.send(STREAM)
+        await client.head()
+        seen: list[dict[str, Any]] = []
+        while sum(event["type"] == "content_block_delta" for event in seen) < 3:
+            blocks = (await client.chunk()).decode().split("\n\n")
+            seen += [json.loads(block.split("data: ", 1)[1]) for block in blocks if block]
+        client.close()
     deltas = [event["delta"] for event in seen if event["type"] == "content_block_delta"]
     assert "".join(delta["text"] for delta in deltas) == "Hel"
     assert sum(event["type"] == "ping" for event in seen) >= 4
@@ -164,10 +174,12 @@ async def test_too_long_before_the_first_byte() -> None:
 
 
 async def test_too_long_between_bytes() -> None:
-    async with running_upstream(begin_then_stay_silent) as upstream:
-        async with running_proxy([model(upstream.base, idle_timeout=0.2)]) as proxy:
-            reply = await ask(proxy, STREAM)
-            await eventually(lambda: upstream.open_connections == 0)
+    async with (
+        running_upstream(begin_then_stay_silent) as upstream,
+        running_proxy([model(upstream.base, idle_timeout=0.2)]) as proxy,
+    ):
+        reply = await ask(proxy, STREAM)
+        await eventually(lambda: upstream.open_connections == 0)
     assert reply.types[-1] == "error"
     assert reply.events[-1]["error"]["type"] == "timeout_error"
     assert "message_stop" not in reply.types
@@ -182,9 +194,11 @@ async def test_comments_keep_an_upstream_alive() -> None:
         await connection.event(text_chunk("Hello", finish="stop"))
         await connection.end()
 
-    async with running_upstream(script) as upstream:
-        async with running_proxy([model(upstream.base, idle_timeout=0.4)], hold=5) as proxy:
-            reply = await ask(proxy, STREAM)
+    async with (
+        running_upstream(script) as upstream,
+        running_proxy([model(upstream.base, idle_timeout=0.4)], hold=5) as proxy,
+    ):
+        reply = await ask(proxy, STREAM)
     assert reply.types[-1] == "message_stop"
 
 
@@ -198,10 +212,12 @@ async def test_an_upstream_that_is_done_and_leaves_its_connection_open(
         await connection.event(text_chunk("Hello", finish="stop"))
         await connection.left()
 
-    async with running_upstream(script) as upstream:
-        async with running_proxy([model(upstream.base)], ping_interval=0.1) as proxy:
-            reply = await ask(proxy, STREAM)
-            await eventually(lambda: upstream.open_connections == 0)
+    async with (
+        running_upstream(script) as upstream,
+        running_proxy([model(upstream.base)], ping_interval=0.1) as proxy,
+    ):
+        reply = await ask(proxy, STREAM)
+        await eventually(lambda: upstream.open_connections == 0)
     assert reply.types[-1] == "message_stop"
 
 
@@ -339,25 +355,29 @@ async def test_a_client_that_never_reads_is_given_up(monkeypatch: pytest.MonkeyP
         while True:
             await connection.event(text_chunk("x" * 60_000))
 
-    async with running_upstream(script) as upstream:
-        async with running_proxy([model(upstream.base)], hold=0.2) as proxy:
-            client = await Client.connect(proxy)
-            await client.send(STREAM)
-            await eventually(lambda: upstream.open_connections == 1)
-            await eventually(lambda: upstream.open_connections == 0, within=10)
-            assert proxy.gateway.in_flight == 0
-            client.close()
+    async with (
+        running_upstream(script) as upstream,
+        running_proxy([model(upstream.base)], hold=0.2) as proxy,
+    ):
+        client = await Client.connect(proxy)
+        await client.send(STREAM)
+        await eventually(lambda: upstream.open_connections == 1)
+        await eventually(lambda: upstream.open_connections == 0, within=10)
+        assert proxy.gateway.in_flight == 0
+        client.close()
 
 
 # --- the server stops ---------------------------------------------------------------------------------
 async def test_shutting_down_ends_a_stream_with_an_error() -> None:
-    async with running_upstream(begin_then_stay_silent) as upstream:
-        async with running_proxy([model(upstream.base)]) as proxy:
-            client = await Client.connect(proxy)
-            await client.send(STREAM)
-            reading = asyncio.create_task(client.reply())
-            await eventually(lambda: upstream.open_connections == 1)
-            await asyncio.sleep(0.1)
+    async with (
+        running_upstream(begin_then_stay_silent) as upstream,
+        running_proxy([model(upstream.base)]) as proxy,
+    ):
+        client = await Client.connect(proxy)
+        await client.send(STREAM)
+        reading = asyncio.create_task(client.reply())
+        await eventually(lambda: upstream.open_connections == 1)
+        await asyncio.sleep(0.1)
         reply = await reading
         client.close()
     assert reply.types[-1] == "error"

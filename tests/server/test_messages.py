@@ -73,9 +73,11 @@ async def test_what_the_upstream_receives() -> None:
 
 
 async def test_an_upstream_that_cannot_stream_is_replayed() -> None:
-    async with running_upstream(say_hello) as upstream:
-        async with running_proxy([model(upstream.base, can_stream=False)]) as proxy:
-            reply = await ask(proxy, STREAM)
+    async with (
+        running_upstream(say_hello) as upstream,
+        running_proxy([model(upstream.base, can_stream=False)]) as proxy,
+    ):
+        reply = await ask(proxy, STREAM)
     assert not upstream.requests[0].json.get("stream")
     assert reply.types[0] == "message_start"
     assert reply.types[-1] == "message_stop"
@@ -247,9 +249,11 @@ async def test_an_answer_beyond_the_limit_is_an_error() -> None:
     async def script(request: Request, connection: Connection) -> None:
         await connection.whole(200, b" " * 50_000)
 
-    async with running_upstream(script) as upstream:
-        async with running_proxy([model(upstream.base)], max_response_bytes=10_000) as proxy:
-            reply = await ask(proxy)
+    async with (
+        running_upstream(script) as upstream,
+        running_proxy([model(upstream.base)], max_response_bytes=10_000) as proxy,
+    ):
+        reply = await ask(proxy)
     assert reply.status == 502
     assert "max_response_bytes" in reply.json["error"]["message"]
 
