@@ -82,11 +82,8 @@ class Config(uvicorn.Config):
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    address = socket.getaddrinfo(
-        host, port, family=0 if ":" not in host else family, type=socket.SOCK_STREAM
-    )[0]
-    listener = socket.socket(address[0], socket.SOCK_STREAM)
+    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
