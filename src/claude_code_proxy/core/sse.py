@@ -71,7 +71,9 @@ class Decoder:
         events: list[Event] = []
         for line in complete.splitlines():  # of bytes: splits on LF, CR and CRLF only
             if line:
-                self._line(line)
+                bare = self._line(line)
+                if bare and len(self._data) == 1:
+                    events.append(self._dispatch())
             elif self._data:
                 events.append(self._dispatch())
             else:
@@ -103,12 +105,14 @@ class Decoder:
             return True
         return False
 
-    def _line(self, line: bytes) -> None:
+    def _line(self, line: bytes) -> bool:
+        """Take a line; return whether it is a whole event: JSON, or an error page, without a field name."""
         field, colon, value = line.partition(b":")
         if not colon or field not in _FIELDS:
-            if line[:1] in (b"{", b"[", b"<"):  # broken servers: JSON, or an error page, without a field
+            bare = line[:1] in (b"{", b"[", b"<")
+            if bare:
                 self._append(line)
-            return
+            return bare
         value = value.removeprefix(b" ")
         if field == b"data":
             self._append(value)
@@ -117,6 +121,7 @@ class Decoder:
         else:
             self._name = "error"
             self._append(value)
+        return False
 
     def _append(self, value: bytes) -> None:
         self._size += len(value)

@@ -42,6 +42,7 @@ class AnswerReader:
         self._chat = Decoder(profile, reply, report)
         self._writer = BlockWriter(profile, reply, report)
         self._done = False
+        self._heard = False  # anything at all: content, a finish reason, token counts
         self._garbage = b""
         self.failure: ApiError | None = None
 
@@ -136,6 +137,8 @@ class AnswerReader:
         return out
 
     def _write(self, deltas: list[Delta]) -> list[Event]:
+        if deltas:
+            self._heard = True
         for at, delta in enumerate(deltas):
             if type(delta) is Failure:
                 out = self._writer.write(deltas[:at])
@@ -147,7 +150,7 @@ class AnswerReader:
         out = self._write(self._chat.end())
         if self.finished:
             return out
-        if not self._chat.chunks and self._writer.usage is None:
+        if not self._heard:
             return out + self.fail(self._nothing())
         if not self._chat.finished:
             tool = self._writer.open_tool

@@ -72,7 +72,7 @@ class Decoder:
         self._whole = False
         self._cut = False
         self.chunks = 0
-        """How many chunks were answers of this protocol."""
+        """How many chunks held a choice."""
 
     @property
     def finished(self) -> bool:
@@ -95,8 +95,6 @@ class Decoder:
             for choice in choices:
                 if isinstance(choice, dict) and self._wanted(choice):
                     self._choice(choice, found)
-        elif isinstance(choices, list):
-            self.chunks += 1
         self._usage(payload, choices, found)
         return found
 

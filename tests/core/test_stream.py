@@ -1,0 +1,192 @@
+"""The answer side as the server uses it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from claude_code_proxy.core import sse
+from claude_code_proxy.core.deltas import Usage
+from claude_code_proxy.core.errors import ApiError
+from claude_code_proxy.core.profile import Profile
+from claude_code_proxy.core.reply import ReplyContext
+from claude_code_proxy.core.report import Report
+from claude_code_proxy.core.stream import StreamConverter, StreamFold, message_from_answer
+from tests.core import cases
+
+
+def converter(report: Report | None = None, stops: tuple[str, ...] = (), **profile: Any) -> StreamConverter:
+    reply = ReplyContext(model="m", message_id="msg_1", local_stop_sequences=stops)
+    return StreamConverter(Profile(**profile), reply, report or Report(), "req_1")
+
+
+def data(value: Any) -> bytes:
+    return b"data: " + json.dumps(value).encode() + b"\n\n"
+
+
+def delta(finish: str | None = None, **fields: Any) -> bytes:
+    return data({"choices": [{"index": 0, "delta": fields, "finish_reason": finish}]})
+
+
+def tool(**function: Any) -> bytes:
+    return delta(tool_calls=[{"index": 0, "id": "x", "function": function}])
+
+
+DONE = b"data: [DONE]\n\n"
+USAGE = data({"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 2}})
+ANSWER = {
+    "object": "chat.completion",
+    "choices": [{"index": 0, "message": {"content": "t"}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 1, "completion_tokens": 2},
+}
+
+# what the upstream sent, whether more than an error came out, how it ended
+ENDS: list[tuple[str, bytes, str]] = [
+    ("well", delta(content="t") + delta("stop") + USAGE + DONE, "end_turn"),
+    ("no [DONE]", delta(content="t") + delta("stop") + USAGE, "end_turn"),
+    ("no finish but [DONE]", delta(content="t") + DONE, "end_turn"),
+    ("a tool, no finish but [DONE]", tool(name="Read", arguments="{}") + DONE, "tool_use"),
+    ("a tool without arguments, no finish but [DONE]", tool(name="Read") + DONE, "tool_use"),
+    ("usage only", USAGE + DONE, "end_turn"),
+    ("finish only", delta("stop") + DONE, "end_turn"),
+    ("content after the finish", delta("stop") + delta(content="t") + DONE, "end_turn"),
+    ("JSON", json.dumps(ANSWER).encode(), "end_turn"),
+    ("JSON over several lines", json.dumps(ANSWER, indent=1).encode(), "end_turn"),
+    ("JSON lines", delta(content="t")[6:-1] + delta("stop")[6:], "end_turn"),
+    ("one chunk that is no JSON", delta(content="t") + b"data: oops\n\n" * 2 + delta("stop") + DONE, "end_turn"),
+    ("after the end", delta("stop") + DONE + delta(content="more"), "end_turn"),
+    ("cut in text", delta(content="t"), "error"),
+    ("cut in a tool", tool(name="Read", arguments='{"a"'), "error"),
+    ("a tool that never ended, [DONE]", tool(name="Read", arguments='{"a"') + DONE, "error"),
+    ("error after text", delta(content="t") + data({"error": {"message": "x"}}), "error"),
+    ("error event after text", delta(content="t") + b"event: error\ndata: {}\n\n", "error"),
+    ("nothing", b"", "502"),
+    ("nothing but [DONE]", DONE, "502"),
+    ("role only", delta(role="assistant"), "502"),
+    ("HTML", b"<html><title>Sign in</title></html>", "502"),
+    ("text", b"upstream broken", "502"),
+    ("data that is no JSON", b"data: oops\n\n", "502"),
+    ("a first error", data({"error": {"message": "x", "code": 429}}), "429"),
+    ("an error event", b'event: error\ndata: {"message":"x"}\n\n', "500"),
+    ("an error event that is text", b"event: error\ndata: boom\n\n", "500"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("what", "raw", "end"), ENDS, ids=[case[0] for case in ENDS])
+def test_how_it_ends(what: str, raw: bytes, end: str) -> None:
+    stream = converter()
+    out = stream.feed(raw)
+    if not stream.finished:
+        out += stream.close()
+    assert stream.finished
+    if end.isdigit():
+        assert out == b""
+        assert stream.error is not None
+        assert stream.error.status == int(end)
+        return
+    events = cases.parse_events(out)
+    assert stream.error is None
+    assert stream.started
+    if end == "error":
+        assert events[-1]["type"] == "error"
+        assert not [event for event in events if event["type"] in ("message_delta", "message_stop")]
+    else:
+        assert events[-1]["type"] == "message_stop"
+        assert events[-2]["delta"]["stop_reason"] == end
+
+
+def test_lenient_servers_end_without_a_word() -> None:
+    """Some servers send neither a finish reason nor [DONE]; only complete content counts then."""
+    for raw, kind in (
+        (delta(content="t"), "message_stop"),
+        (tool(name="Read", arguments="{}"), "message_stop"),
+        (tool(name="Read"), "error"),
+        (tool(name="Read", arguments='{"a"'), "error"),
+    ):
+        stream = converter(lenient_eof=True)
+        out = stream.feed(raw)
+        out += stream.feed(delta(content=" ")) + stream.close()
+        assert cases.parse_events(out)[-1]["type"] == kind
+
+
+def test_what_is_ignored_is_reported() -> None:
+    report = Report()
+    converter(report).feed(b"data: oops\n\ndata: oops\n\n")
+    assert report.codes == ["chunk_not_json"]
+
+
+def test_the_server_can_see_how_far_it_is() -> None:
+    stream = converter()
+    assert (stream.started, stream.ending, stream.finished, stream.usage) == (False, False, False, None)
+    stream.feed(delta(content="t"))
+    assert (stream.started, stream.ending) == (True, False)
+    stream.feed(delta("stop"))
+    assert (stream.ending, stream.finished) == (True, False)
+    stream.feed(USAGE)
+    assert stream.usage == Usage(1, 2)
+    stream.feed(DONE)
+    assert stream.finished
+
+
+def test_an_early_begin_and_keep_alives() -> None:
+    stream = converter()
+    assert [event["type"] for event in cases.parse_events(stream.begin())] == ["message_start", "ping"]
+    assert stream.started
+    assert stream.begin() == b""
+    assert b"message_delta" in stream.progress()
+    out = stream.fail(ApiError(504, "timeout_error", "too slow"))
+    assert cases.parse_events(out)[0]["error"]["type"] == "timeout_error"
+    assert stream.finished
+    assert stream.error is None
+
+
+def test_a_failure_before_anything_was_written_is_kept() -> None:
+    stream = converter()
+    assert stream.fail(ApiError(504, "timeout_error", "too slow")) == b""
+    assert stream.error is not None
+    assert stream.error.status == 504
+
+
+def test_a_stop_sequence_ends_the_stream() -> None:
+    stream = converter(stops=("END",))
+    events = cases.parse_events(stream.feed(delta(content="a END b")))
+    assert events[-2]["delta"] == {"stop_reason": "stop_sequence", "stop_sequence": "END"}
+    assert stream.finished
+
+
+def test_an_endless_event_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "MAX_EVENT", 100)
+    stream = converter()
+    stream.feed(b"data: " + b"x" * 200)
+    assert stream.error is not None
+    assert stream.error.status == 502
+
+
+def test_a_whole_answer_as_a_stream() -> None:
+    events = cases.parse_events(converter().answer(ANSWER))
+    assert [event["type"] for event in events][-2:] == ["message_delta", "message_stop"]
+    stream = converter()
+    assert stream.answer({}) == b""
+    assert stream.error is not None
+
+
+def test_a_whole_answer_as_a_message() -> None:
+    reply = ReplyContext(model="m", message_id="msg_1")
+    message, usage = message_from_answer(ANSWER, Profile(), reply, Report())
+    assert message["content"] == [{"type": "text", "text": "t"}]
+    assert usage == Usage(1, 2)
+
+
+def test_a_stream_as_a_message() -> None:
+    reply = ReplyContext(model="m", message_id="msg_1")
+    fold = StreamFold(Profile(), reply, Report())
+    fold.feed(delta(content="t") + delta("stop") + USAGE + DONE)
+    assert fold.finished
+    message, usage = fold.close()
+    assert (message["content"][0]["text"], usage) == ("t", Usage(1, 2))
+    fold = StreamFold(Profile(), reply, Report())
+    fold.feed(delta(content="t"))
+    with pytest.raises(ApiError, match="closed"):
+        fold.close()

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from claude_code_proxy.core import wire
+
+
+def test_loads_what_peers_send() -> None:
+    assert wire.loads(b'{"a":"\\ud800"}') == {"a": "\ud800"}
+    assert wire.loads(b'\xef\xbb\xbf{"a":1}') == {"a": 1}
+    assert wire.loads('\ufeff{"a":1}') == {"a": 1}
+    assert wire.loads(b'{"a":1,"a":2}') == {"a": 2}
+    assert math.isnan(wire.loads(b"[NaN]")[0])
+    assert wire.loads(b'{"a":"\xff"}') == {"a": "\ufffd"}
+
+
+@pytest.mark.parametrize(
+    ("raw", "place"), [(b'{"a": }', (6, 1, 7)), (b'{\n"a": 1,\n}', (10, 3, 1)), (b"", (0, 1, 1))]
+)
+def test_says_where_the_fault_is(raw: bytes, place: tuple[int, int, int]) -> None:
+    with pytest.raises(wire.WireError) as caught:
+        wire.loads(raw)
+    assert (caught.value.position, caught.value.line, caught.value.column) == place
+
+
+def test_depth_is_no_crash() -> None:
+    with pytest.raises(wire.WireError):
+        wire.loads(b"[" * 100_000)
+
+
+def test_what_leaves_is_valid() -> None:
+    assert wire.dumps({"a": "é"}) == '{"a":"é"}'.encode()
+    assert wire.dumps({"a\ud800": ["x\ud800", ("ok",)]}) == b'{"a?":["x?",["ok"]]}'
+    assert wire.dumps([math.nan, True, None]) == b"[null,true,null]"
+    assert json.loads(wire.dumps([2**80, "\ud800"])) == [2**80, "?"]
+    assert wire.dumps_text({"a": 1}) == '{"a":1}'
