@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from claude_code_proxy.core import wire
 
 _MAX_RAW_CHARS = 500
+_MAX_CHARS = 8192  # what is searched for patterns stays short, whatever an upstream sends
 _MAX_DEPTH = 6
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _HEADING = re.compile(r"<h1[^>]*>(.*?)</h1>", re.IGNORECASE | re.DOTALL)
@@ -66,7 +67,7 @@ def read_fault(body: Any) -> Fault:
     statuses = [_http_status(part.get(key)) for part in (fields, body) for key in _STATUS_KEYS]
     param = fields.get("param")
     return Fault(
-        message=message,
+        message=message[:_MAX_CHARS],
         codes=tuple(dict.fromkeys(codes)),
         status=next((status for status in statuses if status), 0),
         base_code=base_code,

@@ -29,7 +29,7 @@ _MAX_MESSAGE_BYTES = 2048
 _MIN_SECRET_CHARS = 8
 _RETRYABLE_STATUSES = frozenset({502, 503, 504})
 _KEY_LIKE = re.compile(r"\b(?:sk|pk|rk|gsk|xai|nvapi|pplx|csk|fw|hf|key)[-_][\w*-]{12,}|\bAIza[\w-]{20,}")
-_CREDENTIALS = re.compile(r"//[^/@]*@|[?#].*")
+_CREDENTIALS = re.compile(r"(?<=//)[^/@]*@|[?#].*")
 
 
 def read_error(
@@ -180,13 +180,12 @@ def transport_error(kind: TransportKind, detail: str, *, api_base: str) -> ApiEr
     failures are 502 `api_error`, time limits 504 `timeout_error`.
     """
     told = _TRANSPORT[kind]
-    place = _CREDENTIALS.sub(lambda found: "//" if found[0].startswith("//") else "", api_base)
     because = f" ({_KEY_LIKE.sub('[key]', detail)})" if detail else ""
     error_type: ErrorType = "timeout_error" if told.status == 504 else "api_error"
     return ApiError(
         told.status,
         error_type,
-        _shorten(f"{told.what} the upstream {place}{because}: {told.advice}"),
+        _shorten(f"{told.what} the upstream {_address(api_base)}{because}: {told.advice}"),
         headers={} if told.retryable or told.status == 504 else {"x-should-retry": "false"},
         retryable=told.retryable,
     )
@@ -231,7 +230,7 @@ def _error_body(payload: Any) -> Any:
 
 def _explain(kind: error_kinds.Kind, words: str, model: str, api_base: str) -> str:
     """The provider's words, and what they mean here where that is not obvious."""
-    place = f" at {_CREDENTIALS.sub('', api_base)}" if api_base else ""
+    place = f" at {_address(api_base)}" if api_base else ""
     if kind is error_kinds.AUTH:
         return f"{words} (the upstream{place} refused the API key; it is the key sent with this request)"
     if kind is error_kinds.UNKNOWN_MODEL:
@@ -241,6 +240,11 @@ def _explain(kind: error_kinds.Kind, words: str, model: str, api_base: str) -> s
     if kind is error_kinds.FILTERED:
         return f"{words} (refused by the provider's content filter)"
     return words
+
+
+def _address(api_base: str) -> str:
+    """`api_base` without user, password, query and fragment, where a key could stand."""
+    return _CREDENTIALS.sub("", api_base)
 
 
 def _named(message: str, profile: Profile) -> str:

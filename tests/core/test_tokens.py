@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import base64
+import time
+from typing import Any
+
+import pytest
+
+from claude_code_proxy.core.tokens import Calibration, count_text, estimate
+
+from .cases import CASES, load
+from .test_images import PNG
+
+TEXTS = [pytest.param(case, id=case["name"]) for case in load(CASES / "tokens" / "texts.json")["cases"]]
+
+
+@pytest.mark.parametrize("case", TEXTS)
+def test_within_15_percent_of_a_real_tokenizer(case: dict[str, Any]) -> None:
+    assert count_text(case["text"]) == pytest.approx(case["tokens"], rel=0.15)
+
+
+def user(content: Any) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": content}]}
+
+
+def image(data: str) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": data}}
+
+
+def png(width: int, height: int, padding: int = 0) -> str:
+    raw = PNG[:16] + width.to_bytes(4) + height.to_bytes(4) + bytes(padding)
+    return "data:image/png;base64," + base64.b64encode(raw).decode()
+
+
+EMPTY = 3
+MESSAGE = 4
+MEDIA: list[tuple[str, Any, int]] = [
+    ("size", image(png(750, 100)), 100),
+    ("capped", image(png(4000, 4000)), 1600),
+    ("a megabyte of data", image(png(750, 100, 1_000_000)), 100),
+    ("undecodable", image("data:image/png;base64,AAAA"), 1500),
+    ("remote", image("https://example.com/a.png"), 1500),
+    ("no object", {"type": "image_url", "image_url": png(750, 100)}, 100),
+    ("no url", {"type": "image_url", "image_url": {}}, 1500),
+    ("small pdf", {"type": "file", "file": {"file_data": "data:application/pdf;base64,AAAA"}}, 2000),
+    ("large pdf", {"type": "file", "file": {"file_data": "A" * 400_000}}, 6000),
+    ("file without data", {"type": "file", "file": {"file_id": "f"}}, 2000),
+    ("audio", {"type": "input_audio", "input_audio": {"data": "A" * 32_000}}, 15),
+    ("audio without data", {"type": "input_audio"}, 0),
+]
+
+
+@pytest.mark.parametrize(("name", "part", "tokens"), MEDIA, ids=[case[0] for case in MEDIA])
+def test_media(name: str, part: dict[str, Any], tokens: int) -> None:
+    assert estimate(user([part])) == EMPTY + MESSAGE + tokens
+
+
+WORDS = "The quick brown fox jumps over the lazy dog near the river bank"
+COUNTED: list[tuple[str, dict[str, Any]]] = [
+    ("content", user(WORDS)),
+    ("part", user([{"type": "text", "text": WORDS}])),
+    ("odd part", user([WORDS])),
+    ("nothing else", {"messages": [{"role": "assistant", "content": WORDS, "refusal": None}]}),
+    ("reasoning", {"messages": [{"role": "assistant", "content": None, "reasoning_content": WORDS}]}),
+    (
+        "reasoning details",
+        {"messages": [{"role": "assistant", "reasoning_details": [{"text": WORDS, "data": "A" * 9000}]}]},
+    ),
+    (
+        "tool call",
+        {"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "", "arguments": WORDS}}]}]},
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "body"), COUNTED, ids=[case[0] for case in COUNTED])
+def test_what_counts_as_text(name: str, body: dict[str, Any]) -> None:
+    assert estimate(body) == pytest.approx(EMPTY + MESSAGE + 13, abs=3)
+
+
+def test_tools_and_schema_count() -> None:
+    tool = {"type": "function", "function": {"name": "f", "description": WORDS, "parameters": {}}}
+    bare = estimate({"messages": []})
+    assert bare == EMPTY
+    assert estimate({"tools": [tool]}) >= bare + 10 + 13
+    assert (
+        estimate({"response_format": {"type": "json_schema", "json_schema": {"schema": WORDS}}}) >= bare + 13
+    )
+    assert estimate({"response_format": {"type": "json_object"}}) == bare
+
+
+def test_settings_do_not_count() -> None:
+    body = user(WORDS)
+    assert estimate({**body, "tool_choice": "auto", "model": WORDS, "user": WORDS}) == estimate(body)
+
+
+def test_lone_surrogates_are_no_obstacle() -> None:
+    assert count_text("a\ud800b") > 0
+
+
+def test_half_a_megabyte_is_counted_in_no_time() -> None:
+    body = user((WORDS + ' {"key": [1, 2]}\n') * 6500)
+    started = time.perf_counter()
+    estimate(body)
+    assert time.perf_counter() - started < 2
+
+
+def test_calibration_learns_and_stays_within_bounds() -> None:
+    calibration = Calibration()
+    assert calibration.factor("m") == 1.0
+    calibration.observe("m", 1000, 1200)
+    assert calibration.factor("m") == pytest.approx(1.2)
+    calibration.observe("m", 1000, 1000)
+    assert calibration.factor("m") == pytest.approx(1.1)
+    assert calibration.factor("other") == 1.0
+    calibration.observe("high", 1000, 9000)
+    calibration.observe("low", 1000, 10)
+    assert (calibration.factor("high"), calibration.factor("low")) == (1.6, 0.7)
+
+
+@pytest.mark.parametrize(("estimated", "actual"), [(0, 10), (50, 80), (1000, 0), (-5, 5)])
+def test_calibration_ignores_what_teaches_nothing(estimated: int, actual: int) -> None:
+    calibration = Calibration()
+    calibration.observe("m", estimated, actual)
+    assert calibration.factor("m") == 1.0
+
+
+def test_calibration_keeps_the_models_seen_last() -> None:
+    calibration = Calibration()
+    for number in range(Calibration.MAX_MODELS):
+        calibration.observe(f"m{number}", 1000, 1200)
+    calibration.observe("m0", 1000, 1200)
+    calibration.observe("new", 1000, 1200)
+    assert calibration.factor("m0") == pytest.approx(1.2)
+    assert calibration.factor("m1") == 1.0
+    assert calibration.factor("new") == pytest.approx(1.2)
