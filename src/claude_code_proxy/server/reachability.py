@@ -23,7 +23,7 @@ async def test_connection(gateway: Gateway, call: Call) -> None:
     gate = asyncio.Semaphore(_AT_ONCE)
     results = await asyncio.gather(*(_check(api_base, gate) for api_base in bases))
     upstreams = [
-        {"api_base": _shown(api_base), "models": models, **result}
+        {"api_base": api_base, "models": models, **result}
         for (api_base, models), result in zip(bases.items(), results, strict=True)
     ]
     status = "ok" if all(result["reachable"] for result in results) else "failing"
@@ -44,9 +44,3 @@ async def _check(api_base: str, gate: asyncio.Semaphore) -> dict[str, Any]:
     except OSError as error:
         return {"reachable": False, "error": error.strerror or str(error)}
     return {"reachable": True}
-
-
-def _shown(api_base: str) -> str:
-    """The address without login and query, which can hold secrets."""
-    address = urlsplit(api_base)
-    return address._replace(netloc=address.netloc.rpartition("@")[2], query="", fragment="").geturl()

@@ -1,0 +1,97 @@
+"""The server as a process of its own."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+START = """
+import sys
+from pathlib import Path
+from claude_code_proxy.config.settings import ServerSettings
+from claude_code_proxy.server.serve import serve
+if __name__ == "__main__":
+    sys.exit(serve(ServerSettings(models=Path(sys.argv[1]), port=0, workers=int(sys.argv[2]), drain_timeout=2)))
+"""
+
+
+@contextmanager
+def served(folder: Path, workers: int = 1) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    models = folder / "models.yaml"
+    models.write_text("- {model_id: m, api_base: 'http://127.0.0.1:1'}\n")
+    script = folder / "start.py"
+    script.write_text(START)
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", str(script), str(models), str(workers)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        found = re.fullmatch(r"claude-code-proxy listening on (http://127\.0\.0\.1:\d+)\n", line)
+        assert found is not None, (line, process.poll())
+        yield process, found[1]
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def get(url: str) -> Any:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as response:
+                return json.loads(response.read())
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_it_listens_answers_and_ends(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    with served(tmp_path) as (process, base):
+        assert get(f"{base}/health") == {"status": "ok", "models": 1}
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == code
+    assert "Traceback" not in errors
+    assert "GET /health - 200" in errors
+
+
+def test_several_workers_share_the_port(tmp_path: Path) -> None:
+    with served(tmp_path, workers=2) as (process, base):
+        assert get(f"{base}/health")["status"] == "ok"
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "GET /health - 200" in errors
+
+
+def test_a_taken_port_is_said(tmp_path: Path) -> None:
+    with served(tmp_path) as (_, base):
+        port = base.rpartition(":")[2]
+        script = tmp_path / "start.py"
+        script.write_text(START.replace("port=0", f"port={port}"))
+        ended = subprocess.run(
+            [sys.executable, str(script), str(tmp_path / "models.yaml"), "1"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            env={**os.environ, "PYTHONWARNINGS": "error"},
+        )
+    assert ended.returncode == 1
+    assert f"port {port}" in ended.stderr
+    assert ended.stdout == ""
