@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -105,6 +106,21 @@ def test_a_short_secret_does_not_blank_out_the_message() -> None:
     body = {"error": {"message": "the key is bad"}}
     error = read_error(400, {}, body, profile=Profile(), model="m", now=NOW, secret="key")
     assert error.message == "the key is bad"
+
+
+def test_no_part_of_a_key_stays_where_a_long_text_is_cut() -> None:
+    body = b"x" * 490 + b"MARKED-SECRET-1234567890"
+    error = read_error(
+        400, {}, body, profile=Profile(), model="m", now=NOW, secret="MARKED-SECRET-1234567890"
+    )
+    assert error.message == "x" * 490 + "[key]"
+
+
+def test_a_long_message_full_of_limits_is_searched_quickly() -> None:
+    body = {"error": {"message": "maximum context length is 5 tokens (5 of text input, 5 " * 100_000}}
+    started = time.perf_counter()
+    read_error(400, {}, body, profile=Profile(), model="m", now=NOW)
+    assert time.perf_counter() - started < 3
 
 
 MID_STREAM = [

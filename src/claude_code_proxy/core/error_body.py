@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from claude_code_proxy.core import wire
 
 _MAX_RAW_CHARS = 500
-_MAX_CHARS = 8192  # what is searched for patterns stays short, whatever an upstream sends
+_MAX_CHARS = 4096  # what is searched for patterns stays short, whatever an upstream sends
 _MAX_DEPTH = 6
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _HEADING = re.compile(r"<h1[^>]*>(.*?)</h1>", re.IGNORECASE | re.DOTALL)

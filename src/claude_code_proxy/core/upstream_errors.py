@@ -26,7 +26,7 @@ TransportKind = Literal[
 ]
 
 _MAX_MESSAGE_BYTES = 2048
-_MIN_SECRET_CHARS = 8
+_MIN_SECRET_CHARS = 8  # a shorter one would blank out plain words, and protects nothing
 _RETRYABLE_STATUSES = frozenset({502, 503, 504})
 _KEY_LIKE = re.compile(r"\b(?:sk|pk|rk|gsk|xai|nvapi|pplx|csk|fw|hf|key)[-_][\w*-]{12,}|\bAIza[\w-]{20,}")
 _CREDENTIALS = re.compile(r"(?<=//)[^/@]*@|[?#].*")
@@ -52,7 +52,8 @@ def read_error(
     unknown), `now` the time in epoch seconds (0: no clock). `secret` is the key that was sent: should the
     upstream echo it, it is masked.
     """
-    fault = read_fault(body)
+    # Before anything is cut: half a key is no longer recognised, and still a key.
+    fault = read_fault(_mask(body.decode("utf-8", "replace"), secret) if isinstance(body, bytes) else body)
     overflow = find_overflow(fault)
     kind = error_kinds.classify(status, fault)
     if overflow and kind in (
