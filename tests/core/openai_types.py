@@ -5,13 +5,15 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
-from collections.abc import Iterable
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import openai.types
 from openai.types.chat import completion_create_params
 from pydantic import TypeAdapter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 BODY_EXTENSIONS = frozenset(
     {"thinking", "enable_thinking", "thinking_budget", "chat_template_kwargs", "reasoning", "top_k"}
@@ -24,7 +26,7 @@ MESSAGE_EXTENSIONS = frozenset({"reasoning_content", "reasoning", "reasoning_det
 def validate(body: dict[str, Any], *, extra: Iterable[str] = ()) -> None:
     """Raise AssertionError or pydantic's ValidationError where an OpenAI server would refuse `body`.
 
-    `extra` names further body fields that are known to be outside the SDK's types.
+    `extra` names further body fields that are known to be outside the SDK's types, or is "tool images".
     """
     body = json.loads(json.dumps(body))
     known = set(completion_create_params.CompletionCreateParamsBase.__annotations__) | {"stream"}
@@ -34,6 +36,8 @@ def validate(body: dict[str, Any], *, extra: Iterable[str] = ()) -> None:
     for tool in body.get("tools", []):
         assert 1 <= len(tool["function"]["name"]) <= 64
         assert tool["function"]["parameters"]["type"] == "object"
+    if "tool images" in allowed:
+        body["messages"] = [message for message in body["messages"] if message["role"] != "tool"]
     for field in allowed:
         body.pop(field, None)
     for message in body["messages"]:

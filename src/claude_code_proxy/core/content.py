@@ -13,7 +13,7 @@ from claude_code_proxy.core import history
 from claude_code_proxy.core.continuity import open_reasoning
 from claude_code_proxy.core.drafts import CallDraft, ResultDraft
 from claude_code_proxy.core.errors import invalid_request
-from claude_code_proxy.core.fields import json_text, kind_of, required_text, text_or_empty
+from claude_code_proxy.core.fields import check_nesting, json_text, kind_of, required_text, text_or_empty
 from claude_code_proxy.core.media import NO_RESULT_IMAGES, Media
 from claude_code_proxy.core.turns import Image, Text, Thinking
 from claude_code_proxy.core.wire import WireError, loads
@@ -220,6 +220,8 @@ class ContentReader:
             text = _sealed_text(sealed)
         if sealed and (sealed.kind != kind or sealed.profile != self._profile.name or not sealed.items):
             sealed = None
+        if sealed:
+            check_nesting(sealed.items, f"{path}.signature")
         if text or sealed:
             items.append(Thinking(text, sealed))
         else:

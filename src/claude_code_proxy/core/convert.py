@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core.chat.encode import encode, local_stops
-from claude_code_proxy.core.errors import invalid_request
 from claude_code_proxy.core.fields import required_text
 from claude_code_proxy.core.reply import ReplyContext
 from claude_code_proxy.core.report import Report
@@ -48,11 +47,9 @@ def convert_request(
     `pdf_text` is what `core.media.Media` takes. `reply.input_tokens` is 0: counting is the caller's.
     Raises `ApiError` 400 for a request that cannot be served, and for nothing else.
     """
-    if not isinstance(request, dict):
-        raise invalid_request("the request must be a JSON object")
     report = Report()
-    client_model = required_text(request, "model", "request")
     conversation = parse(request, profile, report, pdf_text=pdf_text)
+    client_model = required_text(request, "model", "request")
     if session_id and not conversation.session_id:
         conversation = replace(conversation, session_id=session_id)
     body = encode(conversation, profile, model=model, report=report)

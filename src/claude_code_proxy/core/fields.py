@@ -11,6 +11,9 @@ from claude_code_proxy.core.errors import invalid_request
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_DEEPEST = 250
+"""What orjson serialises (254 levels), less the four that the upstream body puts around a value."""
+
 
 def kind_of(value: Any) -> str:
     """The JSON name of a value's type, for error messages."""
@@ -95,7 +98,15 @@ def json_text(value: Any, path: str) -> str:
     try:
         return wire.dumps_text(value)
     except (TypeError, RecursionError):
-        raise invalid_request(f"{path}: is nested too deeply (at most 250 levels)") from None
+        raise invalid_request(f"{path}: is nested too deeply (at most {_DEEPEST} levels)") from None
+
+
+def check_nesting(value: Any, path: str) -> None:
+    """Raise `ApiError` 400 where `value` is nested too deeply to be sent on."""
+    try:
+        wire.dumps([[[[value]]]])
+    except (TypeError, RecursionError):
+        raise invalid_request(f"{path}: is nested too deeply (at most {_DEEPEST} levels)") from None
 
 
 def _is_finite(value: float) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core.errors import invalid_request
 from claude_code_proxy.core.fields import (
-    json_text,
+    check_nesting,
     kind_of,
     list_or_none,
     number_or_none,
@@ -102,7 +102,7 @@ def output_schema(
     schema = output.get("schema")
     if not isinstance(schema, dict):
         raise invalid_request(f"{path}.schema: must be an object, found {kind_of(schema)}")
-    json_text(schema, f"{path}.schema")
+    check_nesting(schema, f"{path}.schema")
     return schema
 
 
@@ -171,7 +171,7 @@ def unmapped(body: dict[str, Any], profile: Profile, report: Report) -> dict[str
         if field in _READ or value is None:
             continue
         if field in profile.accept_params:
-            json_text(value, field)
+            check_nesting(value, field)
             extra[field] = value
         elif field == "speed":
             report.dropped("speed", field, "faster answers cost more; the profile must ask for them")

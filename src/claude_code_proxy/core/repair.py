@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from claude_code_proxy.core.continuity import ToolId, open_tool_id, upstream_tool_id
 from claude_code_proxy.core.drafts import AssistantDraft, CallDraft, ResultDraft
+from claude_code_proxy.core.fields import check_nesting
 from claude_code_proxy.core.turns import AssistantTurn, Text, ToolCall, ToolResult, UserTurn
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.drafts import Draft, UserDraft
     from claude_code_proxy.core.profile import Profile
     from claude_code_proxy.core.report import Report
-    from claude_code_proxy.core.turns import AssistantPart, Turn, UserPart
+from claude_code_proxy.core.turns import AssistantPart, Turn, UserPart
 
 MISSING_RESULT = "[Tool result missing: the call was interrupted]"
 
@@ -69,6 +70,7 @@ class _Pairing:
                 upstream_id = self._unique_id(tool_id, ids_of_turn, item.path)
                 ids_of_turn.add(upstream_id)
                 extra = tool_id.extra if tool_id.profile == self._profile.name else None
+                check_nesting(extra, f"{item.path}.id")
                 parts.append(ToolCall(upstream_id, self._names.upstream(item.name), item.arguments, extra))
                 self._open.append(_OpenCall(item, upstream_id))
             else:

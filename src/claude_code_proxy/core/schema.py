@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _COMBINATORS = ("oneOf", "anyOf", "allOf")
 _REFUSED_AT_TOP = ("oneOf", "anyOf", "enum", "not")
 _IDENTITY = ("$schema", "$id")
+_NEEDS_WORK = frozenset({*_REFUSED_AT_TOP, "allOf", "$ref"})
 _STRICT_KEYWORDS = frozenset(
     {
         "type", "properties", "required", "additionalProperties", "items", "enum", "const", "anyOf", "$ref",
@@ -32,11 +33,10 @@ _MOST_NODES = 20_000
 def clean_parameters(schema: Any, dialect: str, path: str, report: Report) -> tuple[dict[str, Any], str]:
     """The parameters of a tool and a text for its description ("" where all constraints were kept).
 
-    The client's object is not touched. Raises `ApiError` 400 where it is nested too deeply to be sent.
+    The client's object is not touched.
     """
     if not isinstance(schema, dict) or not schema:
         return {"type": "object", "properties": {}}, ""
-    json_text(schema, path)  # orjson's limit on nesting holds for the whole body, so find out here
     if dialect == "gemini":
         schema = _Gemini(schema, path, report).schema()
     cleaned, note = _object_at_top(schema, path, report)
@@ -49,6 +49,10 @@ def is_strict(schema: Any) -> bool:
 
 
 def _object_at_top(schema: dict[str, Any], path: str, report: Report) -> tuple[dict[str, Any], str]:
+    usual = schema.get("type") == "object" and isinstance(schema.get("properties"), dict)
+    if usual and not schema.keys() & _NEEDS_WORK and isinstance(schema.get("required", []), list):
+        # The usual case: only what identifies the schema has to go.
+        return {key: value for key, value in schema.items() if key not in _IDENTITY}, ""
     schema = _with_local_reference(schema)
     cleaned: dict[str, Any] = {"type": "object", "properties": {}}
     cleaned.update(schema)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core.continuity import ToolNames
 from claude_code_proxy.core.errors import invalid_request
-from claude_code_proxy.core.fields import kind_of, required_text, text_or_empty
+from claude_code_proxy.core.fields import check_nesting, kind_of, required_text, text_or_empty
 from claude_code_proxy.core.schema import clean_parameters, is_strict
 from claude_code_proxy.core.turns import Tool, ToolChoice
 
@@ -81,6 +81,8 @@ class ToolSet:
         self._removed: set[str] = set()
         self._server: list[str] = []
         self._searched_upstream = False
+        # orjson's limit on nesting holds for the whole body; this is the place that can say where it is.
+        check_nesting(declared, "tools")
         for index, tool in enumerate(declared):
             self._declare(tool, f"tools.{index}")
 
@@ -175,7 +177,7 @@ class ToolSet:
             self._tools[name] = tool, path
 
     def _tool(self, tool: dict[str, Any], upstream_name: str, path: str) -> Tool:
-        for field in tool.keys() - _FIELDS:
+        for field in () if tool.keys() <= _FIELDS else tool.keys() - _FIELDS:
             self._report.dropped("tool_field", f"{path}.{field}", "no such field upstream", quiet=True)
         kind = tool.get("type")
         typed = _typed(kind) if isinstance(kind, str) else None

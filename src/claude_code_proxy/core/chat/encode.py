@@ -161,13 +161,18 @@ def _continue_prefill(
     if not isinstance(conversation.turns[-1], AssistantTurn):
         return
     last = messages[-1]
+    # A last turn of the assistant has text: its calls would have been answered, its bare thinking dropped.
+    holder, key = (last["content"][-1], "text") if isinstance(last["content"], list) else (last, "content")
+    holder[key] = holder[key].rstrip()
+    if not holder[key] and len(messages) > 1:
+        report.dropped("blank_prefill", "messages", "a last message of whitespace asks for nothing")
+        messages.pop()
+        return
     if profile.prefill == "reject":
         raise invalid_request(
             f"messages: this model does not support assistant message prefill; "
             f"end the conversation with a user message (the last of {len(messages)} is the assistant's)"
         )
-    if isinstance(last.get("content"), str):
-        last["content"] = last["content"].rstrip()
     if field := _PREFILL_FIELDS.get(profile.prefill):
         last[field] = True
     elif profile.prefill == "continue_user":
