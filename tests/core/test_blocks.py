@@ -230,7 +230,8 @@ def test_thinking_that_nobody_asked_for() -> None:
 def test_thinking_without_its_text() -> None:
     content = contents(written([Reasoning("r"), Text("t")], hide_thinking_text=True))
     assert content[0]["thinking"] == ""
-    assert continuity.open_reasoning(content[0]["signature"]) is not None
+    opened = continuity.open_reasoning(content[0]["signature"])
+    assert opened == ("custom", "claude-x", "text", ["r"])  # hidden from the client, needed by the provider
 
 
 def test_state_before_reasoning_joins_its_block() -> None:

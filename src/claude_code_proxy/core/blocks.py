@@ -8,7 +8,7 @@ the terminal event is either `message_stop` or `error`, never both.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from claude_code_proxy.core import anthropic
@@ -27,12 +27,12 @@ from claude_code_proxy.core.deltas import (
     Reasoning,
     ReasoningState,
     Refusal,
-    StopReason,
     Text,
     ToolArguments,
     ToolStart,
     Usage,
 )
+from claude_code_proxy.core.ending import ending
 from claude_code_proxy.core.stopseq import StopSequences
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class _Block:
     gate: ArgumentGate | None = None
     state: list[Any] | None = None  # of a thinking block: what to seal
     state_kind: str = "none"
+    hidden: list[str] = field(default_factory=list)  # of a thinking block: text the client does not want
 
 
 class BlockWriter:
@@ -131,14 +132,18 @@ class BlockWriter:
             self._close()
         self._flush_stops()
         self._seal_pending()
-        finish = self._finish or Finish("end_turn")
-        reason = self._stop_reason(finish.reason, cut)
-        details: dict[str, Any] | None = None
-        if reason == "refusal":
-            said = "".join(self._refusal) if self._refusal is not None else None
-            details = {"type": "refusal", "category": None, "explanation": said}
-        sequence = finish.stop_sequence if reason == "stop_sequence" else None
-        self._out.append(anthropic.message_delta(reason, sequence, self._final_usage(), details))
+        self._out.append(
+            ending(
+                self._finish,
+                self.usage,
+                self._reply,
+                self._report,
+                tools=bool(self._keys),
+                cut_tool=cut,
+                refusal=None if self._refusal is None else "".join(self._refusal),
+                characters=self._characters,
+            )
+        )
         self._out.append(anthropic.MESSAGE_STOP)
         self.finished = True
         return self._flush()
@@ -229,7 +234,10 @@ class BlockWriter:
             self._open_block("thinking", {"type": "thinking", "thinking": "", "signature": ""})
             assert self._open is not None
             self._open.state, self._open.state_kind = state, kind
-        if not self._reply.hide_thinking_text:
+        if self._reply.hide_thinking_text:
+            assert self._open is not None
+            self._open.hidden.append(text)
+        else:
             self._characters += len(text)
             self._delta("thinking_delta", "thinking", text)
 
@@ -328,8 +336,7 @@ class BlockWriter:
         if open_ is None:
             return
         if open_.kind == "thinking":
-            assert open_.state is not None
-            self._delta("signature_delta", "signature", self._seal(open_.state_kind, open_.state))
+            self._delta("signature_delta", "signature", self._signature(open_))
         elif open_.gate is not None:
             if rest := open_.gate.close():
                 self._delta("input_json_delta", "partial_json", rest)
@@ -356,43 +363,13 @@ class BlockWriter:
             self._out.append(anthropic.block_start(self._index, {"type": "redacted_thinking", "data": data}))
             self._out.append(anthropic.block_stop(self._index))
 
+    def _signature(self, block: _Block) -> str:
+        """The seal of a thinking block; text that is hidden from the client still has to come back."""
+        if not block.state and block.hidden:
+            return self._seal("text", ["".join(block.hidden)])
+        return self._seal(block.state_kind, block.state or [])
+
     def _seal(self, kind: str, items: list[Any]) -> str:
         if kind == "rd":
             items = merge_details(items)
         return seal_reasoning(self._profile.name, self._reply.model, kind, items)
-
-    def _stop_reason(self, reason: StopReason, cut: bool) -> StopReason:
-        if self._refusal is not None:
-            return "refusal"
-        limit = self._reply.max_tokens
-        if (
-            cut
-            and reason in ("tool_use", "end_turn")
-            and self.usage
-            and self.usage.output_tokens >= limit > 0
-        ):
-            self._report.changed(  # vLLM says `tool_calls` even where the output limit cut the arguments
-                "finish_reason_corrected", "upstream.finish_reason", "the output limit cut a tool call"
-            )
-            return "max_tokens"
-        if self._keys and reason == "end_turn":
-            return "tool_use"
-        if not self._keys and reason == "tool_use":
-            return "end_turn"
-        return reason
-
-    def _final_usage(self) -> dict[str, Any]:
-        used = self.usage
-        if used is None:  # an honest guess is better than zero: the client plans compaction by it
-            estimate = -(-self._characters // 4)
-            self._report.emulated("usage_estimated", "upstream.usage", "the upstream sent no token counts")
-            return anthropic.usage(self._reply.input_tokens, estimate)
-        counts = anthropic.usage(
-            used.input_tokens,
-            used.output_tokens,
-            used.cache_creation_input_tokens,
-            used.cache_read_input_tokens,
-        )
-        if used.thinking_tokens is not None:
-            counts["output_tokens_details"] = {"thinking_tokens": used.thinking_tokens}
-        return counts

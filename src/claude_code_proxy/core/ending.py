@@ -1,0 +1,65 @@
+"""How an answer ends: the stop reason, and what it cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from claude_code_proxy.core import anthropic
+from claude_code_proxy.core.deltas import Finish
+
+if TYPE_CHECKING:
+    from claude_code_proxy.core.deltas import StopReason, Usage
+    from claude_code_proxy.core.reply import ReplyContext
+    from claude_code_proxy.core.report import Report
+
+
+def ending(
+    finish: Finish | None,
+    usage: Usage | None,
+    reply: ReplyContext,
+    report: Report,
+    *,
+    tools: bool,
+    cut_tool: bool,
+    refusal: str | None,
+    characters: int,
+) -> anthropic.Event:
+    """The `message_delta` of a complete answer.
+
+    `tools`: it holds tool calls; `cut_tool`: the last one's arguments did not end; `refusal`: the text of a
+    refusal; `characters`: how much was written, to estimate tokens where the upstream counted none.
+    """
+    finish = finish or Finish("end_turn")
+    reason = finish.reason if refusal is None else "refusal"
+    output_tokens = usage.output_tokens if usage is not None else 0
+    if cut_tool and reason in ("tool_use", "end_turn") and output_tokens >= reply.max_tokens > 0:
+        reason = "max_tokens"  # vLLM says `tool_calls` even where the output limit cut the arguments
+        report.changed(
+            "finish_reason_corrected", "upstream.finish_reason", "the output limit cut a tool call"
+        )
+    details = {"type": "refusal", "category": None, "explanation": refusal} if reason == "refusal" else None
+    sequence = finish.stop_sequence if reason == "stop_sequence" else None
+    counts = _counts(usage, reply, report, characters)
+    return anthropic.message_delta(_with_tools(reason, tools), sequence, counts, details)
+
+
+def _with_tools(reason: StopReason, tools: bool) -> StopReason:
+    """Providers say `stop` beside tool calls, and `tool_calls` without any."""
+    if tools and reason == "end_turn":
+        return "tool_use"
+    return "end_turn" if not tools and reason == "tool_use" else reason
+
+
+def _counts(usage: Usage | None, reply: ReplyContext, report: Report, characters: int) -> dict[str, Any]:
+    if usage is None:  # an honest guess is better than zero: the client plans compaction by it
+        report.emulated("usage_estimated", "upstream.usage", "the upstream sent no token counts")
+        return anthropic.usage(reply.input_tokens, -(-characters // 4))
+    counts = anthropic.usage(
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cache_creation_input_tokens,
+        usage.cache_read_input_tokens,
+    )
+    if usage.thinking_tokens is not None:
+        counts["output_tokens_details"] = {"thinking_tokens": usage.thinking_tokens}
+    return counts
