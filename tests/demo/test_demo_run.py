@@ -28,7 +28,8 @@ def environment(tmp_path: Path) -> dict[str, str]:
     scratch = tmp_path / "tmp"
     scratch.mkdir()
     path = f"{tmp_path}:/usr/bin:/bin"
-    return {"PATH": path, "HOME": str(tmp_path), "TMPDIR": str(scratch), "PORT": "1", "LOG_LEVEL": "nonsense"}
+    own = {"PORT": "1", "LOG_LEVEL": "nonsense", "CCPROXY_PROVIDER": "mine", "ANTHROPIC_MODEL": "mine"}
+    return {"PATH": path, "HOME": str(tmp_path), "TMPDIR": str(scratch), **own}
 
 
 def start(environment: dict[str, str], *arguments: str) -> Run:

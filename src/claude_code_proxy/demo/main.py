@@ -102,6 +102,12 @@ def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(128 + signal.SIGTERM)
 
 
+def _ignore_signals() -> None:
+    """A second Ctrl-C must not keep the first from stopping everything."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
 def _demo(scratch: Path, screen: Screen, options: argparse.Namespace) -> int:
     models, config, folder = scratch / "models.yaml", scratch / "cc-proxy.json", scratch / "work"
     folder.mkdir()
@@ -115,6 +121,7 @@ def _demo(scratch: Path, screen: Screen, options: argparse.Namespace) -> int:
         screen.line("demo", f"provider   {provider}   OpenAI Chat Completions, embedded")
         models.write_text(_MODELS_YAML.format(provider=provider))
         proxy = start(service("the proxy", proxy_arguments, scratch / "proxy.log"))
+        running.callback(_ignore_signals)
         wait_healthy(proxy)
         screen.line("demo", f"proxy      {proxy}   Anthropic Messages")
         config.touch(mode=0o600)

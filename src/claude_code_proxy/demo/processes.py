@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 _START_LIMIT = 30.0
 _STOP_LIMIT = 10.0
 _LISTENING = re.compile(r"listening on (http://\S+)")
-# Settings that are meant for the user's own proxy; the demo's has its own.
-_SETTINGS = ("PORT", "MAX_RETRIES", "LOG_LEVEL", "CUSTOM_MODELS_FILE")
+# What the user has set for a proxy, a launcher and a Claude Code of their own is no business of the demo's.
+_SETTINGS = frozenset({"PORT", "MAX_RETRIES", "LOG_LEVEL", "CUSTOM_MODELS_FILE"})
+_PREFIXES = ("ANTHROPIC_", "CCPROXY_", "CLAUDE", "XDG_")
 
 
 class ProcessError(Exception):
@@ -29,11 +30,11 @@ class ProcessError(Exception):
 
 
 def clean_environment() -> dict[str, str]:
-    """This process's environment without the user's settings of the proxy."""
+    """This process's environment without the user's settings of what the demo starts."""
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name not in _SETTINGS and not name.startswith("CLAUDE_CODE_PROXY_")
+        if name not in _SETTINGS and not name.startswith(_PREFIXES)
     }
     return {**kept, "PYTHONUNBUFFERED": "1"}
 

@@ -31,6 +31,7 @@ class Screen:
         self._stream = stream
         self._colour = stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
         self._open = ""
+        self._breaks = ""
 
     def line(self, label: str, text: str) -> None:
         """Show a whole paragraph; a long one is cut."""
@@ -47,7 +48,11 @@ class Screen:
             self._stream.write(self._painted(label))
             self._open = label
             text = text.lstrip("\n")
-        self._stream.write(text.replace("\n", "\n" + " " * _WIDTH))
+        # Line breaks wait for what follows them: an answer may end with some.
+        text = self._breaks + text
+        shown = text.rstrip("\n")
+        self._breaks = text[len(shown) :]
+        self._stream.write(shown.replace("\n", "\n" + " " * _WIDTH))
         self._stream.flush()
 
     def end(self) -> None:
@@ -55,7 +60,7 @@ class Screen:
         if self._open:
             self._stream.write("\n")
             self._stream.flush()
-        self._open = ""
+        self._open = self._breaks = ""
 
     def tool(self, name: str, arguments: Any) -> None:
         """Show a tool call."""

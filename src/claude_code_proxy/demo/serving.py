@@ -25,6 +25,19 @@ class _Server(uvicorn.Server):
         yield
 
 
+class _AnnouncingServer(uvicorn.Server):
+    """A uvicorn server that says when it is up, and from when on a signal ends it in good order."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to serve, then announce it."""
+        await super().startup(sockets)
+        self._announce()
+
+
 @contextlib.asynccontextmanager
 async def running(app: Any) -> AsyncIterator[str]:
     """Serve `app` in the running event loop; yields the base URL without a path, stops at the end."""
@@ -55,9 +68,8 @@ def serve_in_thread(app: Any) -> Iterator[str]:
 def serve_until_stopped(app: Any, port: int, announce: Callable[[str], None]) -> None:
     """Serve `app` until SIGINT or SIGTERM; `announce` gets the base URL when it is good. Raises `OSError`."""
     listener, url = _listen(port)
-    announce(url)
     with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(_config(app)).run(sockets=[listener])
+        _AnnouncingServer(_config(app), lambda: announce(url)).run(sockets=[listener])
 
 
 def _listen(port: int) -> tuple[socket.socket, str]:
