@@ -179,7 +179,7 @@ def test_every_provider_gets_back_what_it_needs() -> None:
         if pick.random() < 0.4:  # /model
             provider = pick.choice(PROVIDERS)
         model = f"claude-{provider.profile}"
-        job = {
+        job: dict[str, Any] = {
             "profile": provider.profile,
             "model": provider.model,
             "turn": turn,

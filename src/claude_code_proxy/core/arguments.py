@@ -7,6 +7,7 @@ not run, and a failed parse never becomes `{}` (rules 6 and 7 of docs/architectu
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import wire
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 RAW_ARGUMENTS = "_raw_arguments"
 """The key under which text that is no JSON reaches the client; its schema check then tells the model."""
+
+_LONG_NUMBER = re.compile(r"[0-9]{19}")  # may be beyond 64 bits, which orjson rounds
 
 
 def parse_arguments(text: str, report: Report) -> dict[str, Any]:
@@ -68,8 +71,8 @@ def _kept(text: str, report: Report) -> dict[str, Any]:
 
 def _value(text: str) -> Any:
     try:
-        return wire.loads(text)
-    except wire.WireError:
+        return json.loads(text) if _LONG_NUMBER.search(text) else wire.loads(text)
+    except (ValueError, RecursionError):
         return None
 
 
@@ -87,6 +90,7 @@ class ArgumentGate:
         self._sent: list[str] = []  # everything that went out
         self._held = ""  # an object that has no content yet, or text that is no object
         self._foreign = False
+        self._cumulative = False
         self._warned = False
 
     @property
@@ -108,14 +112,16 @@ class ArgumentGate:
             return text
         if self._scanner.complete:
             return self._trailing(text)
+        if self._cumulative:
+            text = text.removeprefix(self._so_far)
         if not (self._sent or self._held):
             text = text.lstrip(" \t\r\n")
             if text and text[0] != "{":
                 self._foreign, self._held = True, text
                 return ""
-        taken = self._scanner.feed(text)
-        if self._scanner.broken:
-            return self._broken(text, taken)
+        taken, broken = self._scan(text)
+        if broken:
+            return self._broken(text)
         out = self._release(text[:taken])
         rest = text[taken:]
         return out + self._trailing(rest) if rest else out
@@ -126,6 +132,10 @@ class ArgumentGate:
         if self._foreign:
             return wire.dumps_text(parse_arguments(held, self._report))
         return held
+
+    def _scan(self, text: str) -> tuple[int, bool]:
+        taken = self._scanner.feed(text)
+        return taken, self._scanner.broken
 
     def _release(self, text: str) -> str:
         """Hold an object back until it has content."""
@@ -152,13 +162,18 @@ class ArgumentGate:
             self._note("tool_arguments_trailing", "text after the complete arguments was dropped")
         return ""
 
-    def _broken(self, text: str, taken: int) -> str:
-        so_far = "".join(self._sent) + self._held
-        if taken == 0 and so_far and text.startswith(so_far):  # a server that sends all of it each time
+    @property
+    def _so_far(self) -> str:
+        return "".join(self._sent) + self._held
+
+    def _broken(self, text: str) -> str:
+        so_far = self._so_far
+        if so_far and text.startswith(so_far):  # a server that sends all of it each time
             self._note("tool_arguments_cumulative", "each piece repeated the ones before")
+            self._cumulative = True
             self._scanner = ObjectScanner()
             self._scanner.feed(so_far)
-            return self.feed(text[len(so_far) :])
+            return self.feed(text)
         self._note("tool_arguments_invalid", "arguments are no valid JSON; passed on as the model wrote them")
         out = self._held + text
         self._held = ""
