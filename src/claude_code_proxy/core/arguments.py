@@ -113,7 +113,7 @@ class ArgumentGate:
         if self._scanner.complete:
             return self._trailing(text)
         if self._cumulative:
-            text = text.removeprefix(self._so_far)
+            text = text.removeprefix(self._so_far())
         if not (self._sent or self._held):
             text = text.lstrip(" \t\r\n")
             if text and text[0] != "{":
@@ -162,12 +162,11 @@ class ArgumentGate:
             self._note("tool_arguments_trailing", "text after the complete arguments was dropped")
         return ""
 
-    @property
     def _so_far(self) -> str:
         return "".join(self._sent) + self._held
 
     def _broken(self, text: str) -> str:
-        so_far = self._so_far
+        so_far = self._so_far()
         if so_far and text.startswith(so_far):  # a server that sends all of it each time
             self._note("tool_arguments_cumulative", "each piece repeated the ones before")
             self._cumulative = True

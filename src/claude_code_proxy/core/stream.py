@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.report import Report
 
 _CUT = "the upstream closed the connection before the answer was complete"
+_DAMAGED = "the upstream sent a damaged chunk, and what it said is lost"
 
 
 class AnswerReader:
@@ -81,7 +82,7 @@ class AnswerReader:
 
     def close(self) -> list[Event]:
         """The upstream ended, well or not."""
-        out = self._events(self._sse.close())
+        out = self._events(self._sse.close(), cut=True)
         if not self.finished:
             out += self._end()
         return out
@@ -106,7 +107,7 @@ class AnswerReader:
         out = self._write(self._chat.answer(body))
         return out if self.finished else out + self._writer.end()
 
-    def _events(self, events: list[sse.Event]) -> list[Event]:
+    def _events(self, events: list[sse.Event], *, cut: bool = False) -> list[Event]:
         out: list[Event] = []
         for event in events:
             if self.finished:
@@ -115,16 +116,18 @@ class AnswerReader:
                 self._done = True
                 out += self._end()
             else:
-                out += self._chunk(event)
+                out += self._chunk(event, cut=cut)
         return out
 
-    def _chunk(self, event: sse.Event) -> list[Event]:
+    def _chunk(self, event: sse.Event, *, cut: bool) -> list[Event]:
         payload = parse_chunk(event.data)
         if event.name == "error":
             shaped = payload if isinstance(payload, dict) else {"error": _text(event.data)}
             error = payload_error(shaped, profile=self._profile, model=self._reply.model)
             return self.fail(error or ApiError(500, "api_error", f"the upstream failed: {_text(event.data)}"))
         if payload is None:
+            if event.data.lstrip()[:1] == b"{" and not (cut or self.ending):
+                return self.fail(ApiError(502, "api_error", _DAMAGED, retryable=True))
             if not self._garbage:
                 self._garbage = event.data
                 self._report.dropped("chunk_not_json", "upstream", "a chunk that is no JSON was ignored")

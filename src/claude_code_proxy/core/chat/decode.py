@@ -90,10 +90,11 @@ class Decoder:
                 return []
         found: list[Delta] = []
         choices = payload.get("choices")
-        if isinstance(choices, list) and choices:
-            self.chunks += 1
-            for choice in choices:
-                if isinstance(choice, dict) and self._wanted(choice):
+        if isinstance(choices, list):
+            readable = [choice for choice in choices if isinstance(choice, dict)]
+            self.chunks += bool(readable)
+            for choice in readable:
+                if self._wanted(choice):
                     self._choice(choice, found)
         self._usage(payload, choices, found)
         return found

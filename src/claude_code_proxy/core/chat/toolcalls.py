@@ -81,7 +81,7 @@ class ToolCalls:
         found: list[ToolStart | ToolArguments] = []
         for call in self._calls:
             if call.name and not call.started:
-                if call.waited:
+                if call.waited and not self._unfinished_name(call):
                     self._start(call, found)
                 call.waited = True
         return found
@@ -156,8 +156,8 @@ class ToolCalls:
             return False
         if call_id and call.id:
             return call_id != call.id
-        if not call.complete:
-            return False
+        if not call.name or not call.complete:
+            return False  # a late name, or one that is repeated
         if name != call.name:
             return True
         text = arguments if isinstance(arguments, str) else wire.dumps_text(arguments or "")
