@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -15,10 +16,11 @@ from urllib.parse import urlsplit
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     Run = subprocess.Popen[str]
+    Start = Callable[..., Run]
 
 LIMIT = 60
 
@@ -32,22 +34,35 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return {"PATH": path, "HOME": str(tmp_path), "TMPDIR": str(scratch), **own}
 
 
-def start(environment: dict[str, str], *arguments: str) -> Run:
-    return subprocess.Popen(
-        [sys.executable, "-m", "claude_code_proxy", "demo", *arguments],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 @pytest.fixture
-def kept(environment: dict[str, str]) -> Iterator[Run]:
-    process = start(environment, "--keep", "--client", "builtin", "--delay", "0")
-    yield process
-    process.kill()
-    process.communicate()
+def start(environment: dict[str, str]) -> Iterator[Start]:
+    """Starts demos, and ends them however the test went."""
+    with contextlib.ExitStack() as started:
+
+        def run(*arguments: str) -> Run:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "claude_code_proxy", "demo", *arguments],
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            started.callback(end, process)
+            return process
+
+        yield run
+
+
+def end(process: Run) -> None:
+    """Asks first: a demo that is killed cannot stop what it started."""
+    for stop in (process.terminate, process.kill):
+        if process.poll() is None:
+            stop()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(LIMIT)
+    for pipe in (process.stdout, process.stderr):
+        assert pipe is not None
+        pipe.close()
 
 
 def addresses(output: str) -> list[str]:
@@ -62,8 +77,8 @@ def assert_nothing_left(output: str, environment: dict[str, str]) -> None:
     assert os.listdir(environment["TMPDIR"]) == []  # noqa: PTH208 - the names are what matters
 
 
-def test_conversation_with_the_builtin_client(environment: dict[str, str]) -> None:
-    process = start(environment, "--client", "builtin", "--delay", "0")
+def test_conversation_with_the_builtin_client(start: Start, environment: dict[str, str]) -> None:
+    process = start("--client", "builtin", "--delay", "0")
     output, errors = process.communicate(timeout=LIMIT)
     assert process.returncode == 0, output + errors
     assert 'tool    list_files {"path":"."}' in output
@@ -78,11 +93,11 @@ def test_conversation_with_the_builtin_client(environment: dict[str, str]) -> No
     assert_nothing_left(output, environment)
 
 
-def test_claude_that_fails_gives_way(environment: dict[str, str], tmp_path: Path) -> None:
+def test_claude_that_fails_gives_way(start: Start, environment: dict[str, str], tmp_path: Path) -> None:
     fake = tmp_path / "claude"
     fake.write_text("#!/bin/sh\necho no luck >&2\nexit 3\n")
     fake.chmod(0o755)
-    process = start(environment, "--delay", "0")
+    process = start("--delay", "0")
     output, errors = process.communicate(timeout=LIMIT)
     assert process.returncode == 0, output + errors
     assert re.search(r"Claude Code did not do it \(exit code 3: .*no luck\)", output, re.DOTALL)
@@ -103,11 +118,13 @@ echo "$HOME $CLAUDE_CONFIG_DIR $ANTHROPIC_BASE_URL $ANTHROPIC_MODEL" > "$(dirnam
 """
 
 
-def test_claude_is_shown_and_has_a_home_of_its_own(environment: dict[str, str], tmp_path: Path) -> None:
+def test_claude_is_shown_and_has_a_home_of_its_own(
+    start: Start, environment: dict[str, str], tmp_path: Path
+) -> None:
     fake = tmp_path / "claude"
     fake.write_text(CLAUDE)
     fake.chmod(0o755)
-    process = start(environment, "--delay", "0")
+    process = start("--delay", "0")
     output, errors = process.communicate(timeout=LIMIT)
     assert process.returncode == 0, output + errors
     for line in (
@@ -137,7 +154,8 @@ def read_until(process: Run, text: str) -> str:
 @pytest.mark.parametrize(
     ("kind", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 128 + signal.SIGTERM)], ids=["int", "term"]
 )
-def test_keep_until_a_signal(kept: Run, environment: dict[str, str], kind: int, code: int) -> None:
+def test_keep_until_a_signal(start: Start, environment: dict[str, str], kind: int, code: int) -> None:
+    kept = start("--keep", "--client", "builtin", "--delay", "0")
     output = read_until(kept, "Try:")
     assert "ccproxy -C " in output
     for url in addresses(output):
@@ -149,19 +167,19 @@ def test_keep_until_a_signal(kept: Run, environment: dict[str, str], kind: int, 
     assert_nothing_left(output, environment)
 
 
-def test_a_port_that_is_taken(environment: dict[str, str]) -> None:
+def test_a_port_that_is_taken(start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         for arguments in (["--provider-only", "--port", port], ["--client", "builtin", "--port", port]):
-            process = start(environment, *arguments)
+            process = start(*arguments)
             _, errors = process.communicate(timeout=LIMIT)
             assert process.returncode == 1
             assert errors.startswith("error: ")
             assert "Traceback" not in errors.splitlines()[0]
 
 
-def test_provider_only_ends_on_a_signal(environment: dict[str, str]) -> None:
-    process = start(environment, "--provider-only")
+def test_provider_only_ends_on_a_signal(start: Start) -> None:
+    process = start("--provider-only")
     assert re.match(r"demo provider listening on http://127.0.0.1:\d+\n", read_until(process, "\n"))
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=LIMIT)
