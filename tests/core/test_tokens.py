@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from claude_code_proxy.core.tokens import Calibration, count_text, estimate
+from claude_code_proxy.core.tokens import Calibration, TextCounts, count_text, estimate
 
 from .cases import CASES, load
 from .test_images import PNG
@@ -134,3 +134,20 @@ def test_calibration_keeps_the_models_seen_last() -> None:
     assert calibration.factor("m0") == pytest.approx(1.2)
     assert calibration.factor("m1") == 1.0
     assert calibration.factor("new") == pytest.approx(1.2)
+
+
+def test_remembered_counts_are_those_of_the_first_time() -> None:
+    counts = TextCounts()
+    body = {"messages": [{"role": "user", "content": f"{number} {WORDS} " * 8} for number in range(5)]}
+    first = estimate(body, counts)
+    assert estimate(body, counts) == first == estimate(body)
+    assert first == pytest.approx(EMPTY + 5 * (MESSAGE + 8 * 14), rel=0.15)
+
+
+def test_remembered_counts_are_bounded() -> None:
+    counts = TextCounts()
+    texts = [f"{number:0300}" for number in range(TextCounts.MAX_TEXTS + 10)]
+    for text in texts:
+        counts.count([text])
+    assert len(counts._known) == 10
+    assert counts.count(texts[:1]) == counts.count(texts[:1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from claude_code_proxy.core.tokens import Calibration
+from claude_code_proxy.core.tokens import Calibration, TextCounts
 
 from .log import RequestLog
 from .stats import SessionStats
@@ -25,6 +25,7 @@ class Gateway:
     upstreams: Upstreams = field(init=False)
     stats: SessionStats = field(default_factory=SessionStats)
     calibration: Calibration = field(default_factory=Calibration)
+    text_counts: TextCounts = field(default_factory=TextCounts)
     log: RequestLog = field(default_factory=RequestLog)
     in_flight: int = 0
 
