@@ -1,0 +1,107 @@
+"""The suite's client: sends a behaviour's request to a gateway as an Anthropic client would."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+
+from .judge import Answer, Judgement, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .behaviour import Case
+
+_TOOLS = {
+    "get_weather": {"city": {"type": "string"}},
+    "get_time": {"zone": {"type": "string"}},
+    "search": {"query": {"type": "string"}, "limit": {"type": "integer"}},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one case came to, and after how many seconds."""
+
+    case: Case
+    judgement: Judgement
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The gateway under test. `limit` is the time in seconds after which an answer counts as hanging."""
+
+    base_url: str
+    model: str
+    key: str
+    limit: float = 15.0
+
+
+def request_body(case: Case, model: str) -> dict[str, Any]:
+    """The Messages request of a case; its text tells the scripted upstream which behaviour is meant."""
+    tools = [
+        {
+            "name": name,
+            "description": f"Call {name}.",
+            "input_schema": {"type": "object", "properties": properties},
+        }
+        for name, properties in _TOOLS.items()
+    ]
+    return {
+        "model": model,
+        "max_tokens": 4096,
+        "stream": case.mode == "stream",
+        "thinking": {"type": "enabled", "budget_tokens": 1024},
+        "tools": tools,
+        "messages": [{"role": "user", "content": f"behaviour: {case.behaviour.id}"}],
+        **case.behaviour.request,
+    }
+
+
+async def run(
+    cases: Sequence[Case], target: Target, *, jobs: int = 8, done: Callable[[Result], None] | None = None
+) -> list[Result]:
+    """Ask every case, `jobs` at a time; `done` hears of each result as it comes."""
+    gate = asyncio.Semaphore(jobs)
+    connector = aiohttp.TCPConnector(limit=0, force_close=True)
+
+    async def one(case: Case) -> Result:
+        async with gate:
+            began = time.monotonic()
+            answer = await ask(session, case, target)
+            seconds = time.monotonic() - began
+        result = Result(case, judge(answer, case.mode, case.expected), seconds)
+        if done is not None:
+            done(result)
+        return result
+
+    async with aiohttp.ClientSession(connector=connector) as session:
+        return await asyncio.gather(*map(one, cases))
+
+
+async def ask(session: aiohttp.ClientSession, case: Case, target: Target) -> Answer:
+    """Send one case's request; whatever happens is an `Answer`."""
+    body = bytearray()
+    status, content_type = 0, ""
+    try:
+        async with asyncio.timeout(target.limit):
+            async with session.post(
+                f"{target.base_url.rstrip('/')}/v1/messages",
+                json=request_body(case, target.model),
+                headers={"authorization": f"Bearer {target.key}", "anthropic-version": "2023-06-01"},
+                timeout=aiohttp.ClientTimeout(total=None),
+                allow_redirects=False,
+            ) as response:
+                status, content_type = response.status, response.headers.get("content-type", "")
+                async for piece in response.content.iter_any():
+                    body += piece
+    except TimeoutError:
+        return Answer(status=status, content_type=content_type, body=bytes(body), ended="timeout")
+    except (aiohttp.ClientError, ConnectionError):
+        return Answer(status=status, content_type=content_type, body=bytes(body), ended="dropped")
+    return Answer(status=status, content_type=content_type, body=bytes(body))
