@@ -6,15 +6,19 @@ from contextlib import ExitStack
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
+import anthropic
 import pytest
 
 from tests.e2e import npm
+from tests.e2e.sdk import KEY, Setup, proxied_provider
 from tests.e2e.upstream_checks import check_received
 from tests.e2e.world import World, world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from claude_code_proxy.demo.provider import Provider
 
 NEWEST = "2.1.330"
 _binary = cache(npm.claude_code)
@@ -40,3 +44,25 @@ def make_world(tmp_path: Path) -> Iterator[MakeWorld]:
         yield make
         for one in made:
             check_received(one)
+
+
+@pytest.fixture(scope="session")
+def setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setup]:
+    """The proxy before the demo provider, for all tests with SDKs."""
+    with proxied_provider(tmp_path_factory.mktemp("sdk")) as running:
+        yield running
+
+
+@pytest.fixture
+def provider(setup: Setup) -> Provider:
+    """The demo provider without the memory of earlier tests."""
+    setup.provider.script.queue.clear()
+    setup.provider.requests.clear()
+    return setup.provider
+
+
+@pytest.fixture
+def client(setup: Setup, provider: Provider) -> Iterator[anthropic.Anthropic]:
+    """The SDK's client."""
+    with anthropic.Anthropic(base_url=setup.url, auth_token=KEY, api_key=None, max_retries=0) as connected:
+        yield connected
