@@ -216,6 +216,8 @@ async def test_what_the_entry_says_is_dropped() -> None:
                 "content": [
                     {"type": "thinking", "thinking": "t", "signature": "theirs"},
                     {"type": "thinking", "thinking": "t", "signature": seal},
+                    {"type": "redacted_thinking", "data": seal},
+                    {"type": "redacted_thinking", "data": "theirs"},
                     {"type": "text", "text": "hello"},
                 ],
             },
@@ -241,6 +243,7 @@ async def test_what_the_entry_says_is_dropped() -> None:
             "role": "assistant",
             "content": [
                 {"type": "thinking", "thinking": "t", "signature": "theirs"},
+                {"type": "redacted_thinking", "data": "theirs"},
                 {"type": "text", "text": "hello"},
             ],
         },

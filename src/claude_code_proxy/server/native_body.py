@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.report import Report
 
 _SEAL = SIGNATURE_PREFIX.encode()
+_SEALED_FIELD = {"thinking": "signature", "redacted_thinking": "data"}
 _REMINDER = "<system-reminder>\n{}\n</system-reminder>"
 
 
@@ -104,10 +105,9 @@ def _without_seals(messages: list[Any], report: Report) -> list[Any]:
 
 
 def _is_sealed(block: Any) -> bool:
-    if not isinstance(block, dict) or block.get("type") != "thinking":
-        return False
-    signature = block.get("signature")
-    return isinstance(signature, str) and signature.startswith(SIGNATURE_PREFIX)
+    field = _SEALED_FIELD.get(block.get("type")) if isinstance(block, dict) else None
+    seal = block.get(field) if field is not None else None
+    return isinstance(seal, str) and seal.startswith(SIGNATURE_PREFIX)
 
 
 def _with_wrapped_system(messages: list[Any], report: Report) -> list[Any]:
