@@ -105,7 +105,7 @@ def _without_seals(messages: list[Any], report: Report) -> list[Any]:
 
 
 def _is_sealed(block: Any) -> bool:
-    field = _SEALED_FIELD.get(block.get("type")) if isinstance(block, dict) else None
+    field = _SEALED_FIELD.get(str(block.get("type"))) if isinstance(block, dict) else None
     seal = block.get(field) if field is not None else None
     return isinstance(seal, str) and seal.startswith(SIGNATURE_PREFIX)
 
