@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.core.chat.encode import encode, local_stops
+from claude_code_proxy.core.chat.encode import encode
 from claude_code_proxy.core.fields import required_text
+from claude_code_proxy.core.parameters import local_stops
 from claude_code_proxy.core.reply import ReplyContext
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.request import parse

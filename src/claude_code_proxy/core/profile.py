@@ -134,6 +134,8 @@ class Profile:
     """The same while thinking is on; None: no difference."""
     parallel_param: bool = True
     """Whether `parallel_tool_calls` is accepted."""
+    web_search: bool = False
+    """Whether the upstream searches the web itself when offered `web_search` (Responses only)."""
     structured_output: Literal["json_schema", "json_object", "none"] = "json_schema"
     """Which `response_format` the upstream has; otherwise the schema goes into the instructions."""
     structured_with_tools: bool = True

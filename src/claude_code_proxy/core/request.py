@@ -51,6 +51,7 @@ def parse(
         system=tuple(messages.system),
         turns=pair(messages.drafts.turns, names, profile, report),
         tools=sent_tools,
+        web_search=tools.web_search,
         tool_choice=tools.choice(tool_choice, sent_tools, names),
         parallel_tools=not (tool_choice and tool_choice.get("disable_parallel_tool_use") is True),
         thinking=read_thinking(object_or_none(body, "thinking", "thinking"), effort, profile),

@@ -6,9 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core.continuity import ToolNames
 from claude_code_proxy.core.errors import invalid_request
-from claude_code_proxy.core.fields import check_nesting, kind_of, required_text, text_or_empty
+from claude_code_proxy.core.fields import (
+    check_nesting,
+    kind_of,
+    list_or_none,
+    object_or_none,
+    required_text,
+    text_or_empty,
+)
 from claude_code_proxy.core.schema import clean_parameters, is_strict
-from claude_code_proxy.core.turns import Tool, ToolChoice
+from claude_code_proxy.core.turns import Tool, ToolChoice, WebSearch
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
@@ -23,6 +30,7 @@ _SERVER_TOOLS = (
     "web_search", "web_fetch", "code_execution", "advisor", "mcp_toolset", "tool_search_tool",
 )  # fmt: skip
 _SEARCH_TOOL = "tool_search_tool"
+_WEB_SEARCH = "web_search"
 _IMPOSSIBLE_TOOLS = ("computer_", "browser_toolset_")
 _FIELDS = frozenset({"type", "name", "description", "input_schema", "strict", "defer_loading"})
 
@@ -80,6 +88,8 @@ class ToolSet:
         self._added: set[str] = set()
         self._removed: set[str] = set()
         self._server: list[str] = []
+        self.web_search: WebSearch | None = None
+        """The web search to offer, if the client asked for one and the provider has its own."""
         self._searched_upstream = False
         # orjson's limit on nesting holds for the whole body; this is the place that can say where it is.
         check_nesting(declared, "tools")
@@ -141,7 +151,12 @@ class ToolSet:
         if kind not in ("auto", "any", "tool", "none"):
             raise invalid_request("tool_choice.type: must be auto, any, tool or none")
         name = names.upstream(required_text(choice, "name", "tool_choice")) if kind == "tool" else ""
-        if kind == "any" and not tools and self._server:
+        search = self.web_search
+        if search is not None and kind == "tool" and choice["name"] == search.name:
+            if tools:
+                self._report.changed("tool_choice_relaxed", "tool_choice.name", "a search cannot be forced")
+            return ToolChoice("auto" if tools else "any")
+        if kind == "any" and not tools and search is None and self._server:
             raise invalid_request(
                 f"tool_choice: the provider has none of these tools: {', '.join(self._server)}"
             )
@@ -149,7 +164,7 @@ class ToolSet:
             raise invalid_request(
                 f"tool_choice.name: no tool {choice['name'][:200]} is offered to this provider"
             )
-        return ToolChoice(kind, name) if tools else None
+        return ToolChoice(kind, name) if tools or search is not None else None
 
     def _declare(self, tool: Any, path: str) -> None:
         if not isinstance(tool, dict):
@@ -161,6 +176,9 @@ class ToolSet:
         if kind.startswith(_SERVER_TOOLS):
             if kind.startswith(_SEARCH_TOOL):
                 self._searched_upstream = True
+            if kind.startswith(_WEB_SEARCH) and self._profile.web_search and self._profile.api == "responses":
+                self.web_search = self._read_web_search(tool, path)
+                return
             self._server.append(kind[:80])
             self._report.dropped(
                 "server_tool_dropped", path, f"only Anthropic runs tools of type {kind[:80]}"
@@ -175,6 +193,18 @@ class ToolSet:
             self._report.dropped("duplicate_tool", path, "a tool of this name came before")
         else:
             self._tools[name] = tool, path
+
+    def _read_web_search(self, tool: dict[str, Any], path: str) -> WebSearch:
+        self._report.changed("web_search_native", path, "the provider's own web search is offered instead")
+        for field in ("blocked_domains", "max_uses"):
+            if tool.get(field):
+                self._report.dropped("web_search_field", f"{path}.{field}", "the provider has no such limit")
+        domains = list_or_none(tool, "allowed_domains", f"{path}.allowed_domains") or []
+        return WebSearch(
+            text_or_empty(tool, "name") or _WEB_SEARCH,
+            tuple(domain for domain in domains if isinstance(domain, str)),
+            object_or_none(tool, "user_location", f"{path}.user_location"),
+        )
 
     def _tool(self, tool: dict[str, Any], upstream_name: str, path: str) -> Tool:
         for field in () if tool.keys() <= _FIELDS else tool.keys() - _FIELDS:

@@ -122,6 +122,18 @@ class ToolChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class WebSearch:
+    """The provider's own web search, where the client asked for Anthropic's under the name `name`.
+
+    `location` is the API's `user_location` object; both APIs write it alike.
+    """
+
+    name: str
+    allowed_domains: tuple[str, ...] = ()
+    location: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ThinkingSettings:
     """What was asked of the model's thinking, the profile's own wishes included.
 
@@ -156,6 +168,7 @@ class Conversation:
     system: tuple[Text, ...]
     turns: tuple[Turn, ...]
     tools: tuple[Tool, ...]
+    web_search: WebSearch | None
     tool_choice: ToolChoice | None
     parallel_tools: bool
     thinking: ThinkingSettings

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from claude_code_proxy.core.replay import first_turn_with_reasoning
+from claude_code_proxy.core.results import read_result
 from claude_code_proxy.core.turns import (
     AssistantTurn,
     File,
@@ -17,7 +19,6 @@ from claude_code_proxy.core.turns import (
     Text,
     Thinking,
     ToolCall,
-    UserTurn,
 )
 
 if TYPE_CHECKING:
@@ -26,14 +27,12 @@ if TYPE_CHECKING:
 
     from claude_code_proxy.core.profile import Profile
     from claude_code_proxy.core.report import Report
-    from claude_code_proxy.core.turns import Conversation, Part, ToolResult, Turn
+    from claude_code_proxy.core.turns import Conversation, Part, ToolResult, UserTurn
 
     Message: TypeAlias = dict[str, Any]
 
 BRIDGE = "Understood."
-_NO_OUTPUT = "(no output)"
 _MOST_BREAKPOINTS = 4  # of OpenAI's prompt_cache_breakpoint per request
-_SELF_DECLARED_ERRORS = ("error", "<tool_use_error>")
 
 
 def write_messages(
@@ -54,7 +53,7 @@ class _Writer:
     def run(self, conversation: Conversation, system: Sequence[Text]) -> list[Message]:
         if system:
             self._messages.append({"role": self._profile.system_role, "content": self._spoken(system)})
-        first_reasoning = _first_turn_with_reasoning(conversation, self._profile)
+        first_reasoning = first_turn_with_reasoning(conversation, self._profile)
         for index, turn in enumerate(conversation.turns):
             if isinstance(turn, AssistantTurn):
                 self._messages.append(self._assistant(turn, reasoning=index >= first_reasoning))
@@ -104,28 +103,8 @@ class _Writer:
         return True
 
     def _tool_message(self, result: ToolResult, moved: list[Part | Instruction]) -> Message:
-        texts: list[str] = []
-        media: list[Part] = []
-        for part in result.parts:
-            if isinstance(part, Text):
-                texts.append(part.text)
-            else:
-                media.append(part)
-        inline = [part for part in media if self._stays_inline(part)]
-        away = [part for part in media if not self._stays_inline(part)]
-        if away:
-            nouns = [_noun(part) for part in away]
-            if not texts:
-                texts = [
-                    f"[{noun} {number} of this tool result is in the next user message]"
-                    for number, noun in enumerate(nouns, 1)
-                ]
-            moved.append(Text(f"{nouns[0].capitalize()} from tool result {result.id}:"))
-            moved += away
-        text = "\n\n".join(texts)
-        if result.is_error and not text.lower().startswith(_SELF_DECLARED_ERRORS):
-            # Without a word of it the model takes the failure for a success.
-            text = f"Error: {text or _NO_OUTPUT}"
+        text, inline, away = read_result(result, self._stays_inline)
+        moved += away
         content: str | list[dict[str, Any]]
         if inline:
             leading = [self._part(Text(text))] if text else []
@@ -213,28 +192,6 @@ class _Writer:
         return body
 
 
-def _first_turn_with_reasoning(conversation: Conversation, profile: Profile) -> int:
-    """The index of the first turn whose reasoning is sent back."""
-    first = 0
-    if profile.reasoning_scope == "last_turn":
-        first = _start_of_last_exchange(conversation.turns)
-    limit = conversation.reasoning_turns
-    if limit is not None:
-        assistants = [i for i, turn in enumerate(conversation.turns) if isinstance(turn, AssistantTurn)]
-        kept = assistants[-limit:] if limit else []
-        first = max(first, kept[0] if kept else len(conversation.turns))
-    return first
-
-
-def _start_of_last_exchange(turns: Sequence[Turn]) -> int:
-    """The index of the last user turn that answers no tool call."""
-    for index in range(len(turns) - 1, -1, -1):
-        turn = turns[index]
-        if isinstance(turn, UserTurn) and not turn.results:
-            return index
-    return 0
-
-
 def _joined(thoughts: Sequence[Thinking]) -> str:
     return "\n".join(thought.text for thought in thoughts if thought.text)
 
@@ -247,10 +204,6 @@ def _details(thoughts: Sequence[Thinking]) -> list[Any]:
         else:
             details.append({"type": "reasoning.text", "text": thought.text})
     return details
-
-
-def _noun(part: Part) -> str:
-    return "image" if isinstance(part, Image) else "document"
 
 
 def _text_part(part: Text) -> dict[str, Any]:

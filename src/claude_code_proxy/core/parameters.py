@@ -1,0 +1,163 @@
+"""The parameters that OpenAI's two formats share: the encoders only differ in how they write them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from claude_code_proxy.core.fields import json_text
+
+if TYPE_CHECKING:
+    from claude_code_proxy.core.profile import Profile
+    from claude_code_proxy.core.report import Report
+    from claude_code_proxy.core.turns import Conversation, Tool
+
+CONTINUE = "Continue exactly from the end of your previous message, without repeating it."
+"""What a user says after a last message of the assistant where the upstream cannot just write on."""
+
+
+class Offer(NamedTuple):
+    """The tools to send and how free the model is.
+
+    `choice` None sends none, "named" means the tool `name`. `parallel` False asks for one call at a time;
+    None says nothing.
+    """
+
+    tools: tuple[Tool, ...]
+    choice: Literal["auto", "none", "required", "named"] | None = None
+    name: str = ""
+    parallel: bool | None = None
+
+
+def offer(conversation: Conversation, profile: Profile, report: Report, *, thinking: bool) -> Offer:
+    """What the profile lets through of the tools and the tool choice, while the model is `thinking`."""
+    tools, choice = conversation.tools, conversation.tool_choice
+    if not tools and conversation.web_search is None:
+        return Offer(())
+    support = profile.tool_choice_support
+    if thinking and profile.tool_choice_thinking is not None:
+        support = profile.tool_choice_thinking
+    kind = choice.kind if choice else "auto"
+    if kind == "none" and support in ("auto_only", "omit"):
+        report.changed("tools_withheld", "tool_choice", "the provider cannot be told none: no tools are sent")
+        return Offer(())
+    if kind in ("any", "tool") and support not in ("full", "no_named"):
+        report.changed("tool_choice_relaxed", "tool_choice", "the provider takes no forced choice here")
+    elif kind == "tool" and support == "no_named":
+        report.changed("tool_choice_relaxed", "tool_choice.name", "the provider cannot be told which tool")
+    parallel = None
+    if not conversation.parallel_tools:
+        if profile.parallel_param:
+            parallel = False
+        else:
+            path = "tool_choice.disable_parallel_tool_use"
+            report.dropped("parallel_tool_calls", path, "the provider decides how many tools are called")
+    sent = _choice(kind, support) if choice and support != "omit" else None
+    return Offer(tools, sent, choice.name if choice else "", parallel)
+
+
+def _choice(kind: str, support: str) -> Literal["auto", "none", "required", "named"]:
+    if kind == "none":
+        return "none"
+    if kind == "auto" or support in ("auto_none", "auto_only"):
+        return "auto"
+    return "required" if kind == "any" or support == "no_named" else "named"
+
+
+def structured_output(
+    conversation: Conversation, profile: Profile, report: Report, *, has_tools: bool
+) -> tuple[Literal["json_schema", "json_object"] | None, str]:
+    """The kind of `response_format` to send, and the instruction that stands in for what it cannot say."""
+    schema = conversation.output_schema
+    if schema is None:
+        return None, ""
+    support = profile.structured_output
+    if has_tools and not profile.structured_with_tools:
+        support = "none"
+    if support == "json_schema":
+        return support, ""
+    report.emulated("structured_output", "output_config.format", "the schema goes into the instructions")
+    text = json_text(schema, "output_config.format.schema")
+    instruction = f"Answer with one JSON object only, no other text, that matches this JSON Schema:\n{text}"
+    return "json_object" if support == "json_object" else None, instruction
+
+
+def sampling(
+    conversation: Conversation, profile: Profile, report: Report, *, thinking: bool
+) -> dict[str, Any]:
+    """`temperature`, `top_p` and `top_k` as far as the provider takes them."""
+    fields: dict[str, Any] = {}
+    given = conversation.sampling
+    temperature = given.temperature if given.temperature is not None else profile.temperature
+    if temperature is not None:
+        fields["temperature"] = _clamped(temperature, profile, report)
+    if given.top_p is not None and given.top_p != 1:
+        fields["top_p"] = given.top_p
+    if thinking and not profile.sampling_with_thinking:
+        for name in fields:
+            report.dropped("sampling_dropped", name, "the provider does not take it while the model reasons")
+        fields.clear()
+    if given.top_k is not None:
+        if "top_k" in profile.accept_params:
+            fields["top_k"] = given.top_k
+        else:
+            report.dropped("top_k", "top_k", "the provider has no such parameter")
+    return fields
+
+
+def _clamped(temperature: float, profile: Profile, report: Report) -> float:
+    if profile.temperature_range is None:
+        return temperature
+    low, high = profile.temperature_range
+    clamped = min(max(temperature, low), high)
+    if clamped != temperature:
+        report.changed("temperature_clamped", "temperature", f"the provider takes {low} to {high}")
+    return clamped
+
+
+def identity(conversation: Conversation, profile: Profile, report: Report) -> dict[str, Any]:
+    """Who asks, hashed: providers use it for abuse limits and to find the prompt cache."""
+    fields: dict[str, Any] = {}
+    if conversation.user_id:
+        if profile.send_user == "none":
+            report.dropped("metadata", "metadata.user_id", "the profile does not send it", quiet=True)
+        else:
+            report.changed("metadata", "metadata.user_id", "sent as a hash", quiet=True)
+            fields[profile.send_user] = _hash(conversation.user_id)
+    if profile.prompt_cache_key and conversation.session_id:
+        fields["prompt_cache_key"] = _hash(conversation.session_id)
+    return fields
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def finish_body(body: dict[str, Any], profile: Profile, report: Report) -> dict[str, Any]:
+    """`body` without what the provider refuses, and with what the profile adds over everything else."""
+    for param in profile.drop_params:
+        if body.pop(param, None) is not None:
+            report.dropped("param_dropped", param, "the provider refuses this parameter")
+    body |= profile.extra_body
+    return body
+
+
+def upstream_stops(conversation: Conversation, profile: Profile) -> tuple[str, ...]:
+    """The stop sequences the upstream is given; the Responses API has no field for them."""
+    if profile.api == "responses" or profile.stop_mode == "local" or "stop" in profile.drop_params:
+        return ()
+    return conversation.stop_sequences[: profile.stop_max]
+
+
+def local_stops(conversation: Conversation, profile: Profile, report: Report) -> tuple[str, ...]:
+    """The stop sequences the proxy must find by itself: all of them as soon as one is not sent."""
+    stops = conversation.stop_sequences
+    if len(upstream_stops(conversation, profile)) == len(stops):
+        return ()
+    report.emulated(
+        "stop_sequences_local",
+        "stop_sequences",
+        "the proxy finds the stop sequences that the provider does not take",
+        quiet=profile.stop_mode == "local",
+    )
+    return stops

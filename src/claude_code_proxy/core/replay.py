@@ -1,0 +1,35 @@
+"""Which earlier turns carry their reasoning back to the upstream."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from claude_code_proxy.core.turns import AssistantTurn, UserTurn
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from claude_code_proxy.core.profile import Profile
+    from claude_code_proxy.core.turns import Conversation, Turn
+
+
+def first_turn_with_reasoning(conversation: Conversation, profile: Profile) -> int:
+    """The index of the first turn whose reasoning is sent back."""
+    first = 0
+    if profile.reasoning_scope == "last_turn":
+        first = _start_of_last_exchange(conversation.turns)
+    limit = conversation.reasoning_turns
+    if limit is not None:
+        assistants = [i for i, turn in enumerate(conversation.turns) if isinstance(turn, AssistantTurn)]
+        kept = assistants[-limit:] if limit else []
+        first = max(first, kept[0] if kept else len(conversation.turns))
+    return first
+
+
+def _start_of_last_exchange(turns: Sequence[Turn]) -> int:
+    """The index of the last user turn that answers no tool call."""
+    for index in range(len(turns) - 1, -1, -1):
+        turn = turns[index]
+        if isinstance(turn, UserTurn) and not turn.results:
+            return index
+    return 0
