@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from .call import Call
     from .gateway import Gateway
     from .upstream import UpstreamClient
+
+
+_SENT_BY_THEN = 0.001  # seconds in which a request has been written to the upstream's connection
 
 
 class Conversion:
@@ -70,20 +74,19 @@ class Conversion:
             )
         conversion = cls(gateway, config, converted, wire.dumps(converted.body))
         if size >= LARGE:
-            _ = conversion.estimate  # here, in the thread
+            conversion.count()  # here, in the thread
         return conversion
 
-    @property
-    def estimate(self) -> int:
-        """The prompt's length in tokens by our own count, uncalibrated."""
+    def count(self) -> int:
+        """The prompt's length in tokens by our own count, uncalibrated; counted once."""
         if self._estimate is None:
-            self._estimate = tokens.estimate(self.converted.body)
+            self._estimate = tokens.estimate(self.converted.body, self._gateway.text_counts)
         return self._estimate
 
     @property
     def input_tokens(self) -> int:
         """The prompt's length in tokens as far as we can know it."""
-        return round(self.estimate * self._gateway.calibration.factor(self.config.model_id))
+        return round(self.count() * self._gateway.calibration.factor(self.config.model_id))
 
     @property
     def reply(self) -> ReplyContext:
@@ -135,12 +138,17 @@ async def _stream(call: Call, conversion: Conversion, client: UpstreamClient, li
         reply, report = conversion.reply, conversion.converted.report
         return StreamConverter(conversion.config.profile, reply, report, call.request_id)
 
-    async with Exchange(call, limits, translator) as exchange:
-        await _ask(exchange, call, conversion, client)
-        if conversion.config.can_stream:
-            await exchange.relay()
-        else:
-            await exchange.replay()
+    # our own count is due with the first event: make it while the upstream thinks, not when it answers
+    counting = asyncio.get_running_loop().call_later(_SENT_BY_THEN, conversion.count)
+    try:
+        async with Exchange(call, limits, translator) as exchange:
+            await _ask(exchange, call, conversion, client)
+            if conversion.config.can_stream:
+                await exchange.relay()
+            else:
+                await exchange.replay()
+    finally:
+        counting.cancel()
 
 
 async def _ask(

@@ -185,8 +185,10 @@ class Exchange:
         """What the upstream sent since the last read; b"" at the end of its answer."""
         assert self._response is not None
         self._waiting_since = self._loop.time()
-        with transport.reading(self._api_base):
+        try:
             data = await self._response.content.readany()
+        except transport.READ_FAILURES as error:
+            raise transport.cut_error(error, self._api_base) from None
         self._waiting_since = None
         self._answering = True
         return data
@@ -237,10 +239,9 @@ class Exchange:
             return
         try:
             async with asyncio.timeout(_LINGER):
-                with transport.reading(self._api_base):
-                    while await content.readany():
-                        pass
-        except (TimeoutError, ApiError):
+                while await content.readany():
+                    pass
+        except transport.READ_FAILURES:  # a time-out is an OSError
             return  # it is not reused; leaving the exchange closes it
 
     @property

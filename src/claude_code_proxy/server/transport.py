@@ -36,13 +36,13 @@ def connecting(api_base: str) -> Iterator[None]:
         ) from None
 
 
-@contextmanager
-def reading(api_base: str) -> Iterator[None]:
-    """Turn the HTTP client's exceptions after the response headers into `ApiError`."""
-    try:
-        yield
-    except (aiohttp.ClientError, OSError) as error:
-        raise transport_error("cut", _words(error), api_base=api_base) from None
+READ_FAILURES = (aiohttp.ClientError, OSError)
+"""What the HTTP client raises while an answer is read."""
+
+
+def cut_error(error: BaseException, api_base: str) -> ApiError:
+    """One of `READ_FAILURES` as the error for the client."""
+    return transport_error("cut", _words(error), api_base=api_base)
 
 
 def redirect_error(status: int, location: str, api_base: str) -> ApiError:

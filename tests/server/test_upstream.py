@@ -1,0 +1,124 @@
+"""Clients for upstreams: which URL, which key, which proxy."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from claude_code_proxy.core.errors import ApiError
+from claude_code_proxy.server import upstream
+from claude_code_proxy.server.auth import redact
+
+from .harness import KEY, Proxy, ask, model, running_proxy
+from .upstream import Connection, Request, running_upstream, say_hello
+
+
+@pytest.fixture(autouse=True)
+def fresh_routes() -> Iterator[None]:
+    upstream._route.cache_clear()
+    yield
+    upstream._route.cache_clear()
+
+
+@pytest.fixture
+async def proxy() -> AsyncIterator[Proxy]:
+    models = [
+        model("https://api.example.com/v1"),
+        {"model_id": "c", "api_base": "https://api.anthropic.com"},
+    ]
+    async with running_proxy(models) as running:
+        yield running
+
+
+async def test_clients_of_the_first_plan(proxy: Proxy) -> None:
+    upstreams = proxy.gateway.upstreams
+    openai = upstreams.create_openai_client("m", KEY)
+    assert openai.url == "https://api.example.com/v1/chat/completions"
+    assert openai.headers["Authorization"] == f"Bearer {KEY}"
+    claude = upstreams.create_claude_client("c", KEY)
+    assert claude.url == "https://api.anthropic.com/v1/messages"
+    assert claude.headers["x-api-key"] == KEY
+    assert "Authorization" not in claude.headers
+    with pytest.raises(ApiError) as raised:
+        upstreams.create_openai_client("nope", KEY)
+    assert raised.value.status == 404
+
+
+@pytest.mark.parametrize(
+    ("url", "proxy_url"),
+    [
+        ("http://api.example.com/v1", "http://proxy.example:3128"),
+        ("https://api.example.com/v1", "http://secure.example:3129"),
+        ("http://skipped.example/v1", None),
+        ("http://127.0.0.1:1/v1", None),
+        ("http://[::1]:1/v1", None),
+        ("http://localhost:1/v1", None),
+        ("http://demo.localhost:1/v1", None),
+    ],
+)
+def test_the_proxy_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, url: str, proxy_url: str | None
+) -> None:
+    for name in ("all_proxy", "no_proxy", "http_proxy", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("HTTP_PROXY", "http://user:pass@proxy.example:3128")
+    monkeypatch.setenv("HTTPS_PROXY", "secure.example:3129")
+    monkeypatch.setenv("NO_PROXY", "skipped.example")
+    _, through, auth = upstream._route(url)
+    assert (str(through) if through else None) == proxy_url
+    assert (auth is not None) is (proxy_url == "http://proxy.example:3128")
+
+
+def test_a_proxy_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "socks5://proxy.example:1080")
+    with pytest.raises(ApiError, match="socks5"):
+        upstream._route("https://api.example.com/v1")
+
+
+async def test_requests_go_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running_upstream(say_hello) as forward:
+        monkeypatch.setenv("http_proxy", forward.base)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        async with running_proxy([model("http://api.example.com/v1")]) as proxy:
+            reply = await ask(proxy)
+    assert reply.status == 200
+    assert forward.requests[0].path == "http://api.example.com/v1/chat/completions"
+
+
+@pytest.mark.parametrize(
+    "first", [b"\x16\x03\x01 not tls", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 banana\r\n\r\n"]
+)
+async def test_what_is_not_http_is_a_bad_gateway(first: bytes) -> None:
+    async def script(request: Request, connection: Connection) -> None:
+        await connection.raw(first)
+        connection.reset()
+
+    async with (
+        running_upstream(script) as wrong,
+        running_proxy([model(wrong.base)], max_retries=0) as proxy,
+    ):
+        reply = await ask(proxy)
+    assert (reply.status, reply.json["error"]["type"]) == (502, "api_error")
+
+
+async def test_plain_http_where_tls_is_expected() -> None:
+    async with running_upstream(say_hello) as plain:
+        base = plain.base.replace("http:", "https:")
+        async with running_proxy([model(base)], max_retries=0) as proxy:
+            reply = await ask(proxy)
+    assert reply.status == 502
+    assert "secure connection" in reply.json["error"]["message"]
+
+
+async def test_a_host_that_does_not_exist() -> None:
+    async with running_proxy([model("http://does-not-exist.invalid")], max_retries=0) as proxy:
+        reply = await ask(proxy)
+    assert reply.status == 502
+    assert "does-not-exist.invalid" in reply.json["error"]["message"]
+
+
+def test_redacting_takes_both_keys_and_leaves_placeholders() -> None:
+    headers = {"authorization": "Bearer first-secret", "x-api-key": "second-secret"}
+    assert redact("first-secret, second-secret", headers) == "[key], [key]"
+    assert redact("none of it", {"x-api-key": "none"}) == "none of it"
