@@ -56,7 +56,7 @@ class Received:
     @property
     def tools(self) -> list[str]:
         """The names of the tools that the model may call."""
-        return [tool["function"]["name"] for tool in self.body.get("tools", ())]
+        return [tool.get("function", tool)["name"] for tool in self.body.get("tools", ())]
 
     @property
     def results(self) -> list[str]:
@@ -90,6 +90,8 @@ class World:
     claude_binary: Path
     key: str = KEY
     env: dict[str, str] = field(default_factory=dict)
+    native: bool = False
+    """The provider speaks the Anthropic format."""
 
     @property
     def home(self) -> Path:
@@ -171,22 +173,30 @@ def world(
     delay: float = 0.0,
     model: dict[str, Any] | None = None,
     launcher: dict[str, Any] | None = None,
+    native: bool = False,
+    proxy_options: Sequence[str] = (),
 ) -> Iterator[World]:
     """Start provider and proxy. `script` are the provider's first replies, `delay` its pause between chunks.
 
-    `model` adds to the model's entry in models.yaml, `launcher` to the provider's in cc-proxy.json.
+    `model` adds to the model's entry in models.yaml, `launcher` to the provider's in cc-proxy.json. `native`
+    puts `anthropic_upstream` in the provider's place, which has no script. `proxy_options` go to the proxy.
     """
     with private_network() as namespace:
-        made = World(folder, namespace, claude_binary)
+        made = World(folder, namespace, claude_binary, native=native)
         made.work.mkdir(parents=True)
         (folder / "script.json").write_bytes(msgspec.json.encode({"replies": list(script)}))
         (folder / "requests.jsonl").touch()
         entry = {"model_id": MODEL, "api_base": f"http://127.0.0.1:{_PROVIDER_PORT}/v1", **(model or {})}
+        if native:
+            entry["format"] = "anthropic"
         models = _write(made.home / ".config/claude-code-proxy/models.yaml", yaml.safe_dump([entry]))
-        arguments = [sys.executable, "-m", "tests.e2e.recording_provider"]
+        module = "anthropic_upstream" if native else "recording_provider"
+        arguments = [sys.executable, "-m", f"tests.e2e.{module}"]
         provider = namespace.command([*arguments, str(folder), str(_PROVIDER_PORT), str(delay)])
         env = {"PATH": _SYSTEM_PATH, "HOME": str(made.home), "PYTHONPATH": str(_REPOSITORY)}
-        proxy = namespace.command(proxy_command("--models", str(models), "--log-level", "debug"))
+        proxy = namespace.command(
+            proxy_command("--models", str(models), "--log-level", "debug", *proxy_options)
+        )
         with process(provider, folder / "provider.log", env), process(proxy, folder / "proxy.log", env):
             base_url = listening_url(folder / "proxy.log")
             wait_until(lambda: "listening" in (folder / "provider.log").read_text(), what="the provider")

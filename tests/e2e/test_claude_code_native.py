@@ -1,0 +1,44 @@
+"""The real Claude Code on a provider that speaks the Anthropic format, passed through."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.anthropic_upstream import signature, thinking
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import MakeWorld
+
+pytestmark = pytest.mark.real_client
+
+STEPS = 8
+
+
+@pytest.mark.parametrize("version", ["2.1.330", "2.1.197"])
+@pytest.mark.parametrize("model_name", [None, "the-upstreams-own-name"])
+def test_thinking_of_a_long_conversation_comes_back_unchanged(
+    make_world: MakeWorld, version: str, model_name: str | None
+) -> None:
+    """Under another model name too: 2.1.197 leaves out the thinking of a reply that names another model."""
+    world = make_world(version, native=True, model={"model_name": model_name} if model_name else {})
+    run = world.ask(f"do {STEPS} steps", limit=120)
+    assert run.output.strip() == f"{STEPS} steps done."
+    last = world.turns[-1]
+    blocks = [
+        block
+        for message in last.body["messages"]
+        if message["role"] == "assistant"
+        for block in message["content"]
+        if block["type"] == "thinking"
+    ]
+    assert [block["signature"] for block in blocks] == [signature(step) for step in range(STEPS)]
+    assert [block["thinking"] for block in blocks] == [thinking(step) for step in range(STEPS)]
+    for request in world.turns:
+        assert request.body["model"] == (model_name or "demo-reason")
+        assert request.headers["authorization"] == f"Bearer {world.key}"
+        assert "claude-code-20250219" in request.headers["anthropic-beta"]
+        assert request.headers["anthropic-version"] == "2023-06-01"
+        assert "cache_control" in request.text
+        assert "context_management" in request.body
