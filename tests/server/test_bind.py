@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 
 import pytest
@@ -20,3 +21,20 @@ def test_a_free_port_is_taken(host: str) -> None:
 def test_a_port_in_use_is_an_error() -> None:
     with _bind("127.0.0.1", 0) as listener, pytest.raises(OSError, match="in use"):
         _bind("127.0.0.1", listener.getsockname()[1])
+
+
+async def test_small_writes_are_not_held_back() -> None:
+    accepted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def accept(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = writer.get_extra_info("socket")
+        accepted.set_result(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+        await writer.wait_closed()
+
+    listener = _bind("127.0.0.1", 0)
+    async with await asyncio.start_server(accept, sock=listener):
+        _, writer = await asyncio.open_connection(*listener.getsockname())
+        assert await accepted
+        writer.close()
+        await writer.wait_closed()

@@ -74,7 +74,15 @@ def serve_until_stopped(app: Any, port: int, announce: Callable[[str], None]) ->
 
 def _listen(port: int) -> tuple[socket.socket, str]:
     """A listening socket, so that the address is good before the server's first turn, and its URL."""
-    listener = socket.create_server((LOOPBACK, port), backlog=1024)
+    # The protocol must be said: asyncio turns Nagle's algorithm off only for sockets that name TCP.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((LOOPBACK, port))
+        listener.listen(1024)
+    except OSError:
+        listener.close()
+        raise
     return listener, f"http://{LOOPBACK}:{listener.getsockname()[1]}"
 
 
