@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from claude_code_proxy.conformance import behaviour
+from claude_code_proxy.conformance.behaviour import Outcome
 from claude_code_proxy.conformance.judge import Answer, judge
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors import ApiError
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.conformance.script import End, Reply
 
 LONG = 100_000  # bytes above which byte by byte takes too long
+SHORT = 500  # bytes up to which every place to cut is tried
 TOOLS = ("get_weather", "get_time", "search")
 
 
@@ -116,3 +119,32 @@ def whole(case: Case, data: bytes) -> dict[str, object]:
         folded.feed(data)
         return folded.close()[0]
     return message_from_answer(body, Profile(), reply_context(case), Report())[0]
+
+
+SAY_MORE_AFTER_THE_FINISH = {"finish.text_after", "finish.call_after"}
+"""A finish reason is the end, unless more follows: cut between the two, nobody can know."""
+CUTTABLE = [
+    case
+    for case in STREAMED
+    if case.reply.end == "end"
+    and sum(map(len, case.reply.writes)) < 10_000
+    and case.behaviour.id not in SAY_MORE_AFTER_THE_FINISH
+]
+
+
+@pytest.mark.parametrize("case", CUTTABLE, ids=name_of)
+@pytest.mark.parametrize("clean", [True, False], ids=["ended", "broken"])
+def test_cut_at_any_byte(case: Case, clean: bool) -> None:
+    """Whether the connection breaks at a byte or ends there as if all were well: all of it, or an error."""
+    honest = (*(replace(outcome, usage=None) for outcome in case.expected), Outcome(error=""))
+    data = b"".join(case.reply.writes)
+    places = range(len(data))
+    for at in places if len(data) <= SHORT else random.Random(1).sample(places, 60):
+        converter = StreamConverter(Profile(), reply_context(case), Report(), "req_conformance")
+        out = converter.feed(data[:at])
+        if not converter.finished:
+            out += converter.close() if clean else end_of(converter, "cut")
+        if converter.error is None:
+            answer = Answer(status=200, content_type="text/event-stream", body=out)
+            judgement = judge(answer, "stream", honest)
+            assert judgement.verdict == "ok", f"{judgement.because} after {data[:at]!r}"

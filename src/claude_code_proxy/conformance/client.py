@@ -56,7 +56,7 @@ def request_body(case: Case, model: str) -> dict[str, Any]:
         "model": model,
         "max_tokens": 4096,
         "stream": case.mode == "stream",
-        "thinking": {"type": "enabled", "budget_tokens": 1024},
+        "thinking": {"type": "adaptive"},
         "tools": tools,
         "messages": [{"role": "user", "content": f"behaviour: {case.behaviour.id}"}],
         **case.behaviour.request,

@@ -126,8 +126,13 @@ def _content(message: Message) -> list[Block]:
         if block.kind == "tool_use":
             blocks.append(("tool", block.name, _input(block.text)))
         elif block.kind in ("text", "thinking"):
-            blocks.append((block.kind, block.text))
+            blocks.append((block.kind, _paired(block.text)))
     return _merged(blocks)
+
+
+def _paired(text: str) -> str:
+    """Surrogate halves from two events joined, as they are where texts are UTF-16."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 def _merged(blocks: Iterable[Block]) -> list[Block]:
