@@ -369,15 +369,14 @@ async def test_a_client_that_never_reads_is_given_up(monkeypatch: pytest.MonkeyP
 
 # --- the server stops ---------------------------------------------------------------------------------
 async def test_shutting_down_ends_a_stream_with_an_error() -> None:
-    async with (
-        running_upstream(begin_then_stay_silent) as upstream,
-        running_proxy([model(upstream.base)]) as proxy,
-    ):
-        client = await Client.connect(proxy)
-        await client.send(STREAM)
-        reading = asyncio.create_task(client.reply())
-        await eventually(lambda: upstream.open_connections == 1)
-        await asyncio.sleep(0.1)
+    async with running_upstream(begin_then_stay_silent) as upstream:
+        async with running_proxy([model(upstream.base)]) as proxy:
+            client = await Client.connect(proxy)
+            await client.send(STREAM)
+            reading = asyncio.create_task(client.reply())
+            await eventually(lambda: upstream.open_connections == 1)
+            await asyncio.sleep(0.1)
+        # the proxy is gone, the upstream is not
         reply = await reading
         client.close()
     assert reply.types[-1] == "error"

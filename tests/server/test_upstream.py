@@ -1,5 +1,6 @@
 """Clients for upstreams: which URL, which key, which proxy."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -46,7 +47,7 @@ async def test_clients_of_the_first_plan(proxy: Proxy) -> None:
 @pytest.mark.parametrize(
     ("url", "proxy_url"),
     [
-        ("http://api.example.com/v1", "http://proxy.example:3128"),
+        ("http://api.example.com/v1", "http://user:pass@proxy.example:3128"),
         ("https://api.example.com/v1", "http://secure.example:3129"),
         ("http://skipped.example/v1", None),
         ("http://127.0.0.1:1/v1", None),
@@ -64,9 +65,8 @@ def test_the_proxy_of_the_environment(
     monkeypatch.setenv("HTTP_PROXY", "http://user:pass@proxy.example:3128")
     monkeypatch.setenv("HTTPS_PROXY", "secure.example:3129")
     monkeypatch.setenv("NO_PROXY", "skipped.example")
-    _, through, auth = upstream._route(url)
+    _, through = upstream._route(url)
     assert (str(through) if through else None) == proxy_url
-    assert (auth is not None) is (proxy_url == "http://proxy.example:3128")
 
 
 def test_a_proxy_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,13 +77,16 @@ def test_a_proxy_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
 
 async def test_requests_go_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     async with running_upstream(say_hello) as forward:
-        monkeypatch.setenv("http_proxy", forward.base)
+        monkeypatch.setenv("http_proxy", forward.base.replace("//", "//user:pass@"))
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("NO_PROXY", raising=False)
         async with running_proxy([model("http://api.example.com/v1")]) as proxy:
             reply = await ask(proxy)
     assert reply.status == 200
-    assert forward.requests[0].path == "http://api.example.com/v1/chat/completions"
+    request = forward.requests[0]
+    assert request.path == "http://api.example.com/v1/chat/completions"
+    assert request.header("proxy-authorization") == "Basic dXNlcjpwYXNz"
+    assert request.header("authorization") == f"Bearer {KEY}"
 
 
 @pytest.mark.parametrize(
@@ -103,8 +106,13 @@ async def test_what_is_not_http_is_a_bad_gateway(first: bytes) -> None:
 
 
 async def test_plain_http_where_tls_is_expected() -> None:
-    async with running_upstream(say_hello) as plain:
-        base = plain.base.replace("http:", "https:")
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as plain:
+        base = f"https://127.0.0.1:{plain.sockets[0].getsockname()[1]}"
         async with running_proxy([model(base)], max_retries=0) as proxy:
             reply = await ask(proxy)
     assert reply.status == 502

@@ -46,7 +46,7 @@ class UpstreamClient:
 
         Raises `ApiError` when no response comes (`retryable` where another try makes sense).
         """
-        url, proxy, proxy_auth = _route(self.url)
+        url, proxy = _route(self.url)
         with transport.connecting(self.config.api_base):
             response = await self.session.request(
                 "POST",
@@ -54,7 +54,6 @@ class UpstreamClient:
                 data=body if len(body) < _WHOLE_WRITE else io.BytesIO(body),
                 headers=self.headers,
                 proxy=proxy,
-                proxy_auth=proxy_auth,
                 allow_redirects=False,
                 timeout=_timeout(self.connect_timeout),
             )
@@ -135,20 +134,19 @@ def _timeout(connect: float) -> aiohttp.ClientTimeout:
 
 
 @lru_cache(maxsize=1024)
-def _route(url: str) -> tuple[URL, URL | None, aiohttp.BasicAuth | None]:
+def _route(url: str) -> tuple[URL, URL | None]:
     """The parsed address and the proxy from the environment, never one for a loopback address."""
     target = URL(url, encoded=True)
     host = target.host or ""
     found = "" if _is_loopback(host) or proxy_bypass(host) else getproxies().get(target.scheme, "")
     if not found:
-        return target, None, None
+        return target, None
     proxy = URL(found if "://" in found else f"http://{found}")
     if proxy.scheme not in ("http", "https"):
         raise ApiError(
             502, "api_error", f"the proxy for {host} is of kind {proxy.scheme}; only http is known"
         )
-    auth = aiohttp.BasicAuth(proxy.user, proxy.password or "") if proxy.user else None
-    return target, proxy.with_user(None), auth
+    return target, proxy
 
 
 def _is_loopback(host: str) -> bool:
