@@ -35,6 +35,25 @@ def usage(input_tokens: int, output_tokens: int, written: int = 0, read: int = 0
     }
 
 
+def server_tool_use(use_id: str, name: str) -> dict[str, Any]:
+    """The block of a tool that was run for the model; its input comes in deltas."""
+    return {"type": "server_tool_use", "id": use_id, "name": name, "input": {}}
+
+
+def web_search_result(use_id: str, urls: tuple[str, ...] | None) -> dict[str, Any]:
+    """The block with what a web search found; None: it failed.
+
+    Titles are required and unknown, so the address stands for them; nothing is there to be encrypted.
+    """
+    content: Any = {"type": "web_search_tool_result_error", "error_code": "unavailable"}
+    if urls is not None:
+        content = [
+            {"type": "web_search_result", "url": url, "title": url, "encrypted_content": "", "page_age": None}
+            for url in urls
+        ]
+    return {"type": "web_search_tool_result", "tool_use_id": use_id, "content": content}
+
+
 def message_start(message: dict[str, Any]) -> Event:
     """`message_start` with the message so far."""
     return {"type": "message_start", "message": message}

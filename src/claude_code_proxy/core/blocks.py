@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from claude_code_proxy.core import anthropic
+from claude_code_proxy.core import anthropic, wire
 from claude_code_proxy.core.arguments import ArgumentGate
 from claude_code_proxy.core.continuity import (
     ToolId,
@@ -31,6 +31,7 @@ from claude_code_proxy.core.deltas import (
     ToolArguments,
     ToolStart,
     Usage,
+    WebSearch,
 )
 from claude_code_proxy.core.ending import ending
 from claude_code_proxy.core.stopseq import StopSequences
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Block:
-    kind: Literal["text", "thinking", "tool"]
+    kind: Literal["text", "thinking", "tool", "search"]
     key: int = -1  # of a tool call
     gate: ArgumentGate | None = None
     state: list[Any] | None = None  # of a thinking block: what to seal
@@ -181,6 +182,8 @@ class BlockWriter:
                 self._tool(delta)
             case ReasoningState(kind, items):
                 self._state(kind, items)
+            case WebSearch():
+                self._search(delta)
             case Refusal(text):
                 if self._refusal is None:
                     self._refusal = []
@@ -286,6 +289,17 @@ class BlockWriter:
         if self._parked and open_.gate.complete:
             self._replay()
 
+    def _search(self, search: WebSearch) -> None:
+        """A search is over when we hear of it: its two blocks are written whole, and none stays open."""
+        if self._blocked():
+            self._parked.append(search)
+            return
+        use_id = f"srvtoolu_{base62(f'{self._reply.message_id}:{search.key}', 24)}"
+        self._open_block("search", anthropic.server_tool_use(use_id, self._reply.web_search))
+        self._delta("input_json_delta", "partial_json", wire.dumps_text({"query": search.query}))
+        self._open_block("search", anthropic.web_search_result(use_id, search.urls))
+        self._close()
+
     def _blocked(self) -> bool:
         """Whether another block must wait for the open one."""
         gate = self._open.gate if self._open is not None else None
@@ -317,7 +331,7 @@ class BlockWriter:
         self._out.append(anthropic.message_start(message))
         self._out.append(anthropic.PING)
 
-    def _open_block(self, kind: Literal["text", "thinking", "tool"], block: dict[str, Any]) -> None:
+    def _open_block(self, kind: Literal["text", "thinking", "tool", "search"], block: dict[str, Any]) -> None:
         self._start()
         self._close()
         if kind != "text":

@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.core.chat.encode import encode
+from claude_code_proxy.core.chat.encode import encode as encode_chat
 from claude_code_proxy.core.fields import required_text
 from claude_code_proxy.core.parameters import local_stops
 from claude_code_proxy.core.reply import ReplyContext
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.request import parse
+from claude_code_proxy.core.responses.encode import encode as encode_responses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from claude_code_proxy.core.profile import Profile
+
+
+_ENCODERS = {"chat": encode_chat, "responses": encode_responses}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +35,13 @@ class Converted:
     report: Report
     stream: bool
     max_tokens: int
+
+
+def limit_field(profile: Profile) -> str:
+    """The name of the output limit in the body that goes upstream; "omit" where none is sent."""
+    if profile.api == "responses" and profile.max_tokens_field != "omit":
+        return "max_output_tokens"
+    return profile.max_tokens_field
 
 
 def convert_request(
@@ -53,7 +64,7 @@ def convert_request(
     client_model = required_text(request, "model", "request")
     if session_id and not conversation.session_id:
         conversation = replace(conversation, session_id=session_id)
-    body = encode(conversation, profile, model=model, report=report)
+    body = _ENCODERS[profile.api](conversation, profile, model=model, report=report)
     thinking = conversation.thinking
     reply = ReplyContext(
         model=client_model,
@@ -67,6 +78,7 @@ def convert_request(
         ),
         hide_thinking_text=thinking.hide_text,
         max_tokens=conversation.max_tokens if profile.max_tokens_field != "omit" else 0,
+        web_search=conversation.web_search.name if conversation.web_search else "",
     )
     return Converted(
         body=body,

@@ -58,6 +58,17 @@ class ToolArguments(NamedTuple):
     text: str
 
 
+class WebSearch(NamedTuple):
+    """A web search that the provider itself has run, whole. `key` as in `ToolStart`.
+
+    `urls` are the pages it found; None says that the search failed.
+    """
+
+    key: int
+    query: str
+    urls: tuple[str, ...] | None
+
+
 class Refusal(NamedTuple):
     """A piece of a refusal text: shown like text, and the answer ends as refused."""
 
@@ -88,5 +99,14 @@ class Failure(NamedTuple):
 
 
 Delta: TypeAlias = (
-    Text | Reasoning | ReasoningState | ToolStart | ToolArguments | Refusal | Usage | Finish | Failure
+    Text
+    | Reasoning
+    | ReasoningState
+    | ToolStart
+    | ToolArguments
+    | WebSearch
+    | Refusal
+    | Usage
+    | Finish
+    | Failure
 )

@@ -43,7 +43,7 @@ def fold(events: Iterable[Event], report: Report) -> dict[str, Any]:
 
 
 def _finish_block(block: dict[str, Any], grown: dict[str, str], report: Report) -> None:
-    if block["type"] == "tool_use":
+    if block["type"] in ("tool_use", "server_tool_use"):
         block["input"] = parse_arguments(grown.get("partial_json", ""), report)
     else:
         block.update(grown)

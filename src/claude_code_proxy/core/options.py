@@ -29,6 +29,8 @@ _READ = frozenset(
     }
 )  # fmt: skip
 
+_LEAST_ON_RESPONSES = 16  # the API refuses a smaller max_output_tokens
+
 _LOUD = {
     "mcp_servers": "the provider connects to no MCP servers: their tools are missing",
     "container": "the provider has no containers",
@@ -55,9 +57,10 @@ def max_tokens(body: dict[str, Any], profile: Profile, report: Report) -> int:
     if profile.max_output is not None and limit > profile.max_output:
         report.changed("max_tokens_clamped", "max_tokens", f"{limit} is over the limit {profile.max_output}")
         return profile.max_output
-    if profile.min_output is not None and 0 < limit < profile.min_output:
-        report.changed("max_tokens_raised", "max_tokens", f"{limit} is under the least, {profile.min_output}")
-        return profile.min_output
+    least = profile.min_output or (_LEAST_ON_RESPONSES if profile.api == "responses" else 0)
+    if 0 < limit < least:
+        report.changed("max_tokens_raised", "max_tokens", f"{limit} is under the least, {least}")
+        return least
     return limit
 
 

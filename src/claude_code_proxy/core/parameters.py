@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from claude_code_proxy.core.fields import json_text
+from claude_code_proxy.core.thinking import thinks
 
 if TYPE_CHECKING:
     from claude_code_proxy.core.profile import Profile
     from claude_code_proxy.core.report import Report
-    from claude_code_proxy.core.turns import Conversation, Tool
+    from claude_code_proxy.core.turns import Conversation, ThinkingSettings, Tool, WebSearch
 
 CONTINUE = "Continue exactly from the end of your previous message, without repeating it."
 """What a user says after a last message of the assistant where the upstream cannot just write on."""
 
 
+def thinking_now(
+    conversation: Conversation, profile: Profile, report: Report
+) -> tuple[ThinkingSettings, bool]:
+    """The thinking settings to send, and whether the model will think by them."""
+    settings = conversation.thinking
+    if not thinks(settings, profile):
+        return settings, False
+    if profile.thinking_stream_only and not conversation.stream:
+        report.changed("thinking_needs_stream", "stream", "the provider thinks in streams only: turned off")
+        return replace(settings, on=False), False
+    return settings, True
+
+
 class Offer(NamedTuple):
     """The tools to send and how free the model is.
 
-    `choice` None sends none, "named" means the tool `name`. `parallel` False asks for one call at a time;
-    None says nothing.
+    `search` is the provider's own web search. `choice` None sends none, "named" means the tool `name`.
+    `parallel` False asks for one call at a time; None says nothing.
     """
 
-    tools: tuple[Tool, ...]
+    tools: tuple[Tool, ...] = ()
+    search: WebSearch | None = None
     choice: Literal["auto", "none", "required", "named"] | None = None
     name: str = ""
     parallel: bool | None = None
@@ -33,14 +49,14 @@ def offer(conversation: Conversation, profile: Profile, report: Report, *, think
     """What the profile lets through of the tools and the tool choice, while the model is `thinking`."""
     tools, choice = conversation.tools, conversation.tool_choice
     if not tools and conversation.web_search is None:
-        return Offer(())
+        return Offer()
     support = profile.tool_choice_support
     if thinking and profile.tool_choice_thinking is not None:
         support = profile.tool_choice_thinking
     kind = choice.kind if choice else "auto"
     if kind == "none" and support in ("auto_only", "omit"):
         report.changed("tools_withheld", "tool_choice", "the provider cannot be told none: no tools are sent")
-        return Offer(())
+        return Offer()
     if kind in ("any", "tool") and support not in ("full", "no_named"):
         report.changed("tool_choice_relaxed", "tool_choice", "the provider takes no forced choice here")
     elif kind == "tool" and support == "no_named":
@@ -53,7 +69,7 @@ def offer(conversation: Conversation, profile: Profile, report: Report, *, think
             path = "tool_choice.disable_parallel_tool_use"
             report.dropped("parallel_tool_calls", path, "the provider decides how many tools are called")
     sent = _choice(kind, support) if choice and support != "omit" else None
-    return Offer(tools, sent, choice.name if choice else "", parallel)
+    return Offer(tools, conversation.web_search, sent, choice.name if choice else "", parallel)
 
 
 def _choice(kind: str, support: str) -> Literal["auto", "none", "required", "named"]:

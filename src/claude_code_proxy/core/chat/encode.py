@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import parameters
@@ -10,7 +9,6 @@ from claude_code_proxy.core.chat.messages import write_messages
 from claude_code_proxy.core.chat.thinking import thinking_fields
 from claude_code_proxy.core.errors import invalid_request
 from claude_code_proxy.core.schema import is_strict
-from claude_code_proxy.core.thinking import thinks
 from claude_code_proxy.core.turns import AssistantTurn, Text
 
 if TYPE_CHECKING:
@@ -27,12 +25,8 @@ def encode(conversation: Conversation, profile: Profile, *, model: str, report: 
 
     Raises `ApiError` 400 where the profile refuses a last message of the assistant.
     """
-    thinking = conversation.thinking
-    thinking_now = thinks(thinking, profile)
-    if thinking_now and profile.thinking_stream_only and not conversation.stream:
-        report.changed("thinking_needs_stream", "stream", "the provider thinks in streams only: turned off")
-        thinking, thinking_now = replace(thinking, on=False), False
-    offer = parameters.offer(conversation, profile, report, thinking=thinking_now)
+    settings, thinking = parameters.thinking_now(conversation, profile, report)
+    offer = parameters.offer(conversation, profile, report, thinking=thinking)
     form, instruction = parameters.structured_output(
         conversation, profile, report, has_tools=bool(offer.tools)
     )
@@ -42,11 +36,11 @@ def encode(conversation: Conversation, profile: Profile, *, model: str, report: 
     body: dict[str, Any] = {"model": model, "messages": messages}
     if profile.max_tokens_field != "omit":
         body[profile.max_tokens_field] = conversation.max_tokens
-    body |= parameters.sampling(conversation, profile, report, thinking=thinking_now)
+    body |= parameters.sampling(conversation, profile, report, thinking=thinking)
     if sent := parameters.upstream_stops(conversation, profile):
         body["stop"] = list(sent)
     body |= _tool_fields(offer)
-    body |= thinking_fields(thinking, profile, conversation.max_tokens, report)
+    body |= thinking_fields(settings, profile, conversation.max_tokens, report)
     if form == "json_schema":
         schema = conversation.output_schema or {}
         named = {"name": "response", "schema": schema, "strict": is_strict(schema)}

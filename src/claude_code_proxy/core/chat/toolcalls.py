@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.deltas import ToolArguments, ToolStart
+from claude_code_proxy.core.toolnames import CalledNames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +53,7 @@ class ToolCalls:
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self._names = names  # upstream name to client name
-        self._folded: dict[str, str] | None = None
+        self._called = CalledNames(names)
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}
         self._unstarted = 0
@@ -91,17 +92,6 @@ class ToolCalls:
         found: list[ToolStart | ToolArguments] = []
         self._start_named(self._calls, found)
         return found
-
-    def client_name(self, name: str) -> str:
-        """The client's name of a tool that the model called `name`; a name nobody declared stays."""
-        if name in self._names:
-            return self._names[name]
-        bare = name.removeprefix("functions.")
-        if bare in self._names:
-            return self._names[bare]
-        if self._folded is None:
-            self._folded = {upstream.casefold(): client for upstream, client in self._names.items()}
-        return self._folded.get(bare.casefold(), name)
 
     def _entry(
         self,
@@ -177,7 +167,7 @@ class ToolCalls:
     def _start(self, call: _Call, found: list[ToolStart | ToolArguments]) -> None:
         call.started = True
         self._unstarted -= 1
-        found.append(ToolStart(call.key, call.id, self.client_name(call.name), call.extra))
+        found.append(ToolStart(call.key, call.id, self._called.client_name(call.name), call.extra))
         if call.pieces:
             found.append(ToolArguments(call.key, call.arguments))
 
