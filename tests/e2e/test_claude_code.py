@@ -102,6 +102,50 @@ def test_read_an_image(make_world: MakeWorld) -> None:
     assert images[0]["image_url"]["url"].startswith("data:image/png;base64,iVBOR")
 
 
+def test_read_a_pdf_that_the_provider_cannot_take(make_world: MakeWorld) -> None:
+    world = make_world()
+    (world.work / "page.pdf").write_bytes(_pdf())
+    run = world.ask("read page.pdf")
+    assert "document omitted" in run.output, run
+    assert "document_omitted" in world.proxy_log
+
+
+def test_web_search_without_anybody_to_search(make_world: MakeWorld) -> None:
+    world = make_world()
+    run = world.ask('run the tool WebSearch with {"query": "weather on mars"}')
+    assert "WebSearch returned:" in run.output, run
+    (search,) = [request for request in world.received if not request.tools]
+    assert "weather on mars" in search.text
+    assert "tool_choice" not in search.body
+    assert "server_tool_dropped" in world.proxy_log
+
+
+def test_structured_output(make_world: MakeWorld) -> None:
+    world = make_world()
+    schema = {
+        "type": "object",
+        "properties": {"n": {"type": "integer"}},
+        "required": ["n"],
+        "additionalProperties": False,
+    }
+    options = ("--json-schema", json.dumps(schema), "--output-format", "json")
+    run = world.ask('run the tool StructuredOutput with {"n": 42}', *options)
+    assert json.loads(run.output)["structured_output"] == {"n": 42}
+
+
+def test_subagent_of_a_named_tier(make_world: MakeWorld) -> None:
+    world = make_world()
+    task = {
+        "description": "say",
+        "prompt": "say from the tier",
+        "model": "haiku",
+        "subagent_type": "general-purpose",
+    }
+    run = world.ask("run the tool Agent with " + json.dumps(task | {"run_in_background": False}))
+    assert "from the tier" in run.output, run
+    assert {request.body["model"] for request in world.received} == {"demo-reason"}
+
+
 def test_explore_subagent(make_world: MakeWorld) -> None:
     world = make_world()
     run = world.ask("explore: run: echo explored-$((40+2))")
@@ -182,3 +226,25 @@ def _png(width: int, height: int) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     signature = b"\x89PNG\r\n\x1a\n"
     return signature + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def _pdf() -> bytes:
+    """One empty page."""
+    objects = (
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 72 72]>>",
+    )
+    data = b"%PDF-1.4\n"
+    places = []
+    for number, text in enumerate(objects, 1):
+        places.append(len(data))
+        data += b"%d 0 obj%sendobj\n" % (number, text)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    start = len(data)
+    data += (
+        b"xref\n0 4\n0000000000 65535 f \n"
+        + table
+        + b"trailer<</Size 4/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % start
+    )
+    return data
