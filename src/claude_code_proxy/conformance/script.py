@@ -18,7 +18,7 @@ A reply is a list of items, or an object with `send` (the list) and options. An 
 Options: `status`, `headers`, `type` (content type, null for none), `framing` (`chunked`, `length`, `close`),
 `headless` (the end comes before the status line), `gzip`, `drip` (every byte a write of its own), `split` (a
 text: writes are cut inside it, after each byte), `newline`, `space` (false: none after the colon), `ascii`
-(false: UTF-8 instead of escapes), `cut_at` (bytes of the body after which it ends).
+(false: UTF-8 instead of escapes).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _ENDS: dict[str, End] = {"cut": "cut", "reset": "reset", "stall": "stall"}
 _OPTIONS = frozenset(
     (
         *("status", "headers", "type", "framing", "headless", "gzip", "drip", "split"),
-        *("newline", "space", "ascii", "cut_at", "send"),
+        *("newline", "space", "ascii", "send"),
     )
 )
 _CHUNK = frozenset(("say", "think", "call", "calls", "delta", "finish", "usage", "choice", "top"))
@@ -94,8 +94,6 @@ def read_reply(notation: Any, content_type: str) -> Reply:
         end = _ENDS[items.pop()]
     writer = _Writer(options)
     steps = [step for item in items for step in writer.steps(item)]
-    if (limit := options.get("cut_at")) is not None:
-        steps = list(_limited(steps, limit))
     if split := options.get("split"):
         steps = [piece for step in steps for piece in _split(step, split.encode())]
     if options.get("drip"):
@@ -217,15 +215,6 @@ def _usage(item: dict[str, Any]) -> dict[str, Any]:
             "total_tokens": prompt + completion,
         }
     return {"usage": usage} if "usage" in item else {}
-
-
-def _limited(steps: list[Step], limit: int) -> Iterator[Step]:
-    for step in steps:
-        if isinstance(step, float):
-            yield step
-        elif limit > 0:
-            yield step[:limit]
-            limit -= len(step)
 
 
 def _split(step: Step, inside: bytes) -> Iterator[Step]:
