@@ -100,4 +100,13 @@ def resolve_profile(api_base: str, model: str, name: str | None, overrides: Mapp
 
     `name` is a profile's name or None; raises `quirks.UnknownProfile` for a wrong one.
     """
-    return replace(quirks.profile_for(api_base=api_base, model=model, name=name), **overrides)
+    row = quirks.profile_for(api_base=api_base, model=model, name=name)
+    profile = replace(row, **overrides)
+    if "extra_body" not in overrides:
+        return profile
+    return replace(profile, extra_body=_laid_over(row.extra_body, overrides["extra_body"]))
+
+
+def _laid_over(row: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The row's fields with an entry's own over them; null takes one of the row's out."""
+    return {key: value for key, value in {**row, **own}.items() if value is not None or key not in row}

@@ -32,12 +32,20 @@ _SEAL_KINDS = {"reasoning_details": "rd", "responses_item": "ri"}
 
 
 class ContentReader:
-    """Reads the content of messages. `referenced` and `tool_ids` collect what it met on the way."""
+    """Reads the content of messages of a request to `model`, the client's name for it.
+
+    `referenced` and `tool_ids` collect what it met on the way.
+    """
 
     def __init__(
-        self, profile: Profile, report: Report, pdf_text: Callable[[str], str | None] | None = None
+        self,
+        profile: Profile,
+        report: Report,
+        pdf_text: Callable[[str], str | None] | None = None,
+        model: str = "",
     ) -> None:
         self._profile = profile
+        self._model = model
         self._report = report
         self._media = Media(profile, report, pdf_text)
         self.referenced: set[str] = set()
@@ -218,7 +226,7 @@ class ContentReader:
             sealed = open_reasoning(signature)
         if sealed and not text:
             text = _sealed_text(sealed)
-        if sealed and (sealed.kind != kind or sealed.profile != self._profile.name or not sealed.items):
+        if sealed and not self._is_own(sealed, kind):
             sealed = None
         if sealed:
             check_nesting(sealed.items, f"{path}.signature")
@@ -228,6 +236,12 @@ class ContentReader:
             self._report.dropped(
                 "thinking_dropped", path, "no text, and not sealed by this provider", quiet=True
             )
+
+    def _is_own(self, sealed: SealedReasoning, kind: str | None) -> bool:
+        """Whether the upstream of this request made the state, and takes its kind back."""
+        if sealed.kind != kind or sealed.profile != self._profile.name or not sealed.items:
+            return False
+        return not self._profile.reasoning_per_model or sealed.model == self._model
 
     def _server_call(self, block: dict[str, Any], path: str, items: list[Any]) -> None:
         self._line(history.call_line(block, path), path, items)

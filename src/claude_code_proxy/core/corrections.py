@@ -1,16 +1,21 @@
 """Learning from a refusal: the one change to the upstream body that its 400 asks for.
 
-Only what does not change the meaning of a request is corrected: the output limit, and optional parameters
-from an allowlist. The caller applies a correction, reports it and tries again, at most three times.
+Only what does not change the meaning of a request is corrected: the output limit, optional parameters from
+an allowlist, and the form of schemas. The caller converts again with what the correction teaches about the
+model, applies it, reports it and tries again, at most three times.
 """
 
 from __future__ import annotations
 
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from claude_code_proxy.core import lessons
 from claude_code_proxy.core.error_body import Fault, read_fault
 from claude_code_proxy.core.overflow import MIN_OUTPUT_TOKENS, SAFETY_TOKENS, find_overflow
+from claude_code_proxy.core.profile import EFFORTS
+from claude_code_proxy.core.thinking import clamp_effort
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +25,7 @@ if TYPE_CHECKING:
 MAX_CORRECTIONS = 3
 """How often one request may be corrected."""
 
-_LIMIT_FIELDS = ("max_tokens", "max_completion_tokens")
+_LIMIT_FIELDS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 _OTHER_LIMIT = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 _OPTIONAL = frozenset(
     {
@@ -32,6 +37,7 @@ _OPTIONAL = frozenset(
         "reasoning_effort",
         "thinking",
         "enable_thinking",
+        "chat_template_kwargs",
         "user",
         "safety_identifier",
         "prompt_cache_key",
@@ -54,10 +60,24 @@ _MODEL_LEN = re.compile(r"cannot be greater than max_model_len\S*?=(\d+)")
 _REFUSED = re.compile(
     r"unsupported|not supported|not support|unrecognized|unknown (?:parameter|field|name|argument)"
     r"|extra inputs are not permitted|extra_forbidden|not permitted|not allowed|deprecated"
-    r"|unexpected keyword|only the default",
+    r"|unexpected keyword|only the default|unavailable|cannot be (?:combined|used)|supported (?:\w+ )?values"
+    r"|input should be '|invalid schema for function|not a valid \w+ flavored json schema",
     re.IGNORECASE,
 )
 _TOOLS_NEED_RESPONSES = re.compile(r"function tools with reasoning_effort are not supported", re.IGNORECASE)
+# What the upstream would take instead comes after one of these.
+_INSTEAD = re.compile(
+    r"(?:supported (?:\w+ )?values|must be one of|expected one of|input should be)(.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_WORD = re.compile(r"[a-z]+")
+_SCHEMA = re.compile(
+    r"invalid schema for function|not a valid \w+ flavored json schema"
+    r"|unknown name [`'\"](?:\$?\w+)[`'\"] at [`'\"]tools"
+    r"|schema keyword",
+    re.IGNORECASE,
+)
+_JSON_WITH_TOOLS = re.compile(r"(?:json mode|response_format)\b.*\b(?:tools?|function)\b", re.IGNORECASE)
 # A name is quoted, stands in a path, or has an underscore: "user" and "stop" are also plain English.
 _NAME = re.compile(r"(?:[`'\"]|\bbody\.|\bproperty |\bsupplied: )([a-z_]{3,})|\b([a-z]+_[a-z_]+)")
 
@@ -65,14 +85,17 @@ _NAME = re.compile(r"(?:[`'\"]|\bbody\.|\bproperty |\bsupplied: )([a-z_]{3,})|\b
 class Correction(NamedTuple):
     """One change to a top-level `field` of the upstream body.
 
-    `clamp` and `set` give it `value`, `rename` calls it `value`, `drop` removes it. `drop_strict` removes
-    `strict` from the tools (`field` "tools") or from the response schema (`field` "response_format").
+    `clamp` lowers it to `value`, `set` gives it `value`, `rename` calls it `value`, `drop` removes it.
+    `drop_strict` removes `strict` from the tools (`field` "tools") or from the response schema (`field`
+    "response_format"). `convert` changes the body through its lesson alone: convert the request again.
+    `lesson` are the `Profile` fields that hold for the model from now on (see `core.lessons`).
     """
 
-    kind: Literal["clamp", "rename", "drop", "set", "drop_strict"]
+    kind: Literal["clamp", "rename", "drop", "set", "drop_strict", "convert"]
     field: str
     value: Any
     reason: str
+    lesson: Mapping[str, Any] = MappingProxyType({})
 
 
 def corrections(
@@ -80,8 +103,9 @@ def corrections(
 ) -> Correction | None:
     """The correction that the upstream's answer (`status`, `body`) asks for, or None.
 
-    `sent` is the body that was refused: what it does not hold is never corrected, and no correction leaves
-    it as it was. `input_tokens` is the estimate of the prompt, for servers that name only the window.
+    `profile` is what the refused body `sent` was made by: what `sent` does not hold is never corrected, and
+    what `profile` has already learned is not learned again. `input_tokens` is the estimate of the prompt,
+    for servers that name only the window.
     """
     if status not in _STATUSES:
         return None
@@ -90,14 +114,18 @@ def corrections(
     if limit_field and (found := _lower_limit(fault, profile, sent, limit_field, input_tokens)):
         return found
     if status in (400, 422) and _REFUSED.search(fault.message + " " + " ".join(fault.codes)):
-        return _refused_parameter(fault, sent, limit_field)
+        return _refused(fault, profile, sent, limit_field)
     return None
 
 
 def apply(correction: Correction, body: dict[str, Any]) -> dict[str, Any]:
-    """A copy of the upstream `body` with `correction` made. `body` itself is left as it is."""
-    kind, field, value, _ = correction
-    if kind in ("clamp", "set"):
+    """The upstream `body` with `correction` made. `body` itself is left as it is."""
+    kind, field, value = correction[:3]
+    if kind == "convert" or field not in body:
+        return body
+    if kind == "clamp":
+        return {**body, field: min(body[field], value)}
+    if kind == "set":
         return {**body, field: value}
     if kind == "rename":
         return {value if key == field else key: item for key, item in body.items() if key != value}
@@ -118,16 +146,20 @@ def _lower_limit(
         return None
     overflow = find_overflow(fault)
     if overflow:
-        room = overflow.room
-        reason = f"prompt and output together exceed the window of {overflow.limit} tokens"
+        room, window = overflow.room, overflow.limit
     elif found := _MODEL_LEN.search(fault.message):
-        room = int(found[1]) - input_tokens - SAFETY_TOKENS if input_tokens else 0
+        window = int(found[1])
+        room = window - input_tokens - SAFETY_TOKENS if input_tokens else 0
         room = room if room >= MIN_OUTPUT_TOKENS else 0
-        reason = f"prompt and output together exceed the window of {found[1]} tokens"
     else:
-        room = _named_limit(fault)
-        reason = f"{profile.name} allows at most {room} output tokens for this model"
-    return Correction("clamp", field, room, reason) if 0 < room < asked else None
+        room, window = _named_limit(fault), 0
+    if not 0 < room < asked:
+        return None
+    if window:
+        reason = f"prompt and output together exceed the window of {window} tokens"
+        return Correction("clamp", field, room, reason, lessons.of_window(window, profile))
+    reason = f"{profile.name} allows at most {room} output tokens for this model"
+    return Correction("clamp", field, room, reason, lessons.of_limit(room))
 
 
 def _named_limit(fault: Fault) -> int:
@@ -142,27 +174,71 @@ def _named_limit(fault: Fault) -> int:
     return 0
 
 
-def _refused_parameter(fault: Fault, sent: Mapping[str, Any], limit_field: str | None) -> Correction | None:
+def _refused(
+    fault: Fault, profile: Profile, sent: Mapping[str, Any], limit_field: str | None
+) -> Correction | None:
     if _TOOLS_NEED_RESPONSES.search(fault.message):
         return None  # without the effort the model would reason all the same, and refuse again
     words = [re.split(r"[.\[]", fault.param)[0]]
     words += [quoted or plain for quoted, plain in _NAME.findall(fault.message)]
     reason = f"refused by the upstream: {fault.message[:200]}"
-    if limit_field and limit_field in words:
-        return Correction("rename", limit_field, _OTHER_LIMIT[limit_field], reason)
+    if limit_field in _OTHER_LIMIT and limit_field in words:
+        other = _OTHER_LIMIT[limit_field]
+        return Correction("rename", limit_field, other, reason, {"max_tokens_field": other})
     if "tool_choice" in words and sent.get("tool_choice", "auto") != "auto":
-        return Correction("set", "tool_choice", "auto", reason)
+        return _free_choice(fault, sent, reason)
     if "strict" in fault.param or "strict" in words:
-        return _drop_strict(sent, reason)
+        return _drop_strict(profile, sent, reason)
+    if "response_format" in words or _JSON_WITH_TOOLS.search(fault.message):
+        return _lesser_form(fault, profile, sent, reason)
+    if "tools" in sent and profile.schema_dialect != "gemini" and _SCHEMA.search(fault.message):
+        return Correction("convert", "tools", None, reason, {"schema_dialect": "gemini"})
     for word in words:
+        if word == "reasoning_effort" and (lower := _known_effort(fault, sent, reason)):
+            return lower
         if word in _OPTIONAL and word in sent:
-            return Correction("drop", word, None, reason)
+            return Correction("drop", word, None, reason, lessons.of_refused(word, profile))
     return None
 
 
-def _drop_strict(sent: Mapping[str, Any], reason: str) -> Correction | None:
+def _free_choice(fault: Fault, sent: Mapping[str, Any], reason: str) -> Correction:
+    """The freest choice that is left: any tool where only a named one was refused, else the model's own."""
+    named = isinstance(sent["tool_choice"], dict)
+    choice = "required" if named and "required" in _instead(fault) else "auto"
+    return Correction("set", "tool_choice", choice, reason, lessons.of_tool_choice(choice, fault.message))
+
+
+def _lesser_form(fault: Fault, profile: Profile, sent: Mapping[str, Any], reason: str) -> Correction | None:
+    form = sent.get("response_format")
+    if not isinstance(form, dict):
+        return None
+    if _JSON_WITH_TOOLS.search(fault.message) and "tools" in sent and profile.structured_with_tools:
+        return Correction("convert", "response_format", None, reason, {"structured_with_tools": False})
+    lesser = "json_object" if form.get("type") == "json_schema" else "none"
+    return Correction("convert", "response_format", None, reason, {"structured_output": lesser})
+
+
+def _known_effort(fault: Fault, sent: Mapping[str, Any], reason: str) -> Correction | None:
+    """The nearest effort that the upstream takes, where it says which ones it does."""
+    named = _instead(fault)
+    accepted = tuple(word for word in EFFORTS if word in named)
+    asked = next((word for word in EFFORTS if word == sent.get("reasoning_effort")), None)
+    if asked is None or not accepted or asked in accepted:
+        return None
+    value = clamp_effort(asked, accepted)
+    return Correction("set", "reasoning_effort", value, reason, {"effort_values": accepted})
+
+
+def _instead(fault: Fault) -> set[str]:
+    """The words that stand where the message says what the upstream would take."""
+    found = _INSTEAD.search(fault.message)
+    return set(_WORD.findall(found[1].lower())) if found else set()
+
+
+def _drop_strict(profile: Profile, sent: Mapping[str, Any], reason: str) -> Correction | None:
     if any("strict" in tool.get("function", {}) for tool in sent.get("tools") or ()):
-        return Correction("drop_strict", "tools", None, reason)
+        lesson = {"schema_dialect": "plain"} if profile.schema_dialect == "openai_strict" else {}
+        return Correction("drop_strict", "tools", None, reason, lesson)
     form = sent.get("response_format")
     if isinstance(form, dict) and "strict" in (form.get("json_schema") or {}):
         return Correction("drop_strict", "response_format", None, reason)

@@ -90,6 +90,8 @@ class Profile:
     """How earlier reasoning goes back."""
     reasoning_scope: Literal["all", "last_turn"] = "all"
     """Which assistant turns carry it."""
+    reasoning_per_model: bool = False
+    """Whether reasoning state is only good for the model that made it; for another only its text goes back."""
     require_reasoning_on_tool_calls: bool = False
     """An assistant message with tool calls must carry the reasoning field even if there is none."""
     reasoning_filler: str = ""
@@ -122,6 +124,8 @@ class Profile:
     """What to do when the last message is the assistant's."""
 
     # --- tools ----------------------------------------------------------------------------------------
+    drop_tools: tuple[str, ...] = ()
+    """Names of tools never to offer, as globs (`WebSearch`, `mcp__browser__*`)."""
     tool_id: Literal["openai", "alnum9", "raw"] = "openai"
     """Which tool ids the upstream accepts; `raw` sends back exactly what it sent."""
     signature_filler: str = ""
@@ -180,6 +184,8 @@ class NativeProfile:
     """Flags taken out of `anthropic-beta`, as globs (`*`: the whole header)."""
     drop_fields: tuple[str, ...] = ()
     """Paths taken out of the request body (`output_config.effort`; a beta and its field go together)."""
+    drop_tools: tuple[str, ...] = ()
+    """Names of tools never to offer, as globs (`WebSearch`, `mcp__browser__*`)."""
     mid_system: Literal["keep", "user_wrap"] = "keep"
     """What to do with `role: "system"` inside `messages`."""
     evidence: str = ""

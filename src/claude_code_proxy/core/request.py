@@ -12,7 +12,13 @@ from claude_code_proxy.core import options
 from claude_code_proxy.core.content import ContentReader
 from claude_code_proxy.core.drafts import Drafts
 from claude_code_proxy.core.errors import ApiError, invalid_request
-from claude_code_proxy.core.fields import boolean_or_none, kind_of, list_or_none, object_or_none
+from claude_code_proxy.core.fields import (
+    boolean_or_none,
+    kind_of,
+    list_or_none,
+    object_or_none,
+    text_or_empty,
+)
 from claude_code_proxy.core.repair import pair
 from claude_code_proxy.core.thinking import read_thinking
 from claude_code_proxy.core.tools import ToolSet
@@ -40,7 +46,8 @@ def parse(
         raise invalid_request(f"the request must be a JSON object, found {kind_of(body)}")
     _refuse_unservable(body)
     tools = ToolSet(list_or_none(body, "tools", "tools") or [], profile, report)
-    messages = _Messages(profile, report, tools, ContentReader(profile, report, pdf_text))
+    reader = ContentReader(profile, report, pdf_text, text_or_empty(body, "model"))
+    messages = _Messages(profile, report, tools, reader)
     messages.read(body)
     names = tools.names
     sent_tools = tools.selected(messages.reader.referenced, names)

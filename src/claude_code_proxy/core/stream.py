@@ -14,7 +14,7 @@ from claude_code_proxy.core.chat.decode import Decoder, parse_chunk
 from claude_code_proxy.core.deltas import Delta, Failure, Usage
 from claude_code_proxy.core.errors import ApiError
 from claude_code_proxy.core.fold import fold
-from claude_code_proxy.core.upstream_errors import mid_stream, payload_error
+from claude_code_proxy.core.upstream_errors import answer_error, mid_stream
 
 if TYPE_CHECKING:
     from claude_code_proxy.core.anthropic import Event
@@ -123,7 +123,7 @@ class AnswerReader:
         payload = parse_chunk(event.data)
         if event.name == "error":
             shaped = payload if isinstance(payload, dict) else {"error": _text(event.data)}
-            error = payload_error(shaped, profile=self._profile, model=self._reply.model)
+            error = answer_error(shaped, self._profile, self._reply)
             return self.fail(error or ApiError(500, "api_error", f"the upstream failed: {_text(event.data)}"))
         if payload is None:
             if event.data.lstrip()[:1] == b"{" and not (cut or self.ending):

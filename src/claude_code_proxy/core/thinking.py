@@ -66,9 +66,13 @@ def effort_for(settings: ThinkingSettings) -> Effort | None:
 
 
 def clamp_effort(effort: Effort, accepted: Sequence[Effort]) -> Effort:
-    """`effort` on the scale `accepted` (ascending, not empty): itself, the next lower, or the lowest."""
+    """`effort` on the scale `accepted` (ascending, not empty): itself, the next lower, or the lowest.
+
+    A wish to think is never lowered to `none`: that would turn thinking off.
+    """
     if effort in accepted:
         return effort
     rank = EFFORTS.index(effort)
-    lower = [word for word in accepted if EFFORTS.index(word) < rank]
-    return lower[-1] if lower else accepted[0]
+    thinking = [word for word in accepted if word != "none"] or list(accepted)
+    lower = [word for word in thinking if EFFORTS.index(word) < rank]
+    return lower[-1] if lower else thinking[0]

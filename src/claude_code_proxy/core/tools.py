@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core.continuity import ToolNames
@@ -87,6 +88,7 @@ class ToolSet:
         self._tools: dict[str, tuple[dict[str, Any], str]] = {}
         self._added: set[str] = set()
         self._removed: set[str] = set()
+        self._unwanted: set[str] = set()
         self._server: list[str] = []
         self.web_search: WebSearch | None = None
         """The web search to offer, if the client asked for one and the provider has its own."""
@@ -150,6 +152,9 @@ class ToolSet:
         kind = choice.get("type")
         if kind not in ("auto", "any", "tool", "none"):
             raise invalid_request("tool_choice.type: must be auto, any, tool or none")
+        if kind == "tool" and choice.get("name") in self._unwanted:
+            self._report.dropped("tool_choice", "tool_choice", "the model's entry drops the tool it names")
+            return None
         name = names.upstream(required_text(choice, "name", "tool_choice")) if kind == "tool" else ""
         search = self.web_search
         if search is not None and kind == "tool" and choice["name"] == search.name:
@@ -171,6 +176,11 @@ class ToolSet:
             raise invalid_request(f"{path}: must be an object, found {kind_of(tool)}")
         kind = tool.get("type")
         kind = kind if isinstance(kind, str) else "custom"
+        name = text_or_empty(tool, "name")
+        if drops_tool(name, self._profile.drop_tools):
+            self._unwanted.add(name)
+            self._report.dropped("tool_dropped", path, "the model's entry drops this tool")
+            return
         if kind.startswith(_IMPOSSIBLE_TOOLS):
             raise invalid_request(f"{path}: the provider cannot use a tool of type {kind[:80]}; leave it out")
         if kind.startswith(_SERVER_TOOLS):
@@ -184,7 +194,6 @@ class ToolSet:
                 "server_tool_dropped", path, f"only Anthropic runs tools of type {kind[:80]}"
             )
             return
-        name = text_or_empty(tool, "name")
         if not name:
             self._report.dropped("nameless_tool", path, "a tool without a name cannot be called")
         elif kind != "custom" and _typed(kind) is None and not isinstance(tool.get("input_schema"), dict):
@@ -227,6 +236,11 @@ class ToolSet:
             self._report.dropped("tool_strict", f"{path}.strict", "the provider or this schema is not strict")
             strict = False
         return Tool(upstream_name, description, parameters, strict)
+
+
+def drops_tool(name: str, patterns: Iterable[str]) -> bool:
+    """Whether one of the globs `patterns` (`drop_tools` of an entry) means the tool `name`."""
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _typed(kind: str) -> tuple[str, dict[str, Any]] | None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from claude_code_proxy.core.errors import ErrorType
     from claude_code_proxy.core.profile import Profile
+    from claude_code_proxy.core.reply import ReplyContext
 
 TransportKind = Literal[
     "connect", "dns", "tls", "reset", "timeout_connect", "timeout_first_byte", "timeout_idle", "cut"
@@ -116,6 +117,19 @@ def payload_error(
         max_tokens=max_tokens,
         api_base=api_base,
         secret=secret,
+    )
+
+
+def answer_error(payload: Any, profile: Profile, reply: ReplyContext) -> ApiError | None:
+    """`payload_error` for the answer to the request that `reply` tells of."""
+    return payload_error(
+        payload,
+        profile=profile,
+        model=reply.model,
+        input_tokens=reply.input_tokens,
+        max_tokens=reply.max_tokens,
+        api_base=reply.api_base,
+        secret=reply.secret,
     )
 
 

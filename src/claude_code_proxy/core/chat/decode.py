@@ -24,7 +24,7 @@ from claude_code_proxy.core.deltas import (
     Usage,
 )
 from claude_code_proxy.core.errors import ApiError
-from claude_code_proxy.core.upstream_errors import payload_error
+from claude_code_proxy.core.upstream_errors import answer_error
 
 if TYPE_CHECKING:
     from claude_code_proxy.core.profile import Profile
@@ -82,7 +82,7 @@ class Decoder:
     def chunk(self, payload: Any) -> list[Delta]:
         """The deltas of one chunk, in the order reasoning, text, tools, finish, usage."""
         if not isinstance(payload, dict) or _suspicious(payload):
-            error = payload_error(payload, profile=self._profile, model=self._reply.model)
+            error = answer_error(payload, self._profile, self._reply)
             if error is not None:
                 return [*self._content_before(payload), Failure(error)]
             if not isinstance(payload, dict):
@@ -225,7 +225,7 @@ class Decoder:
     def _finished(self, word: str, choice: dict[str, Any], found: list[Delta]) -> None:
         known = word.lower()
         if known in _FAILURES:
-            error = payload_error(choice, profile=self._profile, model=self._reply.model)
+            error = answer_error(choice, self._profile, self._reply)
             message = f"the upstream ended the answer with finish_reason {word!r}"
             overloaded = known == "insufficient_system_resource"
             fallback = (

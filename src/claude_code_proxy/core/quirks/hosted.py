@@ -38,6 +38,7 @@ ROWS: tuple[Profile, ...] = (
         thinking_switch="openrouter",
         effort_values=("none", "minimal", "low", "medium", "high", "xhigh"),
         reasoning_replay="reasoning_details",
+        reasoning_per_model=True,  # the encrypted state belongs to the upstream behind the model
         pdf="file_part",
         tool_choice_thinking="auto_none",
         # Without it small endpoints may leave out the middle of the conversation without a word.
