@@ -105,16 +105,19 @@ def read_entry(
     hold = reader.seconds("hold", zero=True)
     if len(problems) > before:
         return None
+    if format_ == "openai" and urls.names_responses(parts):
+        overrides.setdefault("api", "responses")
+    profile = resolve_profile(api_base, model_name, profile_name, overrides)
     return ModelConfig(
         model_id=model_id,
         model_name=model_name,
         api_base=api_base,
         format=format_,
-        **urls.endpoints(parts, format_)._asdict(),
+        **urls.endpoints(parts, format_, profile.api)._asdict(),
         can_stream=can_stream,
         max_input_tokens=max_input_tokens,
         extra_headers=extra_headers,
-        profile=resolve_profile(api_base, model_name, profile_name, overrides),
+        profile=profile,
         native=native,
         connect_timeout=connect_timeout,
         first_byte_timeout=first_byte_timeout,

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from claude_code_proxy.core import quirks
 
-from .urls import is_anthropic
+from .urls import endpoints, is_anthropic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,7 @@ class ModelConfig:
     format: Format = "openai"
     """The upstream's protocol: converted (`openai`) or passed through (`anthropic`)."""
     chat_url: str = ""
-    """Chat Completions; empty for `format: anthropic`."""
+    """Chat Completions or Responses, as the profile's `api` says; empty for `format: anthropic`."""
     messages_url: str = ""
     """Anthropic Messages; empty for `format: openai`."""
     count_tokens_url: str = ""
@@ -92,7 +92,15 @@ class ModelConfig:
         covered = name[len(self.model_id) - 1 :]
         upstream = self.model_name.replace("*", covered)
         profile = resolve_profile(self.api_base, upstream, self.profile_name, self.overrides)
-        return replace(self, model_id=name, model_name=upstream, profile=profile)
+        chat_url = endpoints(urlsplit(self.api_base), self.format, profile.api).chat_url
+        return replace(self, model_id=name, model_name=upstream, profile=profile, chat_url=chat_url)
+
+
+_OTHER_API: dict[str, dict[str, Any]] = {
+    "chat": {"reasoning_replay": "none", "tool_result_images": "user_message"},
+    "responses": {"reasoning_replay": "responses_item", "tool_result_images": "inline"},
+}
+"""What goes with a protocol that is not the row's own: where reasoning and images have their places."""
 
 
 def resolve_profile(api_base: str, model: str, name: str | None, overrides: Mapping[str, Any]) -> Profile:
@@ -101,6 +109,9 @@ def resolve_profile(api_base: str, model: str, name: str | None, overrides: Mapp
     `name` is a profile's name or None; raises `quirks.UnknownProfile` for a wrong one.
     """
     row = quirks.profile_for(api_base=api_base, model=model, name=name)
+    api = overrides.get("api", row.api)
+    if api != row.api:
+        row = replace(row, **_OTHER_API[api])
     profile = replace(row, **overrides)
     if "extra_body" not in overrides:
         return profile

@@ -20,6 +20,7 @@ _LACKS_V1 = frozenset(
         ("openrouter.ai", "/api"),
     }
 )
+_CHAT, _RESPONSES = "/chat/completions", "/responses"
 _SECRET_QUERY = re.compile(r"key|token|secret|password|sig(nature)?$", re.IGNORECASE)
 _LOCAL_NAMES = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
 
@@ -36,6 +37,7 @@ class Endpoints(NamedTuple):
     """The URLs of one upstream. An URL that its format does not have is empty."""
 
     chat_url: str
+    """Where converted requests go: Chat Completions or Responses."""
     messages_url: str
     count_tokens_url: str
     models_url: str
@@ -86,8 +88,17 @@ def is_exposed(parts: SplitResult) -> bool:
     return not (address.is_private or address.is_loopback or address.is_link_local)
 
 
-def endpoints(parts: SplitResult, format: Format) -> Endpoints:  # noqa: A002 - the key's name in models.yaml
-    """The upstream's URLs.
+def names_responses(parts: SplitResult) -> bool:
+    """Whether a base is the full address of a Responses endpoint."""
+    return parts.path.rstrip("/").endswith(_RESPONSES)
+
+
+def endpoints(
+    parts: SplitResult,
+    format: Format,  # noqa: A002 - the key's name in models.yaml
+    api: Literal["chat", "responses"] = "chat",
+) -> Endpoints:
+    """The upstream's URLs; `api` is the profile's, which protocol `chat_url` speaks.
 
     The base may be given with or without `/v1`, with a trailing slash, or as the full endpoint; a base of
     any other path keeps it. The query (Azure's `api-version`) stays on every URL.
@@ -102,11 +113,12 @@ def endpoints(parts: SplitResult, format: Format) -> Endpoints:  # noqa: A002 - 
             _join(parts, f"{messages}/count_tokens"),
             _join(parts, f"{path}/v1/models"),
         )
-    path = path.removesuffix("/chat/completions")
+    path = path.removesuffix(_CHAT).removesuffix(_RESPONSES)
     if not path or (parts.hostname, path) in _LACKS_V1:
         path = f"{path}/v1"
     listed = re.sub(r"/deployments/[^/]+$", "", path)  # Azure lists models beside its deployments
-    return Endpoints(_join(parts, f"{path}/chat/completions"), "", "", _join(parts, f"{listed}/models"))
+    endpoint = _RESPONSES if api == "responses" else _CHAT
+    return Endpoints(_join(parts, path + endpoint), "", "", _join(parts, f"{listed}/models"))
 
 
 def _join(parts: SplitResult, path: str) -> str:

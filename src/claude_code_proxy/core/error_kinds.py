@@ -97,7 +97,14 @@ _CODES: dict[str, Kind] = {
     "outputtextsensitivecontentdetected": FILTERED,
     "1301": FILTERED,
 }
-_CODE_PREFIXES = (("throttling", RATE), ("modelaccount", RATE))
+_CODE_PREFIXES = (
+    ("throttling", RATE),
+    ("modelaccount", RATE),
+    ("invalid_prompt", INVALID),  # these stand in failed Responses, where there is no status
+    ("invalid_image", INVALID),
+    ("invalid_base64_image", INVALID),
+    ("image_", INVALID),
+)
 
 # Words that providers also put beside a status that contradicts them (DeepSeek: 402 with
 # `invalid_request_error`), so they count only where there is no status.

@@ -19,8 +19,8 @@ class ReplyContext:
     `hide_thinking_text` when it asked for `display: omitted`. `input_tokens` is the local estimate, used
     in `message_start` and where the upstream sends no usage. `max_tokens` is the output limit that went
     upstream, 0 for none. `api_base` and `secret`, the key that was sent, serve error texts only: the address
-    is named in them, the key is masked. `web_search` is the client's name for the web search that the provider runs, "" if
-    it asked for none.
+    is named in them, the key is masked. `web_search` is the client's name for the web search that the
+    provider runs, "" if it asked for none.
     """
 
     model: str

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import sse
 from claude_code_proxy.core.blocks import BlockWriter
-from claude_code_proxy.core.chat.decode import Decoder, parse_chunk
+from claude_code_proxy.core.chat.decode import Decoder as ChatDecoder
+from claude_code_proxy.core.chat.decode import parse_chunk
 from claude_code_proxy.core.deltas import Delta, Failure, Usage
 from claude_code_proxy.core.errors import ApiError
 from claude_code_proxy.core.fold import fold
+from claude_code_proxy.core.responses.decode import Decoder as ResponsesDecoder
 from claude_code_proxy.core.upstream_errors import answer_error, mid_stream
 
 if TYPE_CHECKING:
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.report import Report
 
 _CUT = "the upstream closed the connection before the answer was complete"
+_DECODERS: dict[str, type[ChatDecoder] | type[ResponsesDecoder]] = {
+    "chat": ChatDecoder,
+    "responses": ResponsesDecoder,
+}
 _DAMAGED = "the upstream sent a damaged chunk, and what it said is lost"
 
 
@@ -40,7 +46,7 @@ class AnswerReader:
         self._report = report
         self._request_id = request_id
         self._sse = sse.Decoder()
-        self._chat = Decoder(profile, reply, report)
+        self._decoder = _DECODERS[profile.api](profile, reply, report)
         self._writer = BlockWriter(profile, reply, report)
         self._done = False
         self._heard = False  # anything at all: content, a finish reason, token counts
@@ -65,7 +71,7 @@ class AnswerReader:
     @property
     def ending(self) -> bool:
         """A finish reason was seen; usage may still follow."""
-        return self._chat.finished
+        return self._decoder.finished
 
     @property
     def usage(self) -> Usage | None:
@@ -104,7 +110,7 @@ class AnswerReader:
 
     def answer(self, body: Any) -> list[Event]:
         """A whole answer instead of a stream."""
-        out = self._write(self._chat.answer(body))
+        out = self._write(self._decoder.answer(body))
         return out if self.finished else out + self._writer.end()
 
     def _events(self, events: list[sse.Event], *, cut: bool = False) -> list[Event]:
@@ -121,7 +127,7 @@ class AnswerReader:
 
     def _chunk(self, event: sse.Event, *, cut: bool) -> list[Event]:
         payload = parse_chunk(event.data)
-        if event.name == "error":
+        if event.name == "error" and not (self._decoder.READS_ERRORS and isinstance(payload, dict)):
             shaped = payload if isinstance(payload, dict) else {"error": _text(event.data)}
             error = answer_error(shaped, self._profile, self._reply)
             return self.fail(error or ApiError(500, "api_error", f"the upstream failed: {_text(event.data)}"))
@@ -132,9 +138,12 @@ class AnswerReader:
                 self._garbage = event.data
                 self._report.dropped("chunk_not_json", "upstream", "a chunk that is no JSON was ignored")
             return []
-        if isinstance(payload, dict) and payload.get("object") == "chat.completion" and not self._chat.chunks:
+        whole = isinstance(payload, dict) and payload.get("object") == self._decoder.WHOLE
+        if whole and not self._decoder.chunks:
             return self.answer(payload)  # JSON where a stream was asked for
-        out = self._write(self._chat.chunk(payload))
+        out = self._write(self._decoder.chunk(payload))
+        if self._decoder.complete and not self.finished:
+            return out + self._end()
         if self._writer.stopped and not self.finished:
             out += self._writer.end()
         return out
@@ -150,12 +159,12 @@ class AnswerReader:
 
     def _end(self) -> list[Event]:
         """No more is coming: decide whether that was all of the answer."""
-        out = self._write(self._chat.end())
+        out = self._write(self._decoder.end())
         if self.finished:
             return out
         if not self._heard:
             return out + self.fail(self._nothing())
-        if not self._chat.finished:
+        if not self._decoder.finished:
             tool = self._writer.open_tool
             whole = (
                 tool != "partial"

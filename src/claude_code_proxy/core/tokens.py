@@ -1,4 +1,4 @@
-"""How many tokens a Chat Completions body is, without a tokenizer.
+"""How many tokens the body of a request is, without a tokenizer.
 
 The estimate counts word starts, letters, digit groups, punctuation and scripts and weighs them; the weights
 are a least-squares fit to the `o200k_base` tokenizer over prose, code, JSON schemas and twenty languages.
@@ -27,7 +27,12 @@ _PDF_MIN_TOKENS = 2000
 _AUDIO_BYTES_PER_TOKEN = 1600  # a tenth of a second of 16-bit audio at 8 kHz
 
 # Message keys whose value is no prompt text, or is counted in its own way.
-_NOT_TEXT = frozenset({"role", "content", "tool_calls", "tool_call_id", "prefix", "partial", "cache_control"})
+_NOT_TEXT = frozenset(
+    {
+        "role", "content", "tool_calls", "tool_call_id", "prefix", "partial", "cache_control",
+        "type", "id", "call_id", "output", "phase", "encrypted_content",
+    }
+)  # fmt: skip
 # Opaque state inside `reasoning_details`: base64, and not what the model reads as text.
 _OPAQUE = frozenset({"data", "signature", "id", "type", "format", "index"})
 
@@ -135,17 +140,19 @@ class TextCounts:
 
 
 def estimate(body: Mapping[str, Any], counts: TextCounts | None = None) -> int:
-    """The prompt tokens of a Chat Completions `body`: messages, tools and response schema.
+    """The prompt tokens of a Chat Completions or Responses `body`: messages, tools and response schema.
 
     Base64 is never counted as text: images count by their pixels, PDFs by their size. `counts` remembers
     the texts of earlier requests.
     """
     texts: list[str] = []
     tokens = float(PRIMING_TOKENS)
-    for message in body.get("messages") or ():
+    if instructions := body.get("instructions"):
+        texts.append(str(instructions))
+    for message in body.get("messages") or body.get("input") or ():
         tokens += MESSAGE_TOKENS
         texts.extend(_message_texts(message))
-        content = message.get("content")
+        content = message.get("content") or message.get("output")
         if isinstance(content, str):
             texts.append(content)
         elif isinstance(content, list):
@@ -154,7 +161,8 @@ def estimate(body: Mapping[str, Any], counts: TextCounts | None = None) -> int:
     for tool in body.get("tools") or ():
         tokens += TOOL_TOKENS
         texts.append(wire.dumps_text(tool.get("function", tool)))
-    if schema := (body.get("response_format") or {}).get("json_schema"):
+    form = body.get("response_format") or (body.get("text") or {}).get("format") or {}
+    if schema := form.get("json_schema") or form.get("schema"):
         texts.append(wire.dumps_text(schema))
     return math.ceil(tokens + (counts or TextCounts()).count(texts))
 
@@ -185,11 +193,11 @@ def _strings(value: Any) -> Iterator[str]:
 def _count_part(part: Any, texts: list[str]) -> float:
     """The tokens of a media part; the texts of any other part are added to `texts`."""
     kind = part.get("type") if isinstance(part, dict) else None
-    if kind == "image_url":
+    if kind in ("image_url", "input_image"):
         image = part.get("image_url")
         return _count_image(image.get("url") if isinstance(image, dict) else image)
-    if kind == "file":
-        data = (part.get("file") or {}).get("file_data")
+    if kind in ("file", "input_file"):
+        data = (part.get("file") or part).get("file_data")
         size = len(data) * 3 // 4 if isinstance(data, str) else 0
         return max(size / _PDF_BYTES_PER_TOKEN, _PDF_MIN_TOKENS)
     if kind == "input_audio":

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import anthropic, sse, tokens, wire
-from claude_code_proxy.core.convert import convert_request
+from claude_code_proxy.core.convert import convert_request, limit_field
 from claude_code_proxy.core.corrections import MAX_CORRECTIONS, apply, corrections
 from claude_code_proxy.core.stream import StreamConverter, StreamFold, message_from_answer
 from claude_code_proxy.core.upstream_errors import read_error
@@ -187,7 +187,7 @@ def _refusal(
         model=conversion.converted.reply.model,
         now=time.time(),
         input_tokens=conversion.input_tokens,
-        max_tokens=body.get(config.profile.max_tokens_field) or 0,
+        max_tokens=body.get(limit_field(config.profile)) or 0,
         api_base=config.api_base,
         secret=call.key,
     )

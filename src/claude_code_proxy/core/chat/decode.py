@@ -6,7 +6,7 @@ usage in seven places, finish reasons twice, late or never, messages where delta
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.chat.thinktags import ThinkTags
@@ -59,6 +59,13 @@ _SPOKEN_FIELDS = frozenset(("text", "summary"))
 
 class Decoder:
     """One answer of an upstream. Feed it chunks, or one whole answer; then ask `end`."""
+
+    WHOLE: ClassVar[str] = "chat.completion"
+    """The `object` of a whole answer."""
+    READS_ERRORS: ClassVar[bool] = False
+    """Whether an event named `error` is one of this format's own."""
+    complete: ClassVar[bool] = False
+    """Nothing can follow: never known before the end, since token counts may come after the finish."""
 
     def __init__(self, profile: Profile, reply: ReplyContext, report: Report) -> None:
         self._profile = profile

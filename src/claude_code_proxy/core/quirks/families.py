@@ -34,7 +34,12 @@ _REASONS: dict[str, Any] = {
     "thinking_switch": "reasoning_effort",
     "thinking_default": True,
 }
-_RESPONSES: dict[str, Any] = {"api": "responses", "reasoning_replay": "responses_item"}
+_RESPONSES: dict[str, Any] = {
+    "api": "responses",
+    "reasoning_replay": "responses_item",
+    "tool_result_images": "inline",
+    "web_search": True,
+}
 _EFFORT: dict[str, Any] = {"thinking_switch": "reasoning_effort", "effort_values": _THREE}
 _NO_SWITCH: dict[str, Any] = {
     "thinking_switch": "none",
