@@ -53,7 +53,10 @@ def dumps_text(value: Any) -> str:
 def _clean(value: Any) -> Any:
     """A copy of `value` that orjson accepts: no lone surrogates, no integers beyond 64 bits."""
     if isinstance(value, str):
-        return value.encode("utf-8", errors="replace").decode() if not _is_utf8(value) else value
+        # by way of UTF-16, where the halves of a pair that were escaped one by one find each other
+        return (
+            value if _is_utf8(value) else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        )
     if isinstance(value, dict):
         return {_clean(str(key)): _clean(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
