@@ -79,6 +79,9 @@ def convert_request(
         hide_thinking_text=thinking.hide_text,
         max_tokens=conversation.max_tokens if profile.max_tokens_field != "omit" else 0,
         web_search=conversation.web_search.name if conversation.web_search else "",
+        tool_parameters=(
+            {tool.name: tool.parameters for tool in conversation.tools} if profile.text_tool_calls else {}
+        ),
     )
     return Converted(
         body=body,

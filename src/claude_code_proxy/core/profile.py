@@ -17,6 +17,7 @@ _EMPTY: Mapping[str, Any] = MappingProxyType({})
 _ENABLED: Mapping[str, Any] = MappingProxyType({"type": "enabled"})
 
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+TextDialect = Literal["hermes", "qwen_xml", "kimi", "deepseek"]
 EFFORTS: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
@@ -138,8 +139,12 @@ class Profile:
     """The same while thinking is on; None: no difference."""
     parallel_param: bool = True
     """Whether `parallel_tool_calls` is accepted."""
+    text_tool_calls: tuple[TextDialect, ...] = ()
+    """Notations in which calls may arrive as text, to be read as calls (core.chat.tooldialects)."""
     web_search: bool = False
     """Whether the upstream searches the web itself when offered `web_search` (Responses only)."""
+    web_search_body: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
+    """What makes a Chat upstream search the web itself: body fields; `tools` come after the request's own."""
     structured_output: Literal["json_schema", "json_object", "none"] = "json_schema"
     """Which `response_format` the upstream has; otherwise the schema goes into the instructions."""
     structured_with_tools: bool = True
@@ -170,6 +175,11 @@ class Profile:
     """Merged into the upstream body last, over everything else."""
     evidence: str = ""
     """Where the row's facts come from and how sure they are."""
+
+    @property
+    def searches_web(self) -> bool:
+        """Whether the upstream has a web search of its own."""
+        return self.web_search if self.api == "responses" else bool(self.web_search_body)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

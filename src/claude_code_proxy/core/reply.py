@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyContext:
@@ -20,7 +21,8 @@ class ReplyContext:
     in `message_start` and where the upstream sends no usage. `max_tokens` is the output limit that went
     upstream, 0 for none. `api_base` and `secret`, the key that was sent, serve error texts only: the address
     is named in them, the key is masked. `web_search` is the client's name for the web search that the
-    provider runs, "" if it asked for none.
+    provider runs, "" if it asked for none. `tool_parameters` are the tools' JSON Schemas by upstream name,
+    given only where calls may arrive as text.
     """
 
     model: str
@@ -36,3 +38,4 @@ class ReplyContext:
     api_base: str = ""
     secret: str = field(default="", repr=False)
     web_search: str = ""
+    tool_parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

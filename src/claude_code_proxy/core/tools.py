@@ -32,6 +32,8 @@ _SERVER_TOOLS = (
 )  # fmt: skip
 _SEARCH_TOOL = "tool_search_tool"
 _WEB_SEARCH = "web_search"
+_UNMET_IN_RESPONSES = ("blocked_domains", "max_uses")
+_UNMET_IN_CHAT = (*_UNMET_IN_RESPONSES, "allowed_domains", "user_location")
 _IMPOSSIBLE_TOOLS = ("computer_", "browser_toolset_")
 _FIELDS = frozenset({"type", "name", "description", "input_schema", "strict", "defer_loading"})
 
@@ -186,7 +188,7 @@ class ToolSet:
         if kind.startswith(_SERVER_TOOLS):
             if kind.startswith(_SEARCH_TOOL):
                 self._searched_upstream = True
-            if kind.startswith(_WEB_SEARCH) and self._profile.web_search and self._profile.api == "responses":
+            if kind.startswith(_WEB_SEARCH) and self._profile.searches_web:
                 self.web_search = self._read_web_search(tool, path)
                 return
             self._server.append(kind[:80])
@@ -205,7 +207,7 @@ class ToolSet:
 
     def _read_web_search(self, tool: dict[str, Any], path: str) -> WebSearch:
         self._report.changed("web_search_native", path, "the provider's own web search is offered instead")
-        for field in ("blocked_domains", "max_uses"):
+        for field in _UNMET_IN_RESPONSES if self._profile.api == "responses" else _UNMET_IN_CHAT:
             if tool.get(field):
                 self._report.dropped("web_search_field", f"{path}.{field}", "the provider has no such limit")
         domains = list_or_none(tool, "allowed_domains", f"{path}.allowed_domains") or []

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from claude_code_proxy.core import wire
+from claude_code_proxy.core.chat.texttools import TextTools
 from claude_code_proxy.core.chat.thinktags import ThinkTags
 from claude_code_proxy.core.chat.toolcalls import LEGACY_INDEX, ToolCalls
 from claude_code_proxy.core.chat.usage import read_usage
@@ -27,6 +28,7 @@ from claude_code_proxy.core.errors import ApiError
 from claude_code_proxy.core.upstream_errors import answer_error
 
 if TYPE_CHECKING:
+    from claude_code_proxy.core.chat.tooldialects import TextCall
     from claude_code_proxy.core.profile import Profile
     from claude_code_proxy.core.reply import ReplyContext
     from claude_code_proxy.core.report import Report
@@ -73,6 +75,12 @@ class Decoder:
         self._report = report
         self._tools = ToolCalls(reply.tool_names)
         self._tags = ThinkTags(implicit=profile.implicit_think) if profile.think_tags == "auto" else None
+        self._text_tools = (
+            TextTools(profile.text_tool_calls, reply.tool_names, reply.tool_parameters)
+            if profile.text_tool_calls and reply.tool_names
+            else None
+        )
+        self._text_calls = 0
         self._finish: StopReason | None = None
         self._told: set[str] = set()
         self._spoken = ""  # by servers that send the whole message so far instead of deltas
@@ -122,7 +130,8 @@ class Decoder:
         """The answer is over: what was held back."""
         found: list[Delta] = []
         if self._tags is not None:
-            found += self._tags.flush()
+            self._said(self._tags.flush(), found)
+        self._end_text_tools(found)
         found += self._tools.end()
         if self._tools.nameless:
             message = "the upstream sent a tool call without a name"
@@ -174,6 +183,7 @@ class Decoder:
             found.append(Refusal(refusal))
         calls = delta.get("tool_calls")
         if calls and isinstance(calls, list):
+            self._end_text_tools(found)
             found += self._tools.feed(calls)
         legacy = delta.get("function_call")
         if legacy and isinstance(legacy, dict):
@@ -196,22 +206,53 @@ class Decoder:
 
     def _reason(self, text: str, found: list[Delta]) -> None:
         if self._tags is not None and not self._profile.implicit_think:
-            found += self._tags.flush()
+            self._said(self._tags.flush(), found)
             self._tags = None  # reasoning has a field of its own here
         found.append(Reasoning(text))
 
     def _text(self, text: str, found: list[Delta]) -> None:
         tags = self._tags
         if tags is None:
-            found.append(Text(text))
+            self._say(text, found)
             return
         if self._whole and not self._cut and "</think>" not in text and "</thought>" not in text:
             self._tags = None  # a tag that is never closed, in an answer that is complete: plain text
-            found.append(Text(text))
+            self._say(text, found)
             return
-        found += tags.feed(text)
+        self._said(tags.feed(text), found)
         if not tags.active:
             self._tags = None
+
+    def _said(self, deltas: list[Text | Reasoning], found: list[Delta]) -> None:
+        for delta in deltas:
+            if isinstance(delta, Text):
+                self._say(delta.text, found)
+            else:
+                found.append(delta)
+
+    def _say(self, text: str, found: list[Delta]) -> None:
+        """Text of the answer, in which calls may be written out."""
+        if self._text_tools is None:
+            found.append(Text(text))
+        else:
+            self._read_calls(self._text_tools.feed(text), found)
+
+    def _end_text_tools(self, found: list[Delta]) -> None:
+        if self._text_tools is not None:
+            self._read_calls(self._text_tools.flush(ended=self.finished), found)
+
+    def _read_calls(self, pieces: list[Text | TextCall], found: list[Delta]) -> None:
+        for piece in pieces:
+            if isinstance(piece, Text):
+                found.append(piece)
+                continue
+            self._text_calls += 1
+            if self._text_calls == 1:
+                reason = "a tool call that came as text was read as a call (text_tool_calls)"
+                self._report.emulated("text_tool_call", "upstream.content", reason)
+            function = {"name": piece.name, "arguments": piece.arguments}
+            index = LEGACY_INDEX - self._text_calls  # one that no upstream uses
+            found += self._tools.feed([{"index": index, "id": piece.id, "function": function}])
 
     def _parts(self, content: Any, found: list[Delta]) -> None:
         """Content as a list of parts (Mistral), or one part."""

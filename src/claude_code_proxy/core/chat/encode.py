@@ -39,7 +39,7 @@ def encode(conversation: Conversation, profile: Profile, *, model: str, report: 
     body |= parameters.sampling(conversation, profile, report, thinking=thinking)
     if sent := parameters.upstream_stops(conversation, profile):
         body["stop"] = list(sent)
-    body |= _tool_fields(offer)
+    body |= _tool_fields(offer, profile)
     body |= thinking_fields(settings, profile, conversation.max_tokens, report)
     if form == "json_schema":
         schema = conversation.output_schema or {}
@@ -58,10 +58,13 @@ def encode(conversation: Conversation, profile: Profile, *, model: str, report: 
     return parameters.finish_body(body, profile, report)
 
 
-def _tool_fields(offer: Offer) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    if offer.tools:
-        fields["tools"] = [_tool(tool) for tool in offer.tools]
+def _tool_fields(offer: Offer, profile: Profile) -> dict[str, Any]:
+    search = profile.web_search_body if offer.search else {}
+    fields: dict[str, Any] = {name: value for name, value in search.items() if name != "tools"}
+    tools = [*map(_tool, offer.tools), *search.get("tools", ())]
+    if not tools:
+        return fields
+    fields["tools"] = tools
     if offer.choice == "named":
         fields["tool_choice"] = {"type": "function", "function": {"name": offer.name}}
     elif offer.choice:

@@ -344,4 +344,20 @@ FAMILIES: tuple[Family, ...] = (
     Family(("ollama",), "*coder*", _NO_SWITCH, "general knowledge: no thinking"),
     Family(("ollama",), "*instruct*", _NO_SWITCH, "general knowledge: no thinking"),
     Family(("ollama", "lmstudio"), "*gpt-oss*", _EFFORT, "general knowledge: the model's three levels"),
+    # --- calls as text, where the server does not parse them ----------------------------------------------
+    *(
+        Family(
+            ("sglang", "lmstudio"),
+            pattern,
+            {"text_tool_calls": notations},
+            "docs: sglang leaves calls in the text without a parser; general knowledge, not re-checked: so "
+            "does lmstudio where its own fails; the notation is that of the chat template",
+        )
+        for pattern, notations in (
+            ("*qwen*", ("hermes", "qwen_xml")),
+            ("*hermes*", ("hermes",)),
+            ("*kimi*", ("kimi",)),
+            ("*deepseek*", ("deepseek",)),
+        )
+    ),
 )
