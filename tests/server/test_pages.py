@@ -134,6 +134,7 @@ async def test_stats_count_requests_and_tokens() -> None:
         "total_cache_read_tokens",
         "total_reasoning_tokens",
         "model_usage_count",
+        "fallback_count",
     }
 
 

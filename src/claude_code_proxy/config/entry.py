@@ -56,6 +56,7 @@ OTHER_KEYS = (
     "max_input_tokens",
     "extra_headers",
     "restore_model_name",
+    "fallback",
     "connect_timeout",
     "first_byte_timeout",
     "idle_timeout",
@@ -99,6 +100,7 @@ def read_entry(
     extra_headers = reader.headers()
     can_stream = reader.take("can_stream", bool, default=True)
     restore_model_name = reader.take("restore_model_name", bool, default=True)
+    fallback = reader.fallback()
     connect_timeout = reader.seconds("connect_timeout")
     first_byte_timeout = reader.seconds("first_byte_timeout")
     idle_timeout = reader.seconds("idle_timeout")
@@ -124,6 +126,7 @@ def read_entry(
         idle_timeout=idle_timeout,
         hold=hold,
         restore_model_name=restore_model_name,
+        fallback=fallback,
         profile_name=profile_name,
         overrides=overrides,
     )
@@ -281,6 +284,12 @@ class _Reader:
                 "restore_model_name", "restore_model_name is only for format: anthropic", "remove the line"
             )
         return replace(row, **changes)
+
+    def fallback(self) -> tuple[str, ...]:
+        named: tuple[str, ...] = self.take("fallback", tuple[str, ...], default=())
+        if any("*" in name or not name.strip() for name in named):
+            self.problem("fallback", "fallback must name models", 'write fallback: ["MODEL_ID"]')
+        return tuple(dict.fromkeys(name.strip() for name in named))
 
     def headers(self) -> dict[str, str]:
         headers: dict[str, Any] = self.take("extra_headers", dict[str, Any], default={})

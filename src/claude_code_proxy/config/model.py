@@ -58,6 +58,8 @@ class ModelConfig:
     hold: float | None = None
     restore_model_name: bool = True
     """Put the client's model name back into answers of a passthrough upstream that knows another one."""
+    fallback: tuple[str, ...] = ()
+    """Ids of models to move on to before the first byte, in this order, while this one cannot answer."""
     profile_name: str | None = None
     """The profile that the entry names; None: found by `api_base` and model."""
     overrides: Mapping[str, Any] = field(default_factory=dict)

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from .entry import read_entry
 from .model import ModelConfig
-from .problems import ConfigError, Problem
+from .problems import ConfigError, Problem, did_you_mean
 from .settings import ServerSettings
 from .source import read_sections
 from .table import ModelTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-__all__ = ["ModelConfig", "ModelTable", "ModelsFile", "load_custom_models", "load_models"]
+__all__ = ["FixedModels", "ModelConfig", "ModelTable", "ModelsFile", "load_custom_models", "load_models"]
 
 _CHECK_EVERY = 1.0  # seconds between two looks at the file
 
@@ -43,9 +43,28 @@ def load_models(path: Path) -> ModelTable:
             )
         first_line.setdefault(model.model_id, line)
         models.append(model)
+    table = ModelTable(models, [str(warning) for warning in warnings])
+    problems += check_fallbacks(path, table, first_line)
     if problems:
         raise ConfigError.of(problems)
-    return ModelTable(models, [str(warning) for warning in warnings])
+    return table
+
+
+def check_fallbacks(path: Path, table: ModelTable, lines: Mapping[str, int | None]) -> list[Problem]:
+    """What is wrong with the fallbacks of a table; `lines` are the entries' by model id."""
+    problems: list[Problem] = []
+    for model in table.models:
+        for name in model.fallback:
+            found = table.resolve(name)
+            if found is None:
+                hint = did_you_mean(name, (other.model_id for other in table.models))
+                what = f'fallback: no entry serves "{name}"'
+            elif found.model_id == model.model_id:
+                what, hint = "fallback names the entry itself", "name another one"
+            else:
+                continue
+            problems.append(Problem(path, lines.get(model.model_id), what, hint))
+    return problems
 
 
 def load_custom_models(path: Path | None = None) -> ModelTable:
@@ -54,6 +73,13 @@ def load_custom_models(path: Path | None = None) -> ModelTable:
     Raises `ConfigError` as `load_models` does.
     """
     return load_models(path or ServerSettings.load({}, os.environ).models)
+
+
+class FixedModels:
+    """Models that come from no file and stay as they are."""
+
+    def __init__(self, table: ModelTable) -> None:
+        self.table = table
 
 
 class ModelsFile:

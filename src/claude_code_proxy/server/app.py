@@ -22,6 +22,7 @@ from .trial import test_conversion
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from claude_code_proxy.config.models import FixedModels
     from claude_code_proxy.config.settings import ServerSettings
 
     from .call import Receive, Scope, Send
@@ -49,17 +50,23 @@ class App:
     """The application for one process. `settings` is all it is made of until the server starts it.
 
     So it can be handed to worker processes. Raises `ConfigError` at its start when the models file is bad.
+    With `models` it serves those; `private` says that it ends with one session of one client.
     """
 
-    def __init__(self, settings: ServerSettings) -> None:
+    def __init__(
+        self, settings: ServerSettings, models: FixedModels | None = None, *, private: bool = False
+    ) -> None:
         self.settings = settings
+        self._models = models
+        self._private = private
         self._gateway: Gateway | None = None
 
     @property
     def gateway(self) -> Gateway:
         """What the requests share; made when it is first needed."""
         if self._gateway is None:
-            self._gateway = Gateway(self.settings, ModelsFile(self.settings.models, logger.warning))
+            models = self._models or ModelsFile(self.settings.models, logger.warning)
+            self._gateway = Gateway(self.settings, models, private=self._private)
         return self._gateway
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -55,6 +55,7 @@ class Call:
         self.first_byte: float | None = None
 
         self.key = ""
+        self.may_move_on = False  # another model may answer in place of an upstream that fails
         self.model = ""
         self.upstream_id = ""
         self.usage: Usage | None = None

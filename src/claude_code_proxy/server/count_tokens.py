@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from . import native
-from .auth import extract_api_key
+from .caller_keys import CallerKeys
 from .converted import Conversion
 from .exchange import Exchange
 from .limits import Limits
@@ -27,8 +27,9 @@ async def count_tokens(gateway: Gateway, call: Call) -> None:
 
     Raises `ApiError`.
     """
-    call.key = extract_api_key(call.headers)
+    keys = CallerKeys(call)
     raw, request, config = await read_request(gateway, call)
+    keys.use(config)
     # a copy: passing it on uses it up
     if config.count_tokens_url and await _ask_upstream(gateway, call, config, raw, dict(request)):
         return

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from claude_code_proxy.core.tokens import Calibration, TextCounts
 
+from .fallback import Cooldowns
 from .log import RequestLog
 from .stats import SessionStats
 from .upstream import Upstreams
 
 if TYPE_CHECKING:
-    from claude_code_proxy.config.models import ModelsFile
+    from claude_code_proxy.config.models import FixedModels, ModelsFile
     from claude_code_proxy.config.settings import ServerSettings
 
 
@@ -21,13 +22,16 @@ class Gateway:
     """Settings, models, upstreams, counters. Everything that grows here is bounded; nothing holds a key."""
 
     settings: ServerSettings
-    models: ModelsFile
+    models: ModelsFile | FixedModels
     upstreams: Upstreams = field(init=False)
     stats: SessionStats = field(default_factory=SessionStats)
     calibration: Calibration = field(default_factory=Calibration)
     text_counts: TextCounts = field(default_factory=TextCounts)
     log: RequestLog = field(default_factory=RequestLog)
+    cooldowns: Cooldowns = field(default_factory=Cooldowns)
     in_flight: int = 0
+    private: bool = False
+    """Whether this server ends with one client's session; nobody else should rely on it."""
 
     def __post_init__(self) -> None:
         self.upstreams = Upstreams(self.models, self.settings)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from multidict import CIMultiDict
 
 from claude_code_proxy import __version__
+from claude_code_proxy.core import sealed_keys
 
 from .auth import bearer_token
 
@@ -50,6 +51,7 @@ _REQUEST_ENDS_HERE = _HOP_BY_HOP | {
     "authorization",
     "x-api-key",
     "api-key",
+    sealed_keys.HEADER,
     # meant for this proxy, or about the network in front of it
     "expect",
     "cookie",

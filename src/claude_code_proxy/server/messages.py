@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from claude_code_proxy.core.errors import ApiError
+
 from . import converted, native
-from .auth import extract_api_key
 from .body import model_of, parse_object, read_body
+from .caller_keys import CallerKeys
+from .fallback import candidates, is_reason, note_answer, note_move
 from .offload import offload
 from .stats import add_session_stats
 
@@ -19,8 +22,28 @@ if TYPE_CHECKING:
 
 async def messages(gateway: Gateway, call: Call) -> None:
     """Answer a Messages request with the model it names. Raises `ApiError`."""
-    call.key = extract_api_key(call.headers)
-    raw, request, config = await read_request(gateway, call)
+    keys = CallerKeys(call)
+    raw, request, asked = await read_request(gateway, call)
+    chain = candidates(gateway, call, keys, asked)
+    for config, following in zip(chain, [*chain[1:], None], strict=True):
+        keys.use(config)
+        call.may_move_on = following is not None
+        try:
+            await _serve(gateway, call, config, raw, request)
+        except ApiError as error:
+            if following is None or call.started or not is_reason(error):
+                raise
+            note_move(gateway, call, config, following, error)
+            request = await offload(len(raw), parse_object, raw)  # serving it used it up
+        else:
+            if asked.fallback:
+                note_answer(gateway, call, config)
+            return
+
+
+async def _serve(
+    gateway: Gateway, call: Call, config: ModelConfig, raw: bytes, request: dict[str, Any]
+) -> None:
     try:
         if config.format == "anthropic":
             await native.serve(gateway, call, config, raw, request)

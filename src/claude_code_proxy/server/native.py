@@ -10,6 +10,7 @@ from claude_code_proxy.core.report import Report
 
 from . import headers, native_body
 from .exchange import Exchange
+from .fallback import refusal
 from .limits import Limits
 from .native_stream import NativeStream, counts, usage_of
 from .offload import offload
@@ -38,7 +39,9 @@ async def serve(
     if not streamed:
         async with Exchange(call, limits) as exchange:
             response = await exchange.open(client, body)
-            await pass_whole(call, response, await exchange.read_all(), renamed)
+            data = await exchange.read_all()
+            _check_move(call, config, response, data)
+            await pass_whole(call, response, data, renamed)
         return
     stream = NativeStream(renamed, call.request_id)
     async with Exchange(call, limits, lambda: stream) as exchange:
@@ -50,7 +53,14 @@ async def serve(
         data = await exchange.read_all()
         if call.started:  # the hold limit has passed: an error can only be told inside the stream now
             raise _told_by(response.status, data)
+        _check_move(call, config, response, data)
         await pass_whole(call, response, data, renamed)
+
+
+def _check_move(call: Call, config: ModelConfig, response: aiohttp.ClientResponse, data: bytes) -> None:
+    """Raise the upstream's refusal as an `ApiError` where another model may answer instead."""
+    if call.may_move_on and (error := refusal(response.status, response.headers, data, config, call)):
+        raise error
 
 
 async def prepare(

@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from .gateway import Gateway
 
 
-async def hello(_: Gateway, call: Call) -> None:
+async def hello(gateway: Gateway, call: Call) -> None:
     """Answer that this is the proxy; Claude Code asks `HEAD /` or `HEAD /api/hello` when it starts."""
-    await call.respond_json({"name": "claude-code-proxy", "version": __version__})
+    private = {"private": True} if gateway.private else {}
+    await call.respond_json({"name": "claude-code-proxy", "version": __version__, **private})
 
 
 async def health(gateway: Gateway, call: Call) -> None:

@@ -23,6 +23,7 @@ class SessionStats:
         self._requests = 0
         self._tokens = dict.fromkeys(("input", "output", "cache_creation", "cache_read", "reasoning"), 0)
         self._models: Counter[str] = Counter()
+        self._fallbacks: Counter[str] = Counter()
 
     def add(self, model: str, usage: Usage | None) -> None:
         """Count one request to `model` (a configured id) and what it used, if that became known."""
@@ -36,6 +37,13 @@ class SessionStats:
         tokens["cache_creation"] += usage.cache_creation_input_tokens
         tokens["cache_read"] += usage.cache_read_input_tokens
         tokens["reasoning"] += usage.thinking_tokens or 0
+
+    def add_fallback(self, failed: str, following: str) -> None:
+        """Count that `following` had to answer in place of `failed` (both configured ids)."""
+        move = f"{failed} -> {following}"
+        self._fallbacks[
+            move if move in self._fallbacks or len(self._fallbacks) < MAX_MODELS else "other"
+        ] += 1
 
     def snapshot(self) -> dict[str, Any]:
         """The counters as `GET /v1/stats` answers them; `total_tokens` includes cached ones."""
@@ -54,6 +62,7 @@ class SessionStats:
             "total_cache_read_tokens": tokens["cache_read"],
             "total_reasoning_tokens": tokens["reasoning"],
             "model_usage_count": dict(self._models.most_common()),
+            "fallback_count": dict(self._fallbacks.most_common()),
         }
 
 

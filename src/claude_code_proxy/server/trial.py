@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 
 from claude_code_proxy.core.errors import invalid_request
 
-from .auth import extract_api_key
+from .caller_keys import CallerKeys
 from .converted import Conversion, whole_answer
 from .limits import Limits
 from .messages import read_request
@@ -26,9 +26,10 @@ async def test_conversion(gateway: Gateway, call: Call) -> None:
     A dry run needs no key and calls nobody. Raises `ApiError`.
     """
     dry_run = parse_qs(call.query).get("dry_run", ["0"])[-1] not in ("0", "false", "")
-    if not dry_run:
-        call.key = extract_api_key(call.headers)
+    keys = None if dry_run else CallerKeys(call)
     raw, request, config = await read_request(gateway, call)
+    if keys is not None:
+        keys.use(config)
     if config.format == "anthropic":
         raise invalid_request(
             f"model: {call.model} is passed through in its own format; nothing is converted"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from multidict import CIMultiDict
 
     from claude_code_proxy.config.model import ModelConfig
-    from claude_code_proxy.config.models import ModelsFile
+    from claude_code_proxy.config.models import FixedModels, ModelsFile
     from claude_code_proxy.config.settings import ServerSettings
 
 READ_BUFFER = 64 << 10
@@ -67,7 +67,7 @@ class UpstreamClient:
 class Upstreams:
     """Every upstream of the models file, over one connection pool."""
 
-    def __init__(self, models: ModelsFile, settings: ServerSettings) -> None:
+    def __init__(self, models: ModelsFile | FixedModels, settings: ServerSettings) -> None:
         self._models = models
         self._settings = settings
         self._session: aiohttp.ClientSession | None = None

@@ -1,0 +1,35 @@
+"""The keys of one client session, each for one upstream address, in one request header.
+
+A client that uses several providers in one conversation cannot say in `Authorization` which key is for whom.
+This header can: base64url of a JSON object `{api_base: key}`. Where it is there, nothing else counts.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING
+
+from . import wire
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HEADER = "x-ccproxy-keys"
+
+
+def seal(keys: Mapping[str, str]) -> str:
+    """The header's value for `keys` by `api_base`."""
+    return base64.urlsafe_b64encode(wire.dumps(dict(keys))).decode("ascii").rstrip("=")
+
+
+def unseal(value: str) -> dict[str, str]:
+    """The keys by `api_base`. Raises `ValueError`, which does not quote the value."""
+    text = value.strip()
+    try:
+        keys = wire.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError):
+        raise ValueError("not base64url of JSON") from None
+    if not isinstance(keys, dict) or not all(isinstance(key, str) and key for key in keys.values()):
+        raise ValueError("not an object of api_base and key")
+    return keys

@@ -1,0 +1,54 @@
+"""Serve one session of Claude Code: on a socket that is already bound, until its client ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from .app import App
+from .serve import Config
+
+if TYPE_CHECKING:
+    import socket
+
+    from claude_code_proxy.config.models import FixedModels
+    from claude_code_proxy.config.settings import ServerSettings
+
+_LOOK_EVERY = 0.25  # seconds between two looks whether the client still lives
+_DRAIN = 1.0  # seconds for requests whose client is gone
+
+
+def serve_session(
+    settings: ServerSettings, models: FixedModels | None, listener: socket.socket, client_pid: int
+) -> None:
+    """Serve on `listener` until the parent process, which is `client_pid`, ends, or until SIGTERM.
+
+    `models` None: those of the settings' models file. Ctrl-C is for the client alone.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    settings = replace(settings, workers=1, drain_timeout=_DRAIN)
+    server = _Server(Config(App(settings, models, private=True), settings))
+    threading.Thread(target=_end_with, args=(client_pid, server), daemon=True).start()
+    server.run(sockets=[listener])
+
+
+def _end_with(client_pid: int, server: uvicorn.Server) -> None:
+    """Wait for the parent to end. Asking is all that works on every system: a child is not told."""
+    while os.getppid() == client_pid:
+        time.sleep(_LOOK_EVERY)
+    server.should_exit = True
+
+
+class _Server(uvicorn.Server):
+    """A server that one signal ends, with exit code 0."""
+
+    def handle_exit(self, sig: int, frame: object) -> None:  # noqa: ARG002 - uvicorn's signature
+        """Take SIGTERM; uvicorn would raise it again once it is done."""
+        if sig != signal.SIGINT:
+            self.should_exit = True
