@@ -202,6 +202,17 @@ def test_known_window_and_output_limit_reach_the_client(make_world: MakeWorld) -
     assert world.received[-1].body["max_tokens"] == 4000
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_discovered_model_can_be_chosen(make_world: MakeWorld, version: str) -> None:
+    world = make_world(version)
+    world.env["CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY"] = "1"
+    world.ask("say hi")
+    listed = json.loads((world.home / ".claude/cache/gateway-models.json").read_text())["models"]
+    assert [model["display_name"] for model in listed] == ["demo-reason"]
+    assert world.ask("say chosen", "--model", listed[0]["id"]).output.strip() == "chosen"
+    assert {request.body["model"] for request in world.received} == {"demo-reason"}
+
+
 def test_conversation_goes_on_in_a_new_process(make_world: MakeWorld) -> None:
     """The demo's strict model refuses tool calls whose reasoning did not come back."""
     strict = "demo-strict-reason"
