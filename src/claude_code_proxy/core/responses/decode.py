@@ -223,7 +223,10 @@ class Decoder:
         text = reasoning_text(content)
         if text and not item.pieces:
             self._think(item, text, found)
-        if (sealed := sealed_item(content)) is not None:
+        sealed = sealed_item(content)
+        if sealed is not None and self._items.went_on_after(item):  # OpenRouter closes all items at the end
+            self._tell("late", "reasoning_late", "reasoning that came after its next item", quiet=True)
+        elif sealed is not None:
             found.append(ReasoningState("ri", [sealed]))
             self._sealed = True
 

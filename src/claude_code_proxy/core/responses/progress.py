@@ -42,6 +42,10 @@ class Items:
             self.all.append(item)
         return item
 
+    def went_on_after(self, item: Item) -> bool:
+        """Whether something of a later item was written already."""
+        return any(later.announced or later.pieces or later.done for later in self.all[item.key + 1 :])
+
     def match(self, contents: list[Any]) -> bool:
         """Whether `contents`, a list of whole items, has every item so far at its place."""
         if len(self._by_place) < len(self.all):

@@ -1,0 +1,139 @@
+"""Every request case of tests/cases/responses: a Messages request, profile keys, the exact upstream body."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import openai.types
+import pytest
+from openai.types.responses import response_create_params
+from pydantic import TypeAdapter
+
+from claude_code_proxy.core import wire
+from claude_code_proxy.core.convert import convert_request, limit_field
+from claude_code_proxy.core.errors import ApiError
+from claude_code_proxy.core.profile import Profile
+from tests.core.openai_types import _consume
+from tests.core.test_request_cases import comparable, convert, load
+
+CASES = sorted((Path(__file__).parents[1] / "cases" / "responses").glob("request_*.json"))
+KNOWN = set(response_create_params.ResponseCreateParamsBase.__annotations__) | {"stream"}
+EXTENSIONS = {"thinking"}
+"""Fields that providers added to the body."""
+
+
+@cache
+def adapter(*, streaming: bool) -> TypeAdapter[Any]:
+    # The SDK annotates lists as iterables, which pydantic would check lazily.
+    for module_info in pkgutil.walk_packages(openai.types.__path__, "openai.types."):
+        module: Any = importlib.import_module(module_info.name)
+        for name in ("SequenceNotStr", "Iterable"):
+            if hasattr(module, name):
+                setattr(module, name, list)
+    return TypeAdapter(
+        response_create_params.ResponseCreateParamsStreaming
+        if streaming
+        else response_create_params.ResponseCreateParamsNonStreaming
+    )
+
+
+def validate(body: dict[str, Any]) -> None:
+    """Raise where an OpenAI server would refuse `body`: by the SDK's types, and by the order of items."""
+    body = json.loads(json.dumps(body))
+    assert set(body) <= KNOWN | EXTENSIONS
+    for field in EXTENSIONS:
+        body.pop(field, None)
+    check_order(body["input"])
+    assert all(
+        tool["strict"] in (True, False) for tool in body.get("tools", ()) if tool["type"] == "function"
+    )
+    _consume(adapter(streaming=bool(body.get("stream"))).validate_python(body))
+
+
+def check_order(items: list[dict[str, Any]]) -> None:
+    """Every call is answered once, before the next speaker; reasoning stands before what the model did."""
+    waiting: list[str] = []
+    for item, following in zip(items, [*items[1:], {}], strict=True):
+        match item.get("type"):
+            case "reasoning":
+                by_model = following.get("type") in ("reasoning", "function_call")
+                assert by_model or following.get("role") == "assistant", "a reasoning item stands alone"
+            case "function_call":
+                assert item["call_id"] not in waiting
+                waiting.append(item["call_id"])
+            case "function_call_output":
+                assert item["call_id"] in waiting
+                waiting.remove(item["call_id"])
+            case _:
+                assert not waiting or item["role"] == "assistant", f"unanswered: {waiting}"
+    assert not waiting, waiting
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_case(path: Path) -> None:
+    case = load(path)
+    if "expected_error" in case:
+        with pytest.raises(ApiError) as caught:
+            convert(case)
+        assert (caught.value.status, caught.value.type) == (400, "invalid_request_error")
+        assert case["expected_error"] in caught.value.message
+        return
+    converted = convert(case)
+    assert comparable(converted.body) == comparable(case["expected_openai_request"])
+    assert {notice.code for notice in converted.report.notices} >= set(case["expected_notices"])
+    if case["model_config"].get("cache_control") != "passthrough":
+        validate(converted.body)
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_a_longer_conversation_keeps_the_bytes_of_a_shorter_one(path: Path) -> None:
+    """Provider prompt caches hit only if what was sent before stands first."""
+    case = load(path)
+    messages = case["anthropic_request"]["messages"]
+    if "expected_error" in case or messages[-1]["role"] == "assistant":
+        return
+    if case["model_config"].get("reasoning_scope") or case["model_config"].get("cache_control"):
+        return  # these look at the end of the conversation on purpose
+    before = wire.dumps(convert(case).body["input"])
+    longer = [*messages, {"role": "assistant", "content": "more"}, {"role": "user", "content": "and more"}]
+    after = wire.dumps(
+        convert({**case, "anthropic_request": {**case["anthropic_request"], "messages": longer}}).body[
+            "input"
+        ]
+    )
+    assert after.startswith(before[:-1])
+
+
+@pytest.mark.parametrize(
+    ("profile", "field"),
+    [
+        (Profile(), "max_tokens"),
+        (Profile(api="responses"), "max_output_tokens"),
+        (Profile(api="responses", max_tokens_field="max_completion_tokens"), "max_output_tokens"),
+        (Profile(api="responses", max_tokens_field="omit"), "omit"),
+    ],
+)
+def test_the_name_of_the_limit(profile: Profile, field: str) -> None:
+    assert limit_field(profile) == field
+
+
+def test_what_the_answer_must_know() -> None:
+    request = {
+        "model": "claude-x",
+        "max_tokens": 3,
+        "stop_sequences": ["END"],
+        "messages": [{"role": "user", "content": "hi"}],
+        "tools": [{"type": "web_search_20250305", "name": "search"}],
+    }
+    profile = Profile(api="responses", web_search=True)
+    reply = convert_request(request, profile=profile, model="up", message_id="msg_1").reply
+    assert (reply.web_search, reply.max_tokens) == ("search", 16)
+    assert reply.local_stop_sequences == ("END",)
+    on_chat = convert_request(request, profile=Profile(web_search=True), model="up", message_id="msg_1")
+    assert on_chat.reply.web_search == ""
+    assert "tools" not in on_chat.body
