@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 ENV_PREFIX = "CLAUDE_CODE_PROXY_"
 
 LogLevel = Literal["debug", "info", "warning", "error"]
+HookErrors = Literal["ignore", "refuse"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +41,14 @@ class ServerSettings:
     max_connections: int = 1024
     drain_timeout: float = 30.0
     workers: int = 1
+    search_url: str | None = None
+    search_key_header: str = "Authorization"
+    hooks: Path | None = None
+    hook_errors: HookErrors = "ignore"
 
     @classmethod
     def default(cls, name: str) -> object | None:
-        """The default of a field; None for one that depends on the environment (`models`)."""
+        """The default of a field; None for none, or for one that depends on the environment (`models`)."""
         field = cls.__dataclass_fields__[name]
         return None if field.default is MISSING else field.default
 
@@ -106,12 +112,15 @@ def _file(text: str) -> Path:
     return Path(text).expanduser()
 
 
-def _log_level(text: str) -> str:
-    level = text.lower()
-    if level not in get_args(LogLevel):
-        hint = did_you_mean(level, get_args(LogLevel))
-        raise ValueError(f"must be one of {', '.join(get_args(LogLevel))}" + (f" ({hint})" if hint else ""))
-    return level
+def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        word = text.lower()
+        if word not in words:
+            hint = did_you_mean(word, words)
+            raise ValueError(f"must be one of {', '.join(words)}" + (f" ({hint})" if hint else ""))
+        return word
+
+    return parse
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
@@ -137,6 +146,18 @@ def _seconds(low: float) -> Callable[[str], float]:
     return parse
 
 
+def _search_url(text: str) -> str:
+    if not text.startswith(("http://", "https://")) or "{query}" not in text or any(map(str.isspace, text)):
+        raise ValueError("must be an http(s) address with {query} in it")
+    return text
+
+
+def _header(text: str) -> str:
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", text):
+        raise ValueError("must be the name of a header")
+    return text
+
+
 def _bytes(text: str) -> int:
     return parse_size(int(text) if text.isascii() and text.isdigit() else text, binary=True)
 
@@ -145,7 +166,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("host", _host, "ADDRESS", "address to listen on"),
     Setting("port", _whole(0, 65535), "PORT", "port to listen on; 0 takes a free one", "PORT"),
     Setting("models", _file, "FILE", "the models file", "CUSTOM_MODELS_FILE"),
-    Setting("log_level", _log_level, "LEVEL", "debug, info, warning or error", "LOG_LEVEL"),
+    Setting("log_level", _one_of(get_args(LogLevel)), "LEVEL", "debug, info, warning or error", "LOG_LEVEL"),
     Setting(
         "max_retries",
         _whole(0, 10),
@@ -166,4 +187,23 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("max_connections", _whole(1, 1_000_000), "N", "most client connections at once"),
     Setting("drain_timeout", _seconds(0), "S", "longest wait for running requests at shutdown"),
     Setting("workers", _whole(1, 64), "N", "number of server processes"),
+    Setting(
+        "search_url",
+        _search_url,
+        "URL",
+        "a web search service for models without one of their own, with {query} where the query belongs",
+    ),
+    Setting(
+        "search_key_header",
+        _header,
+        "NAME",
+        "the header in which that service wants the key that a client sends as x-search-key",
+    ),
+    Setting("hooks", _file, "FILE", "Python file with request_hook(payload) and response_hook(event)"),
+    Setting(
+        "hook_errors",
+        _one_of(get_args(HookErrors)),
+        "WORD",
+        "ignore a hook that fails, or refuse the request",
+    ),
 )

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 USER_AGENT = f"claude-code-proxy/{__version__}"
 
+SEARCH_KEY = "x-search-key"
+"""The client's header with its key for the search service, for that service only."""
+
 STREAM: HeaderList = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
@@ -56,6 +59,7 @@ _REQUEST_ENDS_HERE = _HOP_BY_HOP | {
     "expect",
     "cookie",
     "x-proxy-report",
+    SEARCH_KEY,
     "forwarded",
     "via",
     "x-real-ip",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core.errors import ApiError
 
-from . import converted, native
+from . import converted, native, websearch
 from .body import model_of, parse_object, read_body
 from .caller_keys import CallerKeys
 from .fallback import candidates, is_reason, note_answer, note_move
@@ -47,6 +47,8 @@ async def _serve(
     try:
         if config.format == "anthropic":
             await native.serve(gateway, call, config, raw, request)
+        elif (asked := websearch.asked(call, config, request)) is not None:
+            await websearch.serve(gateway, call, config, request, len(raw), asked)
         else:
             await converted.serve(gateway, call, config, request, len(raw))
     finally:

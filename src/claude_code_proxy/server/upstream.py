@@ -18,6 +18,8 @@ from claude_code_proxy.core.report import Report
 from . import headers, transport
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from multidict import CIMultiDict
 
     from claude_code_proxy.config.model import ModelConfig
@@ -108,6 +110,33 @@ class Upstreams:
         """A client for any endpoint of `config`'s upstream."""
         connect = config.connect_timeout or self._settings.connect_timeout
         return UpstreamClient(config, url, request_headers, self._open_session(), connect)
+
+    async def get(
+        self, url: str, request_headers: Mapping[str, str], *, seconds: float, limit: int
+    ) -> tuple[int, bytes]:
+        """Status and body of a GET that is no model's: within `seconds`, at most `limit` bytes of body.
+
+        Never follows a redirect. Raises `ApiError` when no whole answer comes.
+        """
+        target = URL(url, encoded=True)
+        address = str(target.origin())
+        _, proxy = _route(address)  # only the address: what is asked is nobody's to keep
+        data = bytearray()
+        with transport.connecting(address):
+            try:
+                async with self._open_session().get(
+                    target,
+                    headers=request_headers,
+                    proxy=proxy,
+                    allow_redirects=False,
+                    timeout=aiohttp.ClientTimeout(total=seconds),
+                ) as response:
+                    while piece := await response.content.read(limit - len(data)):
+                        data += piece
+                    return response.status, bytes(data)
+            except TimeoutError:
+                late = f"{address} did not answer within {seconds:g} s"
+                raise ApiError(504, "timeout_error", late) from None
 
     async def close(self) -> None:
         """Close every connection."""

@@ -79,8 +79,10 @@ ROWS: tuple[Profile, ...] = (
         reasoning_replay="reasoning_content",
         tool_choice_thinking="auto_none",
         structured_output="json_object",
+        web_search_body={"enable_search": True},
         evidence=(
-            "restated: enable_thinking with defaults that differ per model, whole answers only with thinking "
+            "docs: enable_search on the compatible endpoint; restated: enable_thinking with defaults that "
+            "differ per model, whole answers only with thinking "
             "off, top_k; reports: forced tool choice refused while thinking, still in September 2026; "
             "assumed: JSON mode only, reasoning is accepted back"
         ),

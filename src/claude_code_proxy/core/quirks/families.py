@@ -151,7 +151,10 @@ FAMILIES: tuple[Family, ...] = (
     Family(("glm",), "glm-[45]*v*", {"vision": True}, "general knowledge: the v models take images"),
     # --- Qwen -------------------------------------------------------------------------------------------
     Family(
-        ("qwen",), "*coder*", {**_NO_SWITCH, "vision": False}, "restated: no thinking; assumed: text only"
+        ("qwen",),
+        "*coder*",
+        {**_NO_SWITCH, "vision": False, "web_search_body": {}},
+        "restated: no thinking; assumed: text only, no search",
     ),
     Family(("qwen",), "*-vl*", _NO_SWITCH, "restated: no thinking switch"),
     Family(

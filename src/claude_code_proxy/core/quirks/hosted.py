@@ -41,11 +41,13 @@ ROWS: tuple[Profile, ...] = (
         reasoning_per_model=True,  # the encrypted state belongs to the upstream behind the model
         pdf="file_part",
         tool_choice_thinking="auto_none",
+        web_search_body={"tools": [{"type": "openrouter:web_search"}]},
         # Without it small endpoints may leave out the middle of the conversation without a word.
         extra_body={"transforms": []},
         evidence=(
             "docs: the reasoning object and its efforts, reasoning_details returned unmodified, least limit "
-            "16, transforms; reports: forced tool choice with thinking refused by most upstreams behind it"
+            "16, transforms, the web search tool for every model; reports: forced tool choice with thinking "
+            "refused by most upstreams behind it"
         ),
     ),
     Profile(

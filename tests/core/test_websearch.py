@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from claude_code_proxy.core import websearch
+from claude_code_proxy.core.websearch import Asked, Filters, Result
+
+from .cases import CASES, load
+
+FILE = load(CASES / "websearch" / "cases.json")
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case["name"]) for case in FILE["asked"]])
+def test_what_is_asked(case: dict[str, Any]) -> None:
+    expected = None
+    if case["asked"] != "no":
+        filters = Filters(tuple(case["asked"]["allowed"]), tuple(case["asked"]["blocked"]))
+        expected = Asked(case["asked"]["query"], filters)
+    assert websearch.asked(case["request"], claude_code=case["claude_code"]) == expected
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case["name"]) for case in FILE["results"]])
+def test_results(case: dict[str, Any]) -> None:
+    filters = Filters(tuple(case["allowed"]), tuple(case["blocked"]))
+    found = websearch.read_results(case["payload"], filters)
+    assert [list(result) for result in found] == case["results"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["results", "web", "url", "type", "role", "content"]), inner)
+    ),
+    max_leaves=20,
+)
+
+
+@given(JSON, JSON, JSON)
+def test_takes_anything(tools: Any, messages: Any, choice: Any) -> None:
+    request = {"tools": tools, "messages": messages, "tool_choice": choice}
+    websearch.asked(request, claude_code=True)
+    websearch.asked({**request, "tools": [{"type": "web_search"}]}, claude_code=True)
+    assert all(isinstance(result, Result) for result in websearch.read_results(tools, Filters(("a.com",))))
+
+
+def test_sites_go_into_the_query() -> None:
+    assert websearch.with_sites(Asked("cats", Filters())) == "cats"
+    allowed = Filters(tuple(f"{name}.com" for name in "abcdefg"))
+    assert websearch.with_sites(Asked("cats", allowed)) == (
+        "cats site:a.com OR site:b.com OR site:c.com OR site:d.com OR site:e.com"
+    )
+
+
+@pytest.mark.parametrize("content", ["find cats", [{"type": "text", "text": "find cats"}]])
+def test_results_stand_after_the_question(content: Any) -> None:
+    request: dict[str, Any] = {
+        "model": "m",
+        "tools": [{"type": "web_search"}],
+        "tool_choice": {"type": "any"},
+        "messages": [{"role": "user", "content": content}, {"role": "system", "content": "s"}],
+    }
+    before = copy.deepcopy(request)
+    found = [Result("Cats", "https://cats.com", "About cats."), Result("", "https://b.com", "")]
+    sent = websearch.with_results(request, "cats", found)
+    assert request == before
+    assert "tool_choice" not in sent
+    question, results = sent["messages"][0]["content"]
+    assert question == {"type": "text", "text": "find cats"}
+    assert "Cats\nhttps://cats.com\nAbout cats.\n\nhttps://b.com\n" in results["text"]
+    assert sent["messages"][1] == request["messages"][1]
+    nothing = websearch.with_results(request, "cats", [])
+    assert "Nothing was found." in nothing["messages"][0]["content"][1]["text"]
