@@ -28,7 +28,9 @@ def settings_table() -> str:
     for setting in SETTINGS:
         default = ServerSettings.default(setting.name)
         variables = f"`{setting.env}`" + (f", `{setting.older_env}`" if setting.older_env else "")
-        shown = "`~/.config/claude-code-proxy/models.yaml`" if default is None else f"`{default}`"
+        shown = "-" if default is None else f"`{default}`"
+        if setting.name == "models":
+            shown = "`~/.config/claude-code-proxy/models.yaml`"
         rows.append(f"| `{setting.flag} {setting.metavar}` | {variables} | {shown} | {setting.help} |")
     return "\n".join(rows)
 
