@@ -75,6 +75,8 @@ def test_older_names_but_not_host() -> None:
         ("max_body_bytes", "1m", 1_000_000),
         ("max_response_bytes", "2GiB", 2 << 30),
         ("workers", "4", 4),
+        ("search_url", "https://find.example.com/?q={query}", "https://find.example.com/?q={query}"),
+        ("search_key_header", "X-Subscription-Token", "X-Subscription-Token"),
     ],
 )
 def test_values(name: str, text: str, value: object) -> None:
@@ -97,6 +99,10 @@ def test_values(name: str, text: str, value: object) -> None:
         ({"max_body_bytes": "1.5"}, {}, "--max-body-bytes: must be a positive whole number"),
         ({"host": "http://x"}, {}, "--host: must be a host name"),
         ({"workers": "0"}, {}, "--workers: must be a whole number from 1 to 64"),
+        ({"search_url": "https://find.example.com/"}, {}, "must be an http(s) address with {query} in it"),
+        ({"search_url": "find.example.com?q={query}"}, {}, "must be an http(s) address with {query} in it"),
+        ({"search_url": "https://find.example.com/ {query}"}, {}, "--search-url: must be an http(s) address"),
+        ({"search_key_header": "X Key"}, {}, "--search-key-header: must be the name of a header"),
     ],
 )
 def test_bad_values(flags: dict[str, str], env: dict[str, str], says: str) -> None:
