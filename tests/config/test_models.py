@@ -320,14 +320,30 @@ def test_an_id_that_looks_like_an_alias_keeps_its_own_model(tmp_path: Path) -> N
 def test_example_loads_without_a_word(tmp_path: Path) -> None:
     table = load(tmp_path, EXAMPLE)
     assert table.warnings == ()
-    assert [model.model_id for model in table.models] == ["deepseek-chat", "claude-sonnet", "openrouter/*"]
+    assert [model.model_id for model in table.models] == ["deepseek-v4-pro", "claude-opus", "openrouter/*"]
+
+
+@pytest.mark.parametrize(
+    ("own", "sent"),
+    [
+        ("{}", {"tool_stream": True, "thinking": {"type": "enabled", "clear_thinking": False}}),
+        ("{seed: 7, thinking: null}", {"tool_stream": True, "seed": 7}),
+        ("{tool_stream: false, user: null}", {"tool_stream": False, "user": None, "thinking": ...}),
+    ],
+)
+def test_an_entrys_extra_body_is_laid_over_its_profiles(
+    tmp_path: Path, own: str, sent: dict[str, Any]
+) -> None:
+    text = f"- {{model_id: glm-5.3, api_base: 'https://api.z.ai/api/paas/v4', extra_body: {own}}}\n"
+    found = dict(load(tmp_path, text).models[0].profile.extra_body)
+    assert found == {key: found[key] if value is ... else value for key, value in sent.items()}
 
 
 def test_load_custom_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load(tmp_path, EXAMPLE)
     monkeypatch.setenv("CLAUDE_CODE_PROXY_MODELS", str(tmp_path / "m.yaml"))
-    assert load_custom_models().resolve("deepseek-chat") is not None
-    assert load_custom_models(tmp_path / "m.yaml").resolve("deepseek-chat") is not None
+    assert load_custom_models().resolve("deepseek-v4-pro") is not None
+    assert load_custom_models(tmp_path / "m.yaml").resolve("deepseek-v4-pro") is not None
 
 
 class Watched:

@@ -21,6 +21,11 @@ _WINDOW_SUFFIX = (
 _REMEMBERED = 256
 
 
+def is_shown_by_clients(model_id: str) -> bool:
+    """Whether Claude Code's model picker shows an id as it is, so that it needs no alias."""
+    return model_id.lower().startswith(("claude", "anthropic"))
+
+
 class ModelTable:
     """The models in the order of the file. `warnings` are what its reader should be told, one line each."""
 
@@ -54,7 +59,7 @@ class ModelTable:
         listed: dict[str, ModelConfig] = {}
         for model_id, model in self._exact.items():
             listed[model_id] = model
-            if not model_id.lower().startswith(("claude", "anthropic")):
+            if not is_shown_by_clients(model_id):
                 listed.setdefault(ALIAS_PREFIX + model_id, self._exact.get(ALIAS_PREFIX + model_id, model))
         return list(listed.items())
 

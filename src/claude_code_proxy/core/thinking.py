@@ -73,6 +73,6 @@ def clamp_effort(effort: Effort, accepted: Sequence[Effort]) -> Effort:
     if effort in accepted:
         return effort
     rank = EFFORTS.index(effort)
-    thinking = [word for word in accepted if word != "none"] or list(accepted)
+    thinking: Sequence[Effort] = [word for word in accepted if word != "none"] or accepted
     lower = [word for word in thinking if EFFORTS.index(word) < rank]
     return lower[-1] if lower else thinking[0]

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from claude_code_proxy.config.models import ModelsFile
+from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.core.errors import ApiError
 
 from . import pages
@@ -49,7 +50,7 @@ _MODEL = "/v1/models/"
 class App:
     """The application for one process. `settings` is all it is made of until the server starts it.
 
-    So it can be handed to worker processes. Raises `ConfigError` at its start when the models file is bad.
+    So it can be handed to worker processes. A bad models or hooks file is a start that failed.
     With `models` it serves those; `private` says that it ends with one session of one client.
     """
 
@@ -105,7 +106,11 @@ class App:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                _ = self.gateway
+                try:
+                    _ = self.gateway
+                except ConfigError as error:
+                    await send({"type": "lifespan.startup.failed", "message": str(error)})
+                    return
                 await send({"type": "lifespan.startup.complete"})
             else:
                 await self.gateway.upstreams.close()

@@ -40,6 +40,7 @@ class Call:
         self.method: str = scope["method"]
         self.path = unquote((scope.get("raw_path") or scope["path"].encode()).decode("latin-1").split("?")[0])
         self.query: str = scope["query_string"].decode("latin-1")
+        self.peer: str = (scope.get("client") or ("",))[0]
         self.raw_headers: HeaderList = list(scope["headers"])
         self.headers = _merge(self.raw_headers)
         self.request_id = ids.request_id()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import native
 from .caller_keys import CallerKeys
-from .converted import Conversion
+from .conversion import Conversion
 from .exchange import Exchange
 from .limits import Limits
 from .messages import read_request
@@ -35,7 +35,7 @@ async def count_tokens(gateway: Gateway, call: Call) -> None:
         return
     request.setdefault("max_tokens", 1)  # the endpoint knows no output limit, the conversion asks for one
     conversion = await Conversion.of(gateway, call, config, request, len(raw))
-    call.report = conversion.converted.report
+    call.report = conversion.report
     await call.respond_json({"input_tokens": math.ceil(conversion.input_tokens * _CAUTION)})
 
 

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 from claude_code_proxy.core.tokens import Calibration, TextCounts
 
+from .catalogue import Catalogue
 from .fallback import Cooldowns
+from .hooks import Hooks
+from .learned import Learned
 from .log import RequestLog
 from .stats import SessionStats
 from .upstream import Upstreams
@@ -29,9 +32,14 @@ class Gateway:
     text_counts: TextCounts = field(default_factory=TextCounts)
     log: RequestLog = field(default_factory=RequestLog)
     cooldowns: Cooldowns = field(default_factory=Cooldowns)
+    learned: Learned = field(default_factory=Learned)
+    catalogue: Catalogue = field(default_factory=Catalogue)
+    hooks: Hooks | None = field(init=False, default=None)
     in_flight: int = 0
     private: bool = False
     """Whether this server ends with one client's session; nobody else should rely on it."""
 
     def __post_init__(self) -> None:
         self.upstreams = Upstreams(self.models, self.settings)
+        if self.settings.hooks is not None:
+            self.hooks = Hooks(self.settings.hooks, strict=self.settings.hook_errors == "refuse")

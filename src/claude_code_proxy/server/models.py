@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from claude_code_proxy.config.table import ALIAS_PREFIX, is_shown_by_clients
 from claude_code_proxy.core.errors import ApiError, invalid_request
 
 if TYPE_CHECKING:
@@ -19,9 +20,12 @@ _DEFAULT_LIMIT = 20
 
 
 async def list_models(gateway: Gateway, call: Call) -> None:
-    """Answer one page of the configured models, aliases included. Raises `ApiError` 400."""
+    """Answer one page of the models, aliases included: the configured ones, then those of wildcard entries.
+
+    Raises `ApiError` 400.
+    """
     query = parse_qs(call.query)
-    rows = gateway.models.table.public()
+    rows = await _rows(gateway, call)
     ids = [model_id for model_id, _ in rows]
     start, end = 0, len(rows)
     if after := query.get("after_id"):
@@ -32,7 +36,7 @@ async def list_models(gateway: Gateway, call: Call) -> None:
     # a page before an id is the one next to it, as in Anthropic's own API
     page = rows[max(start, end - limit) : end] if before and not after else rows[start:end][:limit]
     more = len(rows[start:end]) > len(page)
-    data = [_shown(model_id, config) for model_id, config in page]
+    data = [shown for _, shown in page]
     await call.respond_json(
         {
             "data": data,
@@ -46,6 +50,21 @@ async def list_models(gateway: Gateway, call: Call) -> None:
 async def show_model(gateway: Gateway, call: Call, model_id: str) -> None:
     """Answer one model by its id or alias. Raises `ApiError` 404."""
     await call.respond_json(_shown(model_id, gateway.upstreams.resolve(model_id)))
+
+
+async def _rows(gateway: Gateway, call: Call) -> list[tuple[str, dict[str, Any]]]:
+    """Id and description of each model; an id that is configured by itself is not shown a second time."""
+    rows = {model_id: _shown(model_id, config) for model_id, config in gateway.models.table.public()}
+    for model_id, config, listed in await gateway.catalogue.models(gateway, call):
+        shown = _shown(model_id, config.concrete(model_id))
+        shown["display_name"] = listed.name
+        if listed.window:
+            shown.setdefault("max_input_tokens", listed.window)
+        rows.setdefault(model_id, shown)
+        if not is_shown_by_clients(model_id):
+            alias = ALIAS_PREFIX + model_id
+            rows.setdefault(alias, {**shown, "id": alias})
+    return list(rows.items())
 
 
 def _shown(model_id: str, config: ModelConfig) -> dict[str, Any]:

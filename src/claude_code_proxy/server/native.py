@@ -11,6 +11,7 @@ from claude_code_proxy.core.report import Report
 from . import headers, native_body
 from .exchange import Exchange
 from .fallback import refusal
+from .hooked_stream import HookedStream
 from .limits import Limits
 from .native_stream import NativeStream, counts, usage_of
 from .offload import offload
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.config.model import ModelConfig
 
     from .call import Call
+    from .exchange import Translator
     from .gateway import Gateway
     from .upstream import UpstreamClient
 
@@ -41,9 +43,12 @@ async def serve(
             response = await exchange.open(client, body)
             data = await exchange.read_all()
             _check_move(call, config, response, data)
+            data = _hooked(gateway, call, response, data)
             await pass_whole(call, response, data, renamed)
         return
-    stream = NativeStream(renamed, call.request_id)
+    stream: Translator = NativeStream(renamed, call.request_id)
+    if gateway.hooks is not None and gateway.hooks.sees_answers and call.report is not None:
+        stream = HookedStream(stream, gateway.hooks, call.report)
     async with Exchange(call, limits, lambda: stream) as exchange:
         response = await exchange.open(client, body)
         if response.status == 200 and response.content_type == "text/event-stream":
@@ -54,6 +59,7 @@ async def serve(
         if call.started:  # the hold limit has passed: an error can only be told inside the stream now
             raise _told_by(response.status, data)
         _check_move(call, config, response, data)
+        data = _hooked(gateway, call, response, data)
         await pass_whole(call, response, data, renamed)
 
 
@@ -69,6 +75,8 @@ async def prepare(
     """The client and the body for one passed-through request; `request` is `raw` parsed and is used up."""
     call.report = report = Report()
     body = await offload(len(raw), native_body.edit, raw, request, config, report)
+    if gateway.hooks is not None:
+        _, body = await gateway.hooks.request(wire.loads(body), body, report)
     forwarded = headers.native_request(call.raw_headers, call.headers, config, call.key, report)
     if call.query:
         url += ("&" if "?" in url else "?") + call.query
@@ -83,6 +91,21 @@ async def pass_whole(call: Call, response: aiohttp.ClientResponse, data: bytes, 
             data = native_body.restore_model(data, renamed)
     answered = headers.native_response(response.headers, response.headers.items())
     await call.respond(response.status, data, answered)
+
+
+def _hooked(gateway: Gateway, call: Call, response: aiohttp.ClientResponse, data: bytes) -> bytes:
+    """A whole answer as the response hook wants it; its own bytes where nothing is changed."""
+    hooks = gateway.hooks
+    if hooks is None or not hooks.sees_answers or response.status != 200 or call.report is None:
+        return data
+    try:
+        message = wire.loads(data)
+    except wire.WireError:
+        return data
+    if not isinstance(message, dict) or "type" not in message:
+        return data
+    result = hooks.response(message, call.report)
+    return data if result == wire.loads(data) else wire.dumps(result)
 
 
 def _usage_in(data: bytes) -> Any:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.continuity import SIGNATURE_PREFIX
+from claude_code_proxy.core.tools import drops_tool
 
 from . import splice
 
@@ -60,6 +61,7 @@ def _edit_values(raw: bytes, request: dict[str, Any], config: ModelConfig, repor
         if _remove(request, parts):
             report.dropped("field_dropped", path, "the model's entry drops fields its upstream refuses")
             changed.add(parts[0])
+    changed |= _drop_tools(request, config.native.drop_tools, report)
     messages = request.get("messages")
     if not isinstance(messages, list):
         return changed
@@ -72,6 +74,32 @@ def _edit_values(raw: bytes, request: dict[str, Any], config: ModelConfig, repor
         request["messages"] = edited
         changed.add("messages")
     return changed
+
+
+def _drop_tools(request: dict[str, Any], patterns: tuple[str, ...], report: Report) -> set[str]:
+    """Take the tools out that the entry drops, and with them a choice that needs what is gone."""
+    tools = request.get("tools")
+    if not patterns or not isinstance(tools, list):
+        return set()
+    kept: list[Any] = []
+    gone: set[str] = set()
+    for number, tool in enumerate(tools):
+        name = tool.get("name") if isinstance(tool, dict) else None
+        if isinstance(name, str) and drops_tool(name, patterns):
+            gone.add(name)
+            report.dropped("tool_dropped", f"tools.{number}", "the model's entry drops this tool")
+        else:
+            kept.append(tool)
+    if not gone:
+        return set()
+    request["tools"] = kept
+    if not kept:
+        del request["tools"]
+    choice = request.get("tool_choice")
+    if isinstance(choice, dict) and (not kept or choice.get("name") in gone):
+        del request["tool_choice"]
+        report.dropped("tool_choice", "tool_choice", "the model's entry drops the tool it needs")
+    return {"tools", "tool_choice"}
 
 
 def _remove(value: Any, parts: list[str]) -> bool:

@@ -23,5 +23,5 @@ async def health(gateway: Gateway, call: Call) -> None:
 
 
 async def stats(gateway: Gateway, call: Call) -> None:
-    """Answer the statistics of this process."""
-    await call.respond_json(gateway.stats.snapshot())
+    """Answer the statistics of this process, and what it has learned about its models."""
+    await call.respond_json({**gateway.stats.snapshot(), "learned": gateway.learned.snapshot()})

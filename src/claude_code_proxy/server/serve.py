@@ -12,6 +12,7 @@ from claude_code_proxy.config.models import load_models
 
 from . import log
 from .app import App
+from .hooks import compile_hooks
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -29,6 +30,8 @@ def serve(settings: ServerSettings) -> int:
     the process's exit code: 1 when the address cannot be bound. Raises `ConfigError` for a bad models file.
     """
     load_models(settings.models)  # a bad file is the user's to see at once, not a failing worker's
+    if settings.hooks is not None:
+        compile_hooks(settings.hooks)
     config = Config(App(settings), settings)
     try:
         listener = _bind(settings.host, settings.port)

@@ -8,7 +8,8 @@ from urllib.parse import parse_qs
 from claude_code_proxy.core.errors import invalid_request
 
 from .caller_keys import CallerKeys
-from .converted import Conversion, whole_answer
+from .conversion import Conversion
+from .converted import whole_answer
 from .limits import Limits
 from .messages import read_request
 from .stats import add_session_stats
@@ -37,12 +38,12 @@ async def test_conversion(gateway: Gateway, call: Call) -> None:
     if not dry_run:
         request["stream"] = False
     conversion = await Conversion.of(gateway, call, config, request, len(raw))
-    call.report = report = conversion.converted.report
+    call.report = report = conversion.report
     answer: dict[str, Any] = {
         "model": config.model_id,
         "upstream_url": config.chat_url.partition("?")[0],
         "profile": config.profile.name,
-        "upstream_request": conversion.converted.body,
+        "upstream_request": conversion.body,
         "input_tokens": conversion.input_tokens,
     }
     if not dry_run:
