@@ -1,4 +1,4 @@
-"""`claude-code-proxy`: run the server, write an example configuration, list the models, see a demo.
+"""`claude-code-proxy`: run the server, write a configuration, list the models, explain a request, see a demo.
 
 Each command imports what it needs when it runs, so that `--help` answers at once.
 """
@@ -19,15 +19,15 @@ from . import output
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from claude_code_proxy.config.model import ModelConfig
     from claude_code_proxy.config.settings import Setting
 
 _DESCRIPTION = """\
 Run Claude Code, and every other Anthropic Messages client, on any model provider.
 
-  claude-code-proxy init      write an example models.yaml, then edit it
+  claude-code-proxy init      write a models.yaml (--provider deepseek openrouter ...)
   claude-code-proxy serve     start the server on http://127.0.0.1:8082
-  claude-code-proxy models    list what is configured
+  claude-code-proxy models    list what is configured (--learned: what was found out)
+  claude-code-proxy explain   show what a request becomes, without calling anyone
   claude-code-proxy demo      watch a conversation through it, no account needed
 """
 _EPILOG = """\
@@ -69,8 +69,18 @@ def _dispatch(arguments: list[str]) -> int:
 
         return serve(settings)
     if options.command == "init":
-        return _init(settings, force=options.force)
-    return _models(settings, as_json=options.json)
+        from .initial import init
+
+        return init(settings.models, options.provider, force=options.force)
+    if options.command == "explain":
+        from .explain import explain
+
+        return explain(settings, options.request, options.model, diff=options.diff, as_json=options.json)
+    from . import models
+
+    if options.learned:
+        return models.learned(options.url or _url_of(settings), as_json=options.json)
+    return models.configured(settings.models, as_json=options.json)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -90,14 +100,37 @@ def build_parser() -> argparse.ArgumentParser:
     for setting in SETTINGS:
         _add(serve, setting)
 
-    models_setting = next(setting for setting in SETTINGS if setting.name == "models")
-    init = commands.add_parser("init", help="write an example models.yaml", allow_abbrev=False)
-    _add(init, models_setting)
+    by_name = {setting.name: setting for setting in SETTINGS}
+    init = commands.add_parser("init", help="write a models.yaml", allow_abbrev=False)
+    _add(init, by_name["models"])
+    init.add_argument(
+        "--provider",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME",
+        help="write working entries for these providers; added to a file that is already there",
+    )
     init.add_argument("--force", action="store_true", help="overwrite the file if it is there")
 
     models = commands.add_parser("models", help="list the configured models", allow_abbrev=False)
-    _add(models, models_setting)
     models.add_argument("--json", action="store_true", help="as a JSON document")
+    models.add_argument(
+        "--learned", action="store_true", help="what the running server has learned, as lines for models.yaml"
+    )
+    models.add_argument("--url", help="the running server (default: by its host and port)")
+    for name in ("models", "host", "port"):
+        _add(models, by_name[name])
+
+    explain = commands.add_parser(
+        "explain", help="show what a request becomes, without calling anyone", allow_abbrev=False
+    )
+    explain.add_argument("request", metavar="REQUEST.json", help="a Messages request; - reads standard input")
+    explain.add_argument("--model", help="the model to send it to (default: the one it names)")
+    explain.add_argument("--diff", action="store_true", help="the differences instead of the whole request")
+    explain.add_argument("--json", action="store_true", help="as a JSON document")
+    for name in ("models", "hooks", "hook_errors"):
+        _add(explain, by_name[name])
 
     # The demo reads its own arguments, its --help included.
     commands.add_parser(
@@ -118,61 +151,7 @@ def _flags(options: argparse.Namespace) -> dict[str, str | None]:
     return {setting.name: getattr(options, setting.name, None) for setting in SETTINGS}
 
 
-def _init(settings: ServerSettings, *, force: bool) -> int:
-    from claude_code_proxy.config.example import EXAMPLE
-
-    path = settings.models
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w" if force else "x", encoding="utf-8") as file:
-            file.write(EXAMPLE)
-    except OSError as error:
-        if path.exists() and not force:
-            output.error(f"{path} is already there (hint: edit it, or overwrite it with --force)")
-        else:
-            output.error(f"{path}: cannot be written: {error.strerror}")
-        return output.FAILURE
-    output.note(f"wrote {path}\nnext: edit it, then run: claude-code-proxy serve")
-    return output.OK
-
-
-def _models(settings: ServerSettings, *, as_json: bool) -> int:
-    from claude_code_proxy.config.models import load_models
-
-    loaded = load_models(settings.models)
-    for text in loaded.warnings:
-        output.warning(text)
-    if as_json:
-        models = [_described(model) for model in loaded.models]
-        output.document({"version": 1, "file": str(settings.models), "models": models})
-        return output.OK
-    rows = [("MODEL", "UPSTREAM NAME", "FORMAT", "PROFILE", "CONTEXT", "OUTPUT", "API BASE")]
-    rows += [
-        (
-            model.model_id,
-            model.model_name,
-            model.format,
-            model.profile.name,
-            str(model.context or "-"),
-            str(model.max_tokens or "-"),
-            model.api_base,
-        )
-        for model in loaded.models
-    ]
-    output.table(rows)
-    return output.OK
-
-
-def _described(model: ModelConfig) -> dict[str, object]:
-    return {
-        "model_id": model.model_id,
-        "model_name": model.model_name,
-        "api_base": model.api_base,
-        "url": model.chat_url or model.messages_url,
-        "format": model.format,
-        "profile": model.profile.name,
-        "context": model.context,
-        "max_input_tokens": model.max_input_tokens,
-        "max_tokens": model.max_tokens,
-        "can_stream": model.can_stream,
-    }
+def _url_of(settings: ServerSettings) -> str:
+    """Where a server with these settings listens."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - where to ask
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"

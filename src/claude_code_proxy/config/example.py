@@ -1,28 +1,33 @@
-"""The models.yaml that `claude-code-proxy init` writes."""
+"""The models.yaml that `claude-code-proxy init` writes when no provider is named."""
 
-EXAMPLE = """\
-# The models that claude-code-proxy offers. Every key: docs/configuration.md
-#
-# There is no place for API keys: each request brings its own, and it goes to that model's api_base only.
-# The running server reads this file again when it changes.
-# Sizes are in tokens: 8192, 8k (8000), 1.5k, 1m (1000000).
+from claude_code_proxy.core import quirks
+
+from .presets import HEAD
+
+_MODEL = quirks.PRESETS["deepseek"].models[0]
+_CONTEXT, _OUTPUT = quirks.known_limits("deepseek", _MODEL)
+
+EXAMPLE = f"""\
+{HEAD}#
+# With working entries for the providers you use: claude-code-proxy init --provider deepseek openrouter
 
 # A provider with an OpenAI-compatible API. The profile (what it needs) is found by its api_base.
-- model_id: deepseek-chat              # what clients ask for
+- model_id: {_MODEL}            # what clients ask for
   api_base: https://api.deepseek.com   # with or without /v1
-  context: 128k                        # prompt plus output
-  max_tokens: 8k                       # output; longer wishes are lowered to this
-  # model_name: deepseek-chat          # the provider's own name, when it is another one
+  context: {_CONTEXT}                     # prompt plus output
+  max_tokens: {_OUTPUT}                   # output; longer wishes are lowered to this
+  # model_name: {_MODEL}        # the provider's own name, when it is another one
   # temperature: 0.7                   # when the request has none
   # reasoning_effort: high             # minimal (no thinking), low, medium, high, max
   # can_stream: false                  # ask for whole answers only
-  # extra_body: {seed: 7}              # merged into each request
-  # extra_headers: {X-Team: research}  # never a key
-  # profile: deepseek                  # or: profile: {name: deepseek, vision: false}
+  # drop_tools: [WebSearch]            # tools never to offer to this model
+  # extra_body: {{seed: 7}}              # merged into each request
+  # extra_headers: {{X-Team: research}}  # never a key
+  # profile: deepseek                  # or: profile: {{name: deepseek, vision: false}}
 
 # A provider's endpoint in the Anthropic format: requests and answers pass through byte for byte.
-- model_id: claude-sonnet
-  model_name: claude-sonnet-4-6
+- model_id: claude-opus
+  model_name: claude-opus-5-5
   api_base: https://api.anthropic.com
   format: anthropic
 

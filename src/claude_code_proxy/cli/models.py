@@ -1,0 +1,93 @@
+"""`claude-code-proxy models`: what is configured, and what a running server has learned."""
+
+from __future__ import annotations
+
+import json
+from http.client import HTTPException
+from typing import TYPE_CHECKING, Any
+from urllib.error import URLError
+from urllib.request import ProxyHandler, build_opener
+
+from claude_code_proxy.config.lessons import entry_lines
+from claude_code_proxy.config.models import load_models
+
+from . import output
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from claude_code_proxy.config.model import ModelConfig
+
+_PATIENCE = 5.0  # seconds for the running server's answer
+_MOST = 4 << 20  # bytes of it
+
+
+def configured(path: Path, *, as_json: bool) -> int:
+    """Print the models of a models file; returns the exit code. Raises `ConfigError`."""
+    loaded = load_models(path)
+    for text in loaded.warnings:
+        output.warning(text)
+    if as_json:
+        models = [_described(model) for model in loaded.models]
+        output.document({"version": 1, "file": str(path), "models": models})
+        return output.OK
+    rows = [("MODEL", "UPSTREAM NAME", "FORMAT", "PROFILE", "CONTEXT", "OUTPUT", "API BASE")]
+    rows += [
+        (
+            model.model_id,
+            model.model_name,
+            model.format,
+            model.profile.name,
+            str(model.context or "-"),
+            str(model.max_tokens or "-"),
+            model.api_base,
+        )
+        for model in loaded.models
+    ]
+    output.table(rows)
+    return output.OK
+
+
+def learned(url: str, *, as_json: bool) -> int:
+    """Print what the server at `url` has learned, as lines for models.yaml; returns the exit code."""
+    try:
+        found = _ask(f"{url.rstrip('/')}/v1/stats")
+    except (URLError, HTTPException, OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        output.error(f"no claude-code-proxy answers at {url}: {reason} (hint: --url, or start it first)")
+        return output.FAILURE
+    if as_json:
+        output.document({"version": 1, "url": url, "learned": found})
+        return output.OK
+    if not found:
+        output.note(f"the server at {url} has learned nothing so far")
+        return output.OK
+    print("# Learned from refusals; merge these lines into the entries of models.yaml.")
+    for model_id, fields in found.items():
+        print(entry_lines(model_id, fields))
+    return output.OK
+
+
+def _ask(address: str) -> dict[str, dict[str, Any]]:
+    opener = build_opener(ProxyHandler({}))  # it runs here or nearby; a company proxy knows nothing of it
+    with opener.open(address, timeout=_PATIENCE) as response:
+        stats = json.loads(response.read(_MOST))
+    found = stats.get("learned") if isinstance(stats, dict) else None
+    if not isinstance(found, dict) or not all(isinstance(fields, dict) for fields in found.values()):
+        raise ValueError("the answer is another server's, or an older version's")
+    return found
+
+
+def _described(model: ModelConfig) -> dict[str, object]:
+    return {
+        "model_id": model.model_id,
+        "model_name": model.model_name,
+        "api_base": model.api_base,
+        "url": model.chat_url or model.messages_url,
+        "format": model.format,
+        "profile": model.profile.name,
+        "context": model.context,
+        "max_input_tokens": model.max_input_tokens,
+        "max_tokens": model.max_tokens,
+        "can_stream": model.can_stream,
+    }
