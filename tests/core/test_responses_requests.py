@@ -18,6 +18,7 @@ from claude_code_proxy.core import wire
 from claude_code_proxy.core.convert import convert_request, limit_field
 from claude_code_proxy.core.errors import ApiError
 from claude_code_proxy.core.profile import Profile
+from claude_code_proxy.core.tokens import estimate
 from tests.core.openai_types import _consume
 from tests.core.test_request_cases import comparable, convert, load
 
@@ -137,3 +138,59 @@ def test_what_the_answer_must_know() -> None:
     on_chat = convert_request(request, profile=Profile(web_search=True), model="up", message_id="msg_1")
     assert on_chat.reply.web_search == ""
     assert "tools" not in on_chat.body
+
+
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+def test_counts_tokens_as_for_chat_completions() -> None:
+    words = "The quick brown fox jumps over the lazy dog. " * 40
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}}
+    pdf = {
+        "type": "document",
+        "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0xLjQK"},
+    }
+    request = {
+        "model": "claude-x",
+        "max_tokens": 100,
+        "system": words,
+        "output_config": {
+            "format": {"type": "json_schema", "schema": {"type": "object", "description": words}}
+        },
+        "tools": [{"name": "Read", "description": words, "input_schema": {"type": "object"}}],
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": words}, image, pdf]},
+            {
+                "role": "assistant",
+                "content": [{"type": "tool_use", "id": "call_1", "name": "Read", "input": {"a": words}}],
+            },
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "call_1", "content": words}]},
+        ],
+    }
+    counts = [
+        estimate(
+            convert_request(
+                request, profile=Profile(api=api, pdf="file_part"), model="up", message_id="m"
+            ).body
+        )
+        for api in ("chat", "responses")
+    ]
+    assert counts[1] == pytest.approx(counts[0], rel=0.02)
+    assert counts[0] > 4000
+
+
+def test_encrypted_reasoning_is_not_counted_as_text() -> None:
+    item = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "A" * 100_000}
+    assert estimate({"input": [item]}) < 20
+
+
+def test_no_summary_where_it_was_refused() -> None:
+    request = {
+        "model": "claude-x",
+        "max_tokens": 100,
+        "thinking": {"type": "adaptive"},
+        "messages": [{"role": "user", "content": "hi"}],
+    }
+    profile = Profile(api="responses", thinking_switch="reasoning_effort", drop_params=("reasoning.summary",))
+    body = convert_request(request, profile=profile, model="up", message_id="m").body
+    assert "reasoning" not in body

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from claude_code_proxy.core import lessons
 from claude_code_proxy.core.error_body import Fault, read_fault
 from claude_code_proxy.core.overflow import MIN_OUTPUT_TOKENS, SAFETY_TOKENS, find_overflow
+from claude_code_proxy.core.parameters import SUMMARY
 from claude_code_proxy.core.profile import EFFORTS
 from claude_code_proxy.core.thinking import clamp_effort
 
@@ -42,6 +43,7 @@ _OPTIONAL = frozenset(
         "safety_identifier",
         "prompt_cache_key",
         "stream_options",
+        "include",
     }
 )
 _STATUSES = (400, 403, 413, 422)
@@ -65,6 +67,7 @@ _REFUSED = re.compile(
     re.IGNORECASE,
 )
 _TOOLS_NEED_RESPONSES = re.compile(r"function tools with reasoning_effort are not supported", re.IGNORECASE)
+_NO_SUMMARY = re.compile(r"reasoning\.summary|reasoning summar", re.IGNORECASE)
 # What the upstream would take instead comes after one of these.
 _INSTEAD = re.compile(
     r"(?:supported (?:\w+ )?values|must be one of|expected one of|input should be)(.*)",
@@ -112,6 +115,8 @@ def corrections(
     fault = read_fault(body)
     limit_field = next((field for field in _LIMIT_FIELDS if field in sent), None)
     if limit_field and (found := _lower_limit(fault, profile, sent, limit_field, input_tokens)):
+        return found
+    if "input" in sent and (found := _in_responses(fault, profile, sent)):
         return found
     if status in (400, 422) and _REFUSED.search(fault.message + " " + " ".join(fault.codes)):
         return _refused(fault, profile, sent, limit_field)
@@ -201,6 +206,25 @@ def _refused(
     return None
 
 
+def _in_responses(fault: Fault, profile: Profile, sent: Mapping[str, Any]) -> Correction | None:
+    """What only a Responses request can hold: encrypted reasoning, and an object for the wish to see it."""
+    reason = f"refused by the upstream: {fault.message[:200]}"
+    if "invalid_encrypted_content" in fault.codes:  # the key or the resource is another one now
+        items = sent["input"]
+        kept = [item for item in items if item.get("type") != "reasoning"]
+        return Correction("set", "input", kept, reason) if len(kept) < len(items) else None
+    reasoning = sent.get("reasoning")
+    if not isinstance(reasoning, dict):
+        return None
+    if "summary" in reasoning and _NO_SUMMARY.search(f"{fault.param} {fault.message}"):
+        rest = {key: value for key, value in reasoning.items() if key != "summary"}
+        return Correction("set", "reasoning", rest, reason, lessons.of_refused(SUMMARY, profile))
+    if fault.param == "reasoning.effort":
+        gone = Correction("drop", "reasoning", None, reason, {"thinking_switch": "none"})
+        return _known_effort(fault, sent, reason) or gone
+    return None
+
+
 def _free_choice(fault: Fault, sent: Mapping[str, Any], reason: str) -> Correction:
     """The freest choice that is left: any tool where only a named one was refused, else the model's own."""
     named = isinstance(sent["tool_choice"], dict)
@@ -222,11 +246,16 @@ def _known_effort(fault: Fault, sent: Mapping[str, Any], reason: str) -> Correct
     """The nearest effort that the upstream takes, where it says which ones it does."""
     named = _instead(fault)
     accepted = tuple(word for word in EFFORTS if word in named)
-    asked = next((word for word in EFFORTS if word == sent.get("reasoning_effort")), None)
-    if asked is None or not accepted or asked in accepted:
+    inner = sent.get("reasoning")
+    asked = inner.get("effort") if isinstance(inner, dict) else sent.get("reasoning_effort")
+    known = next((word for word in EFFORTS if word == asked), None)
+    if known is None or not accepted or known in accepted:
         return None
-    value = clamp_effort(asked, accepted)
-    return Correction("set", "reasoning_effort", value, reason, {"effort_values": accepted})
+    value = clamp_effort(known, accepted)
+    lesson = {"effort_values": accepted}
+    if isinstance(inner, dict):
+        return Correction("set", "reasoning", {**inner, "effort": value}, reason, lesson)
+    return Correction("set", "reasoning_effort", value, reason, lesson)
 
 
 def _instead(fault: Fault) -> set[str]:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 CONTINUE = "Continue exactly from the end of your previous message, without repeating it."
 """What a user says after a last message of the assistant where the upstream cannot just write on."""
 
+SUMMARY = "reasoning.summary"
+"""The one field inside another that `drop_params` can name: OpenAI refuses it to some organizations."""
+
 
 def thinking_now(
     conversation: Conversation, profile: Profile, report: Report

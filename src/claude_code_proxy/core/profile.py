@@ -50,7 +50,7 @@ class Profile:
 
     # --- sampling -------------------------------------------------------------------------------------
     drop_params: tuple[str, ...] = ()
-    """Top-level upstream fields never to send."""
+    """Top-level upstream fields never to send, and `reasoning.summary` of Responses."""
     accept_params: tuple[str, ...] = ()
     """Optional fields outside the Chat Completions standard that the upstream takes (`top_k`)."""
     temperature: float | None = None

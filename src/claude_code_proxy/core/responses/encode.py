@@ -107,7 +107,7 @@ def _thinking_fields(
     if "reasoning_effort" in fields:
         reasoning["effort"] = fields.pop("reasoning_effort")
     shown = settings.on or (settings.on is None and profile.always_emit_thinking)
-    if shown and profile.thinking_switch != "none":
+    if shown and profile.thinking_switch != "none" and parameters.SUMMARY not in profile.drop_params:
         reasoning["summary"] = "auto"
     return fields | {"reasoning": reasoning} if reasoning else fields
 
