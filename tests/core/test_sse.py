@@ -37,6 +37,10 @@ CASES = {
     "nothing": (b"", []),
     "blank lines": (b"\n\n\r\n", []),
     "unicode line separator": ("data: a\u2028b\u0085c\n\n".encode(), [Event("", "a\u2028b\u0085c".encode())]),
+    "cr, then a line without an end": (
+        b"data: a\r\rdata: b\n\ndata: c\n",
+        [Event("", b"a"), Event("", b"b"), Event("", b"c")],
+    ),
     "done": (b"data: [DONE]\n\n", [Event("", b"[DONE]")]),
 }
 

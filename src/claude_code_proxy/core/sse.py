@@ -58,7 +58,7 @@ class Decoder:
             return []
         complete = bytes(self._tail) + data[:end] if self._tail else data[:end]
         self._tail = bytearray(data[end:])
-        self._after_cr = complete.endswith(b"\r")
+        self._after_cr = not self._tail and complete.endswith(b"\r")
         if self._at_start:
             complete = complete.removeprefix(_BOM)
             if not complete.strip():
@@ -69,15 +69,16 @@ class Decoder:
                 self._tail[:0] = complete.lstrip()
                 return []
         events: list[Event] = []
-        for line in complete.splitlines():  # of bytes: splits on LF, CR and CRLF only
-            if line:
-                bare = self._line(line)
-                if bare and len(self._data) == 1:
-                    events.append(self._dispatch())
-            elif self._data:
-                events.append(self._dispatch())
+        if self._data or self._name or b"\r" in complete or len(complete) > MAX_EVENT:
+            self._lines(complete.splitlines(), events)  # of bytes: splits on LF, CR and CRLF only
+            return events
+        *blocks, rest = complete.split(b"\n\n")
+        for block in blocks:
+            if block.startswith(b"data: ") and b"\n" not in block:  # nearly every event of every provider
+                events.append(Event("", block[6:]))
             else:
-                self._name = ""
+                self._lines([*block.splitlines(), b""], events)
+        self._lines(rest.splitlines(), events)
         return events
 
     def close(self) -> list[Event]:
@@ -104,6 +105,17 @@ class Decoder:
         except wire.WireError:
             return True
         return False
+
+    def _lines(self, lines: list[bytes], events: list[Event]) -> None:
+        for line in lines:
+            if line:
+                bare = self._line(line)
+                if bare and len(self._data) == 1:
+                    events.append(self._dispatch())
+            elif self._data:
+                events.append(self._dispatch())
+            else:
+                self._name = ""
 
     def _line(self, line: bytes) -> bool:
         """Take a line; return whether it is a whole event: JSON, or an error page, without a field name."""
