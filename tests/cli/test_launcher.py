@@ -5,80 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from claude_code_proxy.cli import output
-from claude_code_proxy.cli.launcher import UsageError, parse
+from claude_code_proxy.cli.arguments import UsageError, parse
+from tests.cli.desk import KEY, LEAST, Desk
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-KEY = "sk-planted-key"
-LEAST = {"base_url": "http://127.0.0.1:8082", "auth_key": KEY, "model": "deepseek-chat"}
-RUN = "import sys; from claude_code_proxy.cli.launcher import run; sys.exit(run())"
-FAKE = f"""#!{sys.executable}
-import json, os, signal, sys
-print(json.dumps({{"argv": sys.argv[1:], "env": dict(os.environ), "pid": os.getpid()}}), flush=True)
-if "wait" in sys.argv:
-    signal.pause()
-sys.exit(int(os.environ.get("FAKE_EXIT", "0")))
-"""
-
-
-class Desk:
-    """A user's machine: a home, a PATH with a fake claude, a providers file."""
-
-    def __init__(self, root: Path) -> None:
-        self.home = root / "home"
-        self.bin = root / "bin"
-        self.project = root / "project"
-        self.config = self.home / ".config" / "llm" / "cc-proxy.json"
-        for folder in (self.bin, self.project, self.config.parent):
-            folder.mkdir(parents=True)
-        self.env = {"HOME": str(self.home), "PATH": str(self.bin), "LANG": "C.UTF-8"}
-        self.install(self.bin)
-        self.providers({"deepseek": LEAST})
-
-    def install(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "claude").write_text(FAKE, encoding="utf-8")
-        (folder / "claude").chmod(0o755)
-
-    def providers(self, value: Any, mode: int = 0o600) -> None:
-        self.config.write_text(json.dumps(value), encoding="utf-8")
-        self.config.chmod(mode)
-
-    def start(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-c", RUN, *arguments],
-            env=self.env | env,
-            cwd=self.project,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-
-    def run(self, *arguments: str, **env: str) -> tuple[int, str, str]:
-        with self.start(*arguments, **env) as process:
-            out, err = process.communicate(timeout=60)
-        assert KEY not in err
-        return process.returncode, out, err
-
-    def claude(self, *arguments: str, **env: str) -> dict[str, Any]:
-        code, out, err = self.run(*arguments, **env)
-        assert (code, err) == (0, "")
-        started: dict[str, Any] = json.loads(out)
-        return started
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
 
 
 def test_claude_is_started_with_the_provider(desk: Desk) -> None:
@@ -198,7 +134,7 @@ def test_other_places_of_the_file(desk: Desk, tmp_path: Path) -> None:
         (["-P", "deepsek"], {"deepseek": LEAST}, output.CONFIG, 'did you mean "deepseek"?'),
         ([], {"a": LEAST, "b": LEAST}, output.CONFIG, "choose with -P: a, b"),
         (["-P"], {"a": LEAST}, output.USAGE, "-P needs a value (hint: ccproxy --help)"),
-        (["list", "--yaml"], {"a": LEAST}, output.USAGE, "list takes --json only"),
+        (["list", "--yaml"], {"a": LEAST}, output.USAGE, "list takes --json, not --yaml"),
     ],
 )
 def test_failures_have_a_line_and_a_code(
@@ -231,11 +167,15 @@ def test_claude_that_cannot_run(desk: Desk) -> None:
 
 def test_file_that_others_can_read(desk: Desk) -> None:
     desk.providers({"a": LEAST}, mode=0o644)
-    code, _, err = desk.run()
+    code, out, err = desk.run()
+    assert (code, out) == (output.CONFIG, "")
+    mend = f"keys are written in here and others can read it (hint: chmod 600 {desk.config})\n"
+    assert err == f"error: {desk.config}: {mend}"
+    code, out, err = desk.run("list")
     assert code == 0
-    assert (
-        err == f"warning: {desk.config} holds keys and others can read it (hint: chmod 600 {desk.config})\n"
-    )
+    assert f"hint: chmod 600 {desk.config}" in err
+    desk.providers({"a": LEAST | {"auth_key": "env:DEEPSEEK_KEY"}}, mode=0o644)
+    assert desk.claude(DEEPSEEK_KEY=KEY)["env"]["ANTHROPIC_AUTH_TOKEN"] == KEY
 
 
 def test_list(desk: Desk) -> None:
@@ -244,9 +184,9 @@ def test_list(desk: Desk) -> None:
     assert (code, err) == (0, "")
     assert KEY not in out
     assert [line.split() for line in out.splitlines()] == [
-        ["PROVIDER", "MODEL", "BASE", "URL"],
-        ["a", "deepseek-chat", "http://127.0.0.1:8082"],
-        ["*", "b", "deepseek-chat", "http://127.0.0.1:8082"],
+        ["PROVIDER", "MODEL", "KEY", "BASE", "URL"],
+        ["a", "deepseek-chat", "(hidden)", "http://127.0.0.1:8082"],
+        ["*", "b", "deepseek-chat", "(hidden)", "http://127.0.0.1:8082"],
     ]
     code, out, _ = desk.run("list", "--json")
     assert KEY not in out
@@ -279,10 +219,10 @@ def test_claudes_own_settings_do_not_win(desk: Desk) -> None:
     code, out, err = desk.run("--settings", "mine.json")
     assert (code, json.loads(out)["argv"]) == (0, ["--settings", "mine.json"])
     assert "sets ANTHROPIC_MODEL; your own --settings is left as it is" in err
-    settings.write_text('{"env": {"ANTHROPIC_AUTH_TOKEN": "sk-other"}}', encoding="utf-8")
-    code, out, err = desk.run("-p", "hi")
-    assert (code, out) == (output.CONFIG, "")
-    assert f"{settings}:1: env.ANTHROPIC_AUTH_TOKEN is set here" in err
+    settings.write_text('{"apiKeyHelper": "cat key", "env": {"ANTHROPIC_AUTH_TOKEN": "x"}}', encoding="utf-8")
+    started = desk.claude("-p", "hi")
+    assert started["argv"] == ["--settings", '{"apiKeyHelper": ""}', "-p", "hi"]
+    assert started["env"]["CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST"] == "1"
 
 
 def test_the_key_is_in_no_argument(desk: Desk) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from claude_code_proxy.cli.launcher import HELP
+from claude_code_proxy.cli.arguments import HELP
 from claude_code_proxy.config import entry, providers
 from claude_code_proxy.config.example import EXAMPLE
 from claude_code_proxy.config.kinds import describe

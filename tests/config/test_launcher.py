@@ -8,9 +8,15 @@ from typing import Any
 
 import pytest
 
-from claude_code_proxy.config.claude_settings import overrides, read_settings_env, settings_argument
+from claude_code_proxy.config.claude_settings import (
+    managed_conflicts,
+    overrides,
+    read_settings,
+    settings_argument,
+)
 from claude_code_proxy.config.jsonc import read_document
-from claude_code_proxy.config.launcher import Limits, build_environment, plan_changes
+from claude_code_proxy.config.keys import parse_key
+from claude_code_proxy.config.launcher import Changes, Limits, Target, apply_changes, plan_changes
 from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.config.providers import Provider, choose, load_providers
 
@@ -21,7 +27,16 @@ LEAST = {"base_url": "http://127.0.0.1:8082", "auth_key": "sk-planted", "model":
 
 
 def provider(**changes: Any) -> Provider:
-    return Provider(name="p", **(LEAST | changes))
+    values = LEAST | changes
+    return Provider(name="p", key=parse_key(values.pop("auth_key")), **values)
+
+
+def changes(chosen: Provider, base_env: dict[str, str], limits: Limits) -> Changes:
+    return plan_changes(chosen, Target(chosen.base_url, chosen.key.value), base_env, limits)
+
+
+def build_environment(chosen: Provider, base_env: dict[str, str], limits: Limits) -> dict[str, str]:
+    return apply_changes(changes(chosen, base_env, limits), base_env)
 
 
 @pytest.mark.parametrize("case", ENVIRONMENTS, ids=lambda case: case["name"])
@@ -46,6 +61,12 @@ def test_all_that_is_set_for_the_least_provider() -> None:
         "ANTHROPIC_DEFAULT_SONNET_MODEL": "m",
         "ANTHROPIC_DEFAULT_HAIKU_MODEL": "m",
         "ANTHROPIC_DEFAULT_FABLE_MODEL": "m",
+        "ANTHROPIC_DEFAULT_OPUS_MODEL_NAME": "m (p)",
+        "ANTHROPIC_DEFAULT_SONNET_MODEL_NAME": "m (p)",
+        "ANTHROPIC_DEFAULT_HAIKU_MODEL_NAME": "m (p)",
+        "ANTHROPIC_DEFAULT_FABLE_MODEL_NAME": "m (p)",
+        "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST": "1",
+        "CCPROXY_SESSION": "p",
         "CLAUDE_CODE_ATTRIBUTION_HEADER": "0",
         "CLAUDE_CODE_AUTO_MODE_SERVER": "0",
         "CCPROXY_SET": "CLAUDE_CODE_ATTRIBUTION_HEADER,CLAUDE_CODE_AUTO_MODE_SERVER",
@@ -112,7 +133,9 @@ def test_every_key(tmp_path: Path) -> None:
     (found,) = load_providers(write(tmp_path, json.dumps({"p": whole})))
     environment = build_environment(found, {}, Limits(context=1, max_tokens=1))
     assert {
-        name: environment[name] for name in sorted(environment) if not name.startswith("CLAUDE_CODE_A")
+        name: environment[name]
+        for name in sorted(environment)
+        if not name.startswith("CLAUDE_CODE_A") and not name.endswith("_NAME")
     } == {
         "ANTHROPIC_AUTH_TOKEN": "sk-planted",
         "ANTHROPIC_BASE_URL": "http://127.0.0.1:8082",
@@ -122,6 +145,8 @@ def test_every_key(tmp_path: Path) -> None:
         "ANTHROPIC_DEFAULT_SONNET_MODEL": "n",
         "ANTHROPIC_MODEL": "m",
         "ANTHROPIC_SMALL_FAST_MODEL": "s",
+        "CCPROXY_SESSION": "p",
+        "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST": "1",
         "CCPROXY_SET": (
             "CLAUDE_CODE_MAX_CONTEXT_TOKENS,CLAUDE_CODE_MAX_OUTPUT_TOKENS,"
             "CLAUDE_CODE_ATTRIBUTION_HEADER,CLAUDE_CODE_AUTO_MODE_SERVER"
@@ -216,9 +241,9 @@ def settings(tmp_path: Path, **env: str) -> tuple[Path, dict[str, str]]:
     return path, {"HOME": str(tmp_path / "home")}
 
 
-def found(tmp_path: Path, **env: str) -> dict[str, str]:
+def found(tmp_path: Path, **env: str) -> dict[str, Any]:
     _, base = settings(tmp_path, **env)
-    return overrides(read_settings_env(base, tmp_path), plan_changes(provider(), base, Limits()))
+    return overrides(read_settings(base, tmp_path, None), changes(provider(), base, Limits()))
 
 
 def test_settings_that_agree_or_do_not_matter(tmp_path: Path) -> None:
@@ -234,21 +259,38 @@ def test_settings_that_would_win_are_overridden(tmp_path: Path) -> None:
         ANTHROPIC_API_KEY="sk-other",
         CLAUDE_CODE_USE_BEDROCK="1",
     ) == {
-        "ANTHROPIC_BASE_URL": "http://127.0.0.1:8082",
-        "ANTHROPIC_API_KEY": "",
-        "CLAUDE_CODE_USE_BEDROCK": "",
+        "env": {
+            "ANTHROPIC_BASE_URL": "http://127.0.0.1:8082",
+            "ANTHROPIC_API_KEY": "",
+            "CLAUDE_CODE_USE_BEDROCK": "",
+        }
     }
 
 
-def test_another_key_in_the_settings_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError) as caught:
-        found(tmp_path, ANTHROPIC_AUTH_TOKEN="sk-other")
-    assert "settings.json:2: env.ANTHROPIC_AUTH_TOKEN is set here" in str(caught.value)
-    assert "sk-other" not in str(caught.value)
+def test_no_key_goes_into_the_settings_argument(tmp_path: Path) -> None:
+    assert found(tmp_path, ANTHROPIC_AUTH_TOKEN="sk-other", ANTHROPIC_CUSTOM_HEADERS="a: b") == {}
 
 
-def test_the_same_key_in_the_settings_is_fine(tmp_path: Path) -> None:
-    assert found(tmp_path, ANTHROPIC_AUTH_TOKEN="sk-planted") == {}
+def test_a_key_helper_is_turned_off(tmp_path: Path) -> None:
+    path, base = settings(tmp_path)
+    for helper, expected in (("cat key", {"apiKeyHelper": ""}), ("", {})):
+        path.write_text(json.dumps({"apiKeyHelper": helper}), encoding="utf-8")
+        assert overrides(read_settings(base, tmp_path, None), changes(provider(), base, Limits())) == expected
+
+
+def test_what_an_administrator_manages_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "managed"
+    (folder / "managed-settings.d").mkdir(parents=True)
+    (folder / "managed-settings.json").write_text(
+        '{"env": {"EDITOR": "vi",\n"ANTHROPIC_BASE_URL": "https://corp.example"}}', encoding="utf-8"
+    )
+    (folder / "managed-settings.d" / "10.json").write_text('{\n\n"apiKeyHelper": "x"}', encoding="utf-8")
+    read = read_settings({"HOME": str(tmp_path)}, tmp_path, folder)
+    problems = [str(problem) for problem in managed_conflicts(read, changes(provider(), {}, Limits()))]
+    assert len(problems) == 2
+    assert "managed-settings.json:2: ANTHROPIC_BASE_URL is set here for everyone" in problems[0]
+    assert "10.json:3: apiKeyHelper is set here" in problems[1]
+    assert overrides(read, changes(provider(), {}, Limits())) == {}
 
 
 def test_all_settings_files_are_read(tmp_path: Path) -> None:
@@ -257,22 +299,22 @@ def test_all_settings_files_are_read(tmp_path: Path) -> None:
     project.mkdir(parents=True)
     (project / "settings.json").write_text('{"env": {"B": "2"}}', encoding="utf-8")
     (project / "settings.local.json").write_text('{"env": {"C": "3"}}', encoding="utf-8")
-    assert [(item.name, item.value) for item in read_settings_env(env, tmp_path / "project")] == [
+    assert [(item.name, item.value) for item in read_settings(env, tmp_path / "project", None)] == [
         ("A", "1"),
         ("B", "2"),
         ("C", "3"),
     ]
     other = {"CLAUDE_CONFIG_DIR": str(project)}
-    assert [item.name for item in read_settings_env(other, tmp_path)] == ["B"]
+    assert [item.name for item in read_settings(other, tmp_path, None)] == ["B"]
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"env": 1}'])
 def test_odd_settings_are_left_to_claude(tmp_path: Path, text: str) -> None:
     path, env = settings(tmp_path)
     path.write_text(text, encoding="utf-8")
-    assert read_settings_env(env, tmp_path) == []
+    assert read_settings(env, tmp_path, None) == []
 
 
 def test_settings_argument() -> None:
     assert settings_argument({}) == []
-    assert settings_argument({"A": "b"}) == ["--settings", '{"env": {"A": "b"}}']
+    assert settings_argument({"env": {"A": "b"}}) == ["--settings", '{"env": {"A": "b"}}']

@@ -1,81 +1,124 @@
 """Claude Code's own settings files, where they would win over what `ccproxy` exports.
 
-An `env` entry in a settings file beats an exported variable; one given with `--settings` beats the files
-(measured with Claude Code 2.1.197 and 2.1.330).
+An `env` entry in a settings file beats an exported variable, and one given with `--settings` beats the files,
+but for managed ones. With CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST=1 the files decide neither address nor key nor
+model, only the limits; 2.1.197 still runs an `apiKeyHelper` (measured with Claude Code 2.1.197 and 2.1.330).
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .jsonc import read_document
-from .launcher import KEY_VARIABLE, Changes, fights
+from .launcher import SECRETS, Changes, fights
 from .paths import home
 from .problems import ConfigError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+HELPER = "apiKeyHelper"
+"""A command of the user's that prints a key, which Claude Code sends beside the one it is given."""
+
+MANAGED_FOLDER = Path(
+    "/Library/Application Support/ClaudeCode" if sys.platform == "darwin" else "/etc/claude-code"
+)
+"""Where an administrator's settings are, which beat everything."""
+
 
 @dataclass(frozen=True, slots=True)
-class SettingsEnv:
-    """One variable that a settings file sets."""
+class Setting:
+    """One variable that a settings file sets, or its `apiKeyHelper`."""
 
     path: Path
     line: int
     name: str
     value: str
+    is_managed: bool = False
 
 
-def read_settings_env(env: Mapping[str, str], directory: Path) -> list[SettingsEnv]:
-    """The `env` entries of the user's and the project's settings files, weakest file first.
+def read_settings(
+    env: Mapping[str, str], directory: Path, managed: Path | None = MANAGED_FOLDER
+) -> list[Setting]:
+    """What the user's, the project's and the administrator's settings files set, weakest file first.
 
     A file that cannot be read or parsed is left to Claude Code, which reports it itself.
     """
-    entries: list[SettingsEnv] = []
-    for path in _files(env, directory):
-        try:
-            document = read_document(path)
-        except (OSError, ConfigError):
-            continue
-        variables = document.value.get("env") if isinstance(document.value, dict) else None
-        if isinstance(variables, dict):
-            entries += [
-                SettingsEnv(path, document.lines.get(("env", name), 1), name, str(value))
-                for name, value in variables.items()
-            ]
-    return entries
-
-
-def overrides(entries: Sequence[SettingsEnv], changes: Changes) -> dict[str, str]:
-    """The variables to hand over with `--settings` because a settings file says otherwise.
-
-    A variable that must be absent is set to the empty text: settings cannot unset one. Raises `ConfigError`
-    when a file sets another key: ours must not be seen in the process list, and theirs must not go to this
-    provider.
-    """
-    found: dict[str, str] = {}
-    for entry in entries:
-        if entry.name == KEY_VARIABLE:
-            if entry.value != changes.required[KEY_VARIABLE]:
-                what = (
-                    f"env.{KEY_VARIABLE} is set here and would be sent to this provider in place of its key"
-                )
-                raise ConfigError.of([Problem(entry.path, entry.line, what, "remove the line")])
-        elif entry.name in changes.required:
-            if entry.value != changes.required[entry.name]:
-                found[entry.name] = changes.required[entry.name]
-        elif fights(entry.name) and entry.value:
-            found[entry.name] = ""
+    found = [setting for path in _files(env, directory) for setting in _read(path)]
+    for path in _managed_files(managed):
+        found += [Setting(s.path, s.line, s.name, s.value, is_managed=True) for s in _read(path)]
     return found
 
 
-def settings_argument(variables: Mapping[str, str]) -> list[str]:
-    """Claude Code's arguments that set `variables` for this session; none when there are none."""
-    return ["--settings", json.dumps({"env": dict(variables)})] if variables else []
+def overrides(settings: Sequence[Setting], changes: Changes) -> dict[str, Any]:
+    """Claude Code's settings for this session because a settings file says otherwise; {} when none does.
+
+    A variable that must be absent is set to the empty text: settings cannot unset one. The keys are in none
+    of them, since they would be seen in the process list.
+    """
+    variables: dict[str, str] = {}
+    helper = False
+    for setting in settings:
+        if setting.is_managed or setting.name in SECRETS:
+            continue
+        if setting.name == HELPER:
+            helper = bool(setting.value)
+        elif setting.name in changes.required:
+            if setting.value != changes.required[setting.name]:
+                variables[setting.name] = changes.required[setting.name]
+        elif fights(setting.name) and setting.value:
+            variables[setting.name] = ""
+    return ({"env": variables} if variables else {}) | ({HELPER: ""} if helper else {})
+
+
+def managed_conflicts(settings: Sequence[Setting], changes: Changes) -> list[Problem]:
+    """What an administrator's settings would change of this session, each with its file and line."""
+    return [
+        Problem(
+            setting.path,
+            setting.line,
+            f"{setting.name} is set here for everyone on this machine and may win over this session's",
+            "ask whoever manages it",
+        )
+        for setting in settings
+        if setting.is_managed and _conflicts(setting, changes)
+    ]
+
+
+def settings_argument(settings: Mapping[str, Any]) -> list[str]:
+    """Claude Code's arguments that apply `settings` to this session; none when there are none."""
+    return ["--settings", json.dumps(settings)] if settings else []
+
+
+def _conflicts(setting: Setting, changes: Changes) -> bool:
+    if setting.name == HELPER:
+        return bool(setting.value)
+    if setting.name in changes.required:
+        return setting.value != changes.required[setting.name]
+    return fights(setting.name) and bool(setting.value)
+
+
+def _read(path: Path) -> list[Setting]:
+    try:
+        document = read_document(path)
+    except (OSError, ConfigError):
+        return []
+    if not isinstance(document.value, dict):
+        return []
+    found = []
+    variables = document.value.get("env")
+    if isinstance(variables, dict):
+        found += [
+            Setting(path, document.lines.get(("env", name), 1), name, str(value))
+            for name, value in variables.items()
+        ]
+    if HELPER in document.value:
+        found.append(Setting(path, document.lines[(HELPER,)], HELPER, str(document.value[HELPER] or "")))
+    return found
 
 
 def _files(env: Mapping[str, str], directory: Path) -> list[Path]:
@@ -83,3 +126,13 @@ def _files(env: Mapping[str, str], directory: Path) -> list[Path]:
     project = directory / ".claude"
     files = [user / "settings.json", project / "settings.json", project / "settings.local.json"]
     return list(dict.fromkeys(files))
+
+
+def _managed_files(folder: Path | None) -> list[Path]:
+    if folder is None:
+        return []
+    try:
+        further = sorted((folder / "managed-settings.d").glob("*.json"))
+    except OSError:
+        further = []
+    return [folder / "managed-settings.json", *further]

@@ -17,6 +17,13 @@ OWN_VARIABLE = "CCPROXY_SET"
 """Names the optional variables that an outer `ccproxy` set, so that a nested one does not take them for the
 user's own."""
 
+SESSION_VARIABLE = "CCPROXY_SESSION"
+"""Names the provider of the session that `ccproxy` started, for what runs inside it."""
+HEADERS_VARIABLE = "ANTHROPIC_CUSTOM_HEADERS"
+MANAGED_VARIABLE = "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST"
+SECRETS = (KEY_VARIABLE, HEADERS_VARIABLE)
+"""The variables that are never shown and never in an argument."""
+
 OTHER_BACKENDS = tuple(
     f"CLAUDE_CODE_USE_{backend}" for backend in ("ANTHROPIC_AWS", "BEDROCK", "FOUNDRY", "MANTLE", "VERTEX")
 )
@@ -32,11 +39,27 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Limits(NamedTuple):
-    """What is known about the model: its window and output limit in tokens, and whether it is Anthropic's."""
+    """What is known about the model: window and output limit in tokens, a forced effort, whose it is."""
 
     context: int | None = None
     max_tokens: int | None = None
     is_anthropic: bool = False
+    effort: str | None = None
+
+
+class Target(NamedTuple):
+    """Where Claude Code sends its requests, and with what."""
+
+    base_url: str
+    key: str
+    """For the Authorization header."""
+    custom_headers: str = ""
+    """`Name: value` lines for each request; may hold keys."""
+    is_ours: bool = False
+    """Whether a claude-code-proxy answers there."""
+
+    def __repr__(self) -> str:
+        return f"Target({self.base_url!r}, key=(hidden))"
 
 
 class Changes(NamedTuple):
@@ -50,13 +73,13 @@ class Changes(NamedTuple):
     """Taken out, because they would fight the required ones."""
 
 
-def plan_changes(provider: Provider, base_env: Mapping[str, str], limits: Limits) -> Changes:
-    """What to set and to clear for `provider`; pure, and says nothing about where claude is."""
-    required = _required(provider)
+def plan_changes(provider: Provider, target: Target, base_env: Mapping[str, str], limits: Limits) -> Changes:
+    """What to set and to clear for `provider` reached at `target`; pure."""
+    required = _required(provider, target)
     ours = set(base_env.get(OWN_VARIABLE, "").split(","))
     optional = {
         name: value
-        for name, value in _optional(provider, limits).items()
+        for name, value in _optional(provider, target, limits).items()
         if name not in base_env or name in ours
     }
     stale = ours & set(base_env) - set(optional)
@@ -64,34 +87,45 @@ def plan_changes(provider: Provider, base_env: Mapping[str, str], limits: Limits
         required[OWN_VARIABLE] = ",".join(optional)
     else:
         stale |= {OWN_VARIABLE} & set(base_env)
-    required.update(_no_proxy(provider, base_env))
+    required.update(_no_proxy(target, base_env))
     removed = {name for name in base_env if fights(name) and name not in required} | stale
     return Changes(required, optional, tuple(sorted(removed)))
 
 
-def build_environment(provider: Provider, base_env: Mapping[str, str], limits: Limits) -> dict[str, str]:
-    """The environment for Claude Code: `base_env` with the changes for `provider`."""
-    changes = plan_changes(provider, base_env, limits)
+def apply_changes(changes: Changes, base_env: Mapping[str, str]) -> dict[str, str]:
+    """The environment for Claude Code: `base_env` with `changes`."""
     kept = {name: value for name, value in base_env.items() if name not in changes.removed}
     return kept | changes.required | changes.optional
 
 
-def _required(provider: Provider) -> dict[str, str]:
+def is_nested(base_env: Mapping[str, str]) -> bool:
+    """Whether this runs inside a session that `ccproxy` started."""
+    return SESSION_VARIABLE in base_env
+
+
+def _required(provider: Provider, target: Target) -> dict[str, str]:
     # Without the tiers, subagents ask for Claude models that no other provider has.
     tiers = {variable: provider.tiers.get(variable, provider.model) for variable in TIER_VARIABLES}
+    names = {f"{variable}_NAME": f"{model} ({provider.name})" for variable, model in tiers.items()}
     required = {
-        "ANTHROPIC_BASE_URL": _client_base(provider.base_url),
-        KEY_VARIABLE: provider.auth_key,
+        "ANTHROPIC_BASE_URL": client_base(target.base_url),
+        KEY_VARIABLE: target.key,
         "ANTHROPIC_MODEL": provider.model,
         "ANTHROPIC_SMALL_FAST_MODEL": provider.small_model or provider.model,
         **tiers,
+        **names,
+        # Claude Code then takes where to go and with which key from here and not from its settings files.
+        MANAGED_VARIABLE: "1",
+        SESSION_VARIABLE: provider.name,
     }
     if provider.subagent_model:
         required[SUBAGENT_VARIABLE] = provider.subagent_model
+    if target.custom_headers:
+        required[HEADERS_VARIABLE] = target.custom_headers
     return required
 
 
-def _optional(provider: Provider, limits: Limits) -> dict[str, str]:
+def _optional(provider: Provider, target: Target, limits: Limits) -> dict[str, str]:
     optional: dict[str, str] = {}
     context = provider.context or limits.context
     if context:  # an id that Claude Code does not know counts as 200,000 or a million tokens otherwise
@@ -99,6 +133,10 @@ def _optional(provider: Provider, limits: Limits) -> dict[str, str]:
     max_tokens = provider.max_tokens or limits.max_tokens
     if max_tokens:
         optional["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] = str(max_tokens)
+    if limits.effort:
+        optional["CLAUDE_CODE_EFFORT_LEVEL"] = limits.effort
+    if target.is_ours:  # /model then lists what the proxy has
+        optional["CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY"] = "1"
     if not (limits.is_anthropic or urls.is_anthropic(urlsplit(provider.base_url))):
         # The attribution block changes per conversation and stands first: no prompt cache would ever hit.
         optional["CLAUDE_CODE_ATTRIBUTION_HEADER"] = "0"
@@ -107,9 +145,9 @@ def _optional(provider: Provider, limits: Limits) -> dict[str, str]:
     return optional
 
 
-def _no_proxy(provider: Provider, base_env: Mapping[str, str]) -> dict[str, str]:
+def _no_proxy(target: Target, base_env: Mapping[str, str]) -> dict[str, str]:
     """Keep requests to a local proxy away from the company's one."""
-    if not is_loopback(provider.base_url) or not any(base_env.get(name) for name in _PROXY_VARIABLES):
+    if not is_loopback(target.base_url) or not any(base_env.get(name) for name in _PROXY_VARIABLES):
         return {}
     listed = [
         entry.strip()
@@ -125,7 +163,7 @@ def fights(name: str) -> bool:
     """Whether a variable of this name, set by someone else, could send Claude Code somewhere else."""
     if name.startswith("ANTHROPIC_"):
         return name not in KEPT
-    return name in OTHER_BACKENDS or name == SUBAGENT_VARIABLE
+    return name in OTHER_BACKENDS or name in (SUBAGENT_VARIABLE, SESSION_VARIABLE)
 
 
 def is_loopback(url: str) -> bool:
@@ -137,6 +175,6 @@ def is_loopback(url: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _client_base(base_url: str) -> str:
+def client_base(base_url: str) -> str:
     """Claude Code appends `/v1/messages` itself."""
     return base_url.rstrip("/").removesuffix("/messages").removesuffix("/v1").rstrip("/")

@@ -26,5 +26,7 @@ def models_file(env: Mapping[str, str]) -> Path:
 
 
 def providers_file(env: Mapping[str, str]) -> Path:
-    """The default place of the launcher's cc-proxy.json."""
-    return config_home(env) / "llm" / "cc-proxy.json"
+    """The launcher's cc-proxy.json, or its older place where only that is there."""
+    usual = config_home(env) / "llm" / "cc-proxy.json"
+    older = config_home(env) / "ccproxy" / "providers.json"
+    return older if older.exists() and not usual.exists() else usual

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from . import urls
 from .jsonc import Document, read_document
+from .keys import BadKey, KeySource, parse_key
 from .problems import ConfigError, Problem, did_you_mean
 from .sizes import parse_size
 
@@ -17,21 +18,36 @@ if TYPE_CHECKING:
 TIER_VARIABLES = tuple(f"ANTHROPIC_DEFAULT_{tier}_MODEL" for tier in ("OPUS", "SONNET", "HAIKU", "FABLE"))
 SUBAGENT_VARIABLE = "CLAUDE_CODE_SUBAGENT_MODEL"
 REQUIRED_KEYS = ("base_url", "auth_key", "model")
-OPTIONAL_KEYS = ("small_model", *TIER_VARIABLES, SUBAGENT_VARIABLE, "context", "max_tokens", "default")
+OPTIONAL_KEYS = (
+    "small_model",
+    *TIER_VARIABLES,
+    SUBAGENT_VARIABLE,
+    "context",
+    "max_tokens",
+    "format",
+    "profile",
+    "fallback",
+    "default",
+)
 FLAT_NAME = "default"
 """The name of the one provider of a file in the flat form."""
 
-_TEXTS = (*REQUIRED_KEYS, "small_model", *TIER_VARIABLES, SUBAGENT_VARIABLE)
-_EXAMPLE = '{"base_url": "http://127.0.0.1:8082", "auth_key": "...", "model": "..."}'
+_TEXTS = (*REQUIRED_KEYS, "small_model", *TIER_VARIABLES, SUBAGENT_VARIABLE, "format", "profile")
+_FORMATS = ("openai", "anthropic")
+_EXAMPLE = '{"base_url": "https://...", "auth_key": "env:...", "model": "..."}'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """One provider. `context` and `max_tokens` are in tokens, None where the file does not say."""
+    """One provider. `context` and `max_tokens` are in tokens, None where the file does not say.
+
+    `model` is the provider's own name. `small_model`, the tiers, `subagent_model` and `fallback` may name a
+    model of another provider of the file, as `PROVIDER/MODEL`.
+    """
 
     name: str
     base_url: str
-    auth_key: str = field(repr=False)
+    key: KeySource
     model: str
     small_model: str | None = None
     tiers: Mapping[str, str] = field(default_factory=dict)
@@ -39,7 +55,15 @@ class Provider:
     subagent_model: str | None = None
     context: int | None = None
     max_tokens: int | None = None
+    format: urls.Format | None = None
+    """The protocol at `base_url`; None: by its look."""
+    profile: str | None = None
+    """The profile's name; None: found by `base_url` and model."""
+    fallback: tuple[str, ...] = ()
+    """Models to move on to, in this order, while this provider is down, overloaded or out of quota."""
     is_default: bool = False
+    line: int | None = None
+    """Where it stands in the file."""
 
 
 def load_providers(path: Path) -> list[Provider]:
@@ -127,8 +151,20 @@ def _provider(
             texts[key] = text.strip()
         elif key in value:
             problem(key, f"{key} must be text and not empty")
-    if any(character.isspace() or not character.isprintable() for character in texts.get("auth_key", "")):
-        problem("auth_key", "auth_key has white space inside", "copy the key again")
+    source: KeySource | None = None
+    if "auth_key" in texts:
+        try:
+            source = parse_key(texts["auth_key"])
+        except BadKey as error:
+            problem("auth_key", str(error), error.hint)
+    if texts.get("format", _FORMATS[0]) not in _FORMATS:
+        hint = did_you_mean(texts["format"], _FORMATS)
+        problem("format", "format must be openai or anthropic", hint)
+    fallback = value.get("fallback", [])
+    if isinstance(fallback, str):
+        fallback = [fallback]
+    if not isinstance(fallback, list) or not all(isinstance(item, str) and item.strip() for item in fallback):
+        problem("fallback", 'fallback must be a list of models like ["PROVIDER/MODEL"]')
     if "base_url" in texts:
         try:
             urls.check(texts["base_url"])
@@ -143,17 +179,21 @@ def _provider(
                 problem(key, f"{key} {error}")
     if not isinstance(value.get("default", False), bool):
         problem("default", "default must be true or false")
-    if len(problems) > before:
+    if len(problems) > before or source is None:
         return None
     return Provider(
         name=name,
         base_url=texts["base_url"],
-        auth_key=texts["auth_key"],
+        key=source,
         model=texts["model"],
         small_model=texts.get("small_model"),
         tiers={variable: texts[variable] for variable in TIER_VARIABLES if variable in texts},
         subagent_model=texts.get(SUBAGENT_VARIABLE),
         context=sizes.get("context"),
         max_tokens=sizes.get("max_tokens"),
+        format=cast("urls.Format | None", texts.get("format")),
+        profile=texts.get("profile"),
+        fallback=tuple(item.strip() for item in fallback),
         is_default=value.get("default", False),
+        line=document.lines.get(where, 1),
     )

@@ -1,0 +1,144 @@
+"""The command line of `ccproxy`: its own options, its commands, and what is for Claude Code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HELP = """\
+usage: ccproxy [-P PROVIDER] [-C FILE] [--dry-run] [--] [Claude Code's own arguments]
+       ccproxy [-P PROVIDER] [-C FILE] COMMAND
+
+Start Claude Code on a provider.
+
+  ccproxy                          the only provider of the file, or its default
+  ccproxy -P deepseek              this provider
+  ccproxy -P deepseek -p "hello"   everything else goes to claude, unchanged and in order
+  ccproxy -- --help                claude's own help: -- ends ccproxy's options
+  ccproxy init                     write the file from the keys in the environment, or ask
+  ccproxy doctor -P deepseek       find out what is wrong, and how to mend it
+
+commands:
+  list [--json]                    the configured providers
+  use NAME                         make this provider the default
+  add NAME [--key SOURCE] [--url URL] [--model MODEL]
+                                   add a provider; known names need no URL and no model
+  edit                             open the file in $VISUAL or $EDITOR, and check it afterwards
+  env [--shell bash|zsh|fish|json] what a session sets; eval it to start claude by yourself
+  doctor [--offline] [--json] [--write]
+                                   check files, settings, claude, the provider; --write what it learned
+  init [NAME ...] [--force]        write the file
+  completion bash|zsh|fish         a completion script for your shell
+
+options:
+  -P, --provider NAME   the provider [CCPROXY_PROVIDER]
+  -C, --config FILE     the providers file (default ~/.config/llm/cc-proxy.json)
+  --dry-run             show what would be run and set, without the keys
+  -h, --help            this text
+
+the file (comments allowed; mode 0600 where keys are written in it):
+  {
+    "deepseek": {
+      "base_url": "https://api.deepseek.com",  // or a running claude-code-proxy
+      "auth_key": "env:DEEPSEEK_API_KEY",      // or cmd:..., keyring:SERVICE/USER, or the key
+      "model": "deepseek-v4-pro",
+      "small_model": "groq/openai/gpt-oss-20b", // PROVIDER/MODEL: a model of another provider
+      "fallback": ["groq/openai/gpt-oss-120b"],
+      "default": true
+    }
+  }
+More keys: ANTHROPIC_DEFAULT_{OPUS,SONNET,HAIKU,FABLE}_MODEL, CLAUDE_CODE_SUBAGENT_MODEL, context, max_tokens,
+format, profile.
+
+exit codes: claude's own, and before it starts
+  1 failed    2 wrong usage    78 the configuration is wrong    126 claude cannot be run
+  127 claude is not installed
+"""
+
+COMMANDS = ("list", "use", "add", "edit", "env", "doctor", "init", "completion")
+
+
+class UsageError(Exception):
+    """The command line makes no sense; the text says why."""
+
+
+@dataclass(slots=True)
+class CommandLine:
+    """What `ccproxy` was asked to do; `rest` is for the command, or for Claude Code."""
+
+    provider: str | None = None
+    config: Path | None = None
+    dry_run: bool = False
+    help: bool = False
+    rest: list[str] = field(default_factory=list)
+    ended: bool = False
+    """A `--` closed ccproxy's own options before anything for Claude Code."""
+
+    @property
+    def command(self) -> str | None:
+        """The command of ccproxy's own; None: start Claude Code."""
+        return self.rest[0] if self.rest and not self.ended and self.rest[0] in COMMANDS else None
+
+
+_VALUED = {"-P": "provider", "--provider": "provider", "-C": "config", "--config": "config"}
+
+
+def parse(argv: Sequence[str]) -> CommandLine:
+    """Take ccproxy's own options out of `argv`; raises `UsageError` where one lacks its value.
+
+    The first `--` ends them. It goes on to Claude Code where it comes after an argument of Claude Code's,
+    as it then means something there too (`ccproxy mcp add NAME -- COMMAND`).
+    """
+    line = CommandLine()
+    arguments = iter(argv)
+    for argument in arguments:
+        option, equals, value = argument.partition("=")
+        if argument == "--":
+            line.ended = not line.rest
+            line.rest += arguments if line.ended else [argument, *arguments]
+        elif argument == "--dry-run":
+            line.dry_run = True
+        elif argument in ("-h", "--help") and (not line.rest or line.command):
+            line.help = True
+        elif argument in _VALUED or (equals and option in _VALUED and option.startswith("--")):
+            text = value if equals else next(arguments, "")
+            if not text or text == "--":
+                raise UsageError(f"{option} needs a value")
+            if _VALUED[option] == "provider":
+                line.provider = text
+            else:
+                line.config = Path(text).expanduser()
+        else:
+            line.rest.append(argument)
+    return line
+
+
+def take_options(
+    command: str, arguments: Sequence[str], flags: Sequence[str] = (), valued: Sequence[str] = ()
+) -> tuple[list[str], dict[str, str]]:
+    """The plain arguments of a command and its options: `flags` stand alone ("" each), `valued` take a value.
+
+    Raises `UsageError`.
+    """
+    plain: list[str] = []
+    options: dict[str, str] = {}
+    given = iter(arguments)
+    for argument in given:
+        option, equals, value = argument.partition("=")
+        if option in valued:
+            text = value if equals else next(given, "")
+            if not text:
+                raise UsageError(f"{command}: {option} needs a value")
+            options[option] = text
+        elif argument in flags:
+            options[argument] = ""
+        elif argument.startswith("-"):
+            known = ", ".join((*flags, *valued)) or "no options"
+            raise UsageError(f"{command} takes {known}, not {argument}")
+        else:
+            plain.append(argument)
+    return plain, options

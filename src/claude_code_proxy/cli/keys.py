@@ -1,0 +1,99 @@
+"""Getting the keys that a session needs, from wherever cc-proxy.json says they are."""
+
+from __future__ import annotations
+
+import stat
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from claude_code_proxy.config.keys import BadKey, check_key
+from claude_code_proxy.config.problems import ConfigError, Problem, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from claude_code_proxy.config.providers import Provider
+
+_COMMAND_LIMIT = 60.0
+"""Seconds for a `cmd:`, which may ask the user for a fingerprint or a password."""
+
+
+def key_of(provider: Provider, path: Path, env: Mapping[str, str]) -> str:
+    """The key of `provider`, of the file `path`. Raises `ConfigError`, never with the key in it."""
+    source = provider.key
+    try:
+        if source.kind == "plain":
+            return source.value
+        if source.kind == "env":
+            key = _from_environment(source.value, env)
+        elif source.kind == "cmd":
+            key = _from_command(source.value, env)
+        else:
+            key = _from_keyring(source.value)
+        check_key(key)
+    except BadKey as error:
+        what = f"{provider.name}: {source.shown}: {error}"
+        raise ConfigError.of([Problem(path, provider.line, what, error.hint)]) from None
+    return key
+
+
+def refuse_open_file(path: Path, providers: Iterable[Provider]) -> None:
+    """Refuse a file with keys written out that others on this machine can read. Raises `ConfigError`."""
+    if is_open(path, providers):
+        what = "keys are written in here and others can read it"
+        raise ConfigError.of([Problem(path, None, what, f"chmod 600 {path}")])
+
+
+def is_open(path: Path, providers: Iterable[Provider]) -> bool:
+    """Whether a key is written out in a file that somebody else may read."""
+    plain = any(provider.key.kind == "plain" for provider in providers)
+    return plain and bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
+
+
+def _from_environment(name: str, env: Mapping[str, str]) -> str:
+    key = env.get(name, "").strip()
+    if not key:
+        near = did_you_mean(name, (other for other in env if other.endswith(("_KEY", "_TOKEN"))))
+        raise BadKey("the variable is not set", near or f"export {name}=...")
+    return key
+
+
+def _from_command(command: str, env: Mapping[str, str]) -> str:
+    """The first line that the command prints. It runs in a shell, since users write pipes and quotes."""
+    import subprocess  # only for those who use a command
+
+    try:
+        done = subprocess.run(  # noqa: S602 - the user's own command, from the user's own file
+            command,
+            shell=True,
+            env=dict(env),
+            stdin=None,  # it may ask the user
+            stdout=subprocess.PIPE,
+            stderr=None,
+            timeout=_COMMAND_LIMIT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise BadKey(f"it did not end within {_COMMAND_LIMIT:g} s", "run it by hand") from None
+    if done.returncode != 0:
+        raise BadKey(f"it failed with exit code {done.returncode}", "run it by hand")
+    lines: Sequence[str] = done.stdout.decode("utf-8", "replace").splitlines()
+    if not lines or not lines[0].strip():
+        raise BadKey("it printed nothing", "it must print the key on its first line")
+    return lines[0].strip()
+
+
+def _from_keyring(entry: str) -> str:
+    service, _, user = entry.rpartition("/")
+    try:
+        keyring = import_module("keyring")
+    except ImportError:
+        raise BadKey("the keyring is not installed", "pip install 'claude-code-proxy[keyring]'") from None
+    try:
+        key = keyring.get_password(service, user)
+    except keyring.errors.KeyringError as error:
+        raise BadKey(f"the keyring answered: {error}") from None
+    if not key:
+        raise BadKey("the keyring has no such entry", f"keyring set {service} {user}")
+    return str(key)

@@ -1,0 +1,243 @@
+"""Starting Claude Code: the environment, the private proxy where one is needed, and then `exec`.
+
+This process becomes Claude Code, so terminal, signals, job control and exit code are Claude Code's own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from claude_code_proxy.config import paths
+from claude_code_proxy.config.claude_settings import (
+    managed_conflicts,
+    overrides,
+    read_settings,
+    settings_argument,
+)
+from claude_code_proxy.config.launcher import (
+    SECRETS,
+    SMALL_WINDOW,
+    Changes,
+    Target,
+    apply_changes,
+    is_nested,
+    plan_changes,
+)
+from claude_code_proxy.config.problems import ConfigError, Problem
+from claude_code_proxy.config.session import plan_session
+from claude_code_proxy.core import sealed_keys
+
+from . import output, proxy
+from .keys import key_of, refuse_open_file
+from .route import find_route
+
+if TYPE_CHECKING:
+    import socket
+    import subprocess
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from claude_code_proxy.config.providers import Provider
+
+    from .route import Route
+
+INSTALL = "claude is not installed (hint: curl -fsSL https://claude.ai/install.sh | bash)"
+HIDDEN = "(hidden)"
+_FREE_PORT = "http://127.0.0.1:FREE-PORT"
+_PLACEHOLDER = "ccproxy"
+"""The Authorization key where the keys have a header of their own: Claude Code needs some key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A session that is ready to start."""
+
+    route: Route
+    changes: Changes
+    settings: Mapping[str, object]
+    """For `--settings`."""
+    keys: Mapping[str, str]
+    """By provider name."""
+
+
+def prepare(chosen: Provider, providers: Sequence[Provider], path: Path, env: Mapping[str, str]) -> Launch:
+    """Work out the session on `chosen`; `providers` are all of the file `path`. Raises `ConfigError`.
+
+    Runs the commands that tell keys, and asks a loopback address who is there; starts nothing.
+    """
+    session = plan_session(chosen, providers, path)
+    refuse_open_file(path, providers)
+    route = find_route(session, path, env)
+    keys = {provider.name: key_of(provider, path, env) for provider in session.providers}
+    changes = _changes(route, keys, path, env, route.base_url or _FREE_PORT)
+    settings = overrides(read_settings(env, Path.cwd()), changes)
+    return Launch(route, changes, settings, keys)
+
+
+def warn(launch: Launch, env: Mapping[str, str]) -> None:
+    """Say what the user should know before the session."""
+    for text in launch.route.warnings:
+        output.warning(text)
+    provider = launch.route.session.provider
+    context = int(launch.changes.optional.get("CLAUDE_CODE_MAX_CONTEXT_TOKENS", SMALL_WINDOW))
+    if context < SMALL_WINDOW:
+        output.warning(
+            f"{provider.model} has a window of {context} tokens; Claude Code works badly below {SMALL_WINDOW}"
+        )
+    for problem in managed_conflicts(read_settings(env, Path.cwd()), launch.changes):
+        output.warning(problem)
+    if is_nested(env):
+        output.note(f"note: a session on {provider.name} inside one on {env['CCPROXY_SESSION']}")
+
+
+def run(launch: Launch, path: Path, rest: Sequence[str], env: Mapping[str, str]) -> int:
+    """Become Claude Code with the arguments `rest`; returns an exit code only when that fails."""
+    warn(launch, env)
+    claude = find_claude(env)
+    if claude is None:
+        output.error(INSTALL)
+        return output.NOT_FOUND
+    route = launch.route
+    child: subprocess.Popen[bytes] | None = None
+    changes = launch.changes
+    if route.job is not None:
+        try:
+            listener = _listen(route)
+        except proxy.PortTakenError as error:
+            output.error(error)
+            return output.FAILURE
+        child = proxy.start(listener, route.job, env)
+        changes = _changes(route, launch.keys, path, env, proxy.url_of(listener))
+    arguments = [*session_settings(launch.settings, rest, _rebased(launch, changes)), *rest]
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and exec would hand that on
+    try:
+        os.execve(claude, ["claude", *arguments], apply_changes(changes, env))  # noqa: S606
+    except OSError as error:
+        if child is not None:
+            child.terminate()
+            child.wait()
+        output.error(f"{claude}: cannot be run: {error.strerror}")
+        return output.NOT_EXECUTABLE
+
+
+@contextmanager
+def running(launch: Launch, path: Path, env: Mapping[str, str]) -> Iterator[Changes]:
+    """What a client of the session needs, while its private proxy runs. Raises `ConfigError`."""
+    route = launch.route
+    if route.job is None:
+        yield launch.changes
+        return
+    try:
+        listener = _listen(route)
+    except proxy.PortTakenError as error:
+        raise ConfigError(str(error)) from error
+    with listener:
+        child = proxy.start(listener, route.job, env)
+        url = proxy.url_of(listener)
+    try:
+        yield _changes(route, launch.keys, path, env, url)
+    finally:
+        child.terminate()
+        child.wait()
+
+
+def find_claude(env: Mapping[str, str]) -> str | None:
+    """The Claude Code binary: on the PATH, else where its installers put it; None when it is nowhere."""
+    found = shutil.which("claude", path=env.get("PATH", os.defpath))
+    if found:
+        return found
+    home = paths.home(env)
+    for place in (home / ".local" / "bin", home / ".claude" / "local"):
+        found = shutil.which("claude", path=str(place))
+        if found:
+            return found
+    return None
+
+
+def show(launch: Launch, rest: Sequence[str], env: Mapping[str, str]) -> None:
+    """Print what would be set and run, without the keys."""
+    import shlex
+
+    warn(launch, env)
+    for name in launch.changes.removed:
+        print(f"unset {name}")
+    for name, value in shown_variables(launch.changes).items():
+        print(f"export {name}={value if value == HIDDEN else shlex.quote(value)}")
+    if launch.route.job is not None:
+        print(f"# a private proxy at {launch.route.base_url or _FREE_PORT}, for this session only")
+    claude = find_claude(env)
+    arguments = session_settings(launch.settings, rest, launch.settings)
+    print(shlex.join([claude or "claude", *arguments, *rest]))
+    if claude is None:
+        output.warning(INSTALL)
+
+
+def shown_variables(changes: Changes) -> dict[str, str]:
+    """The variables of a session by name, each secret one hidden."""
+    variables = sorted((changes.required | changes.optional).items())
+    return {name: HIDDEN if name in SECRETS else value for name, value in variables}
+
+
+def session_settings(
+    needed: Mapping[str, object], rest: Sequence[str], settings: Mapping[str, object]
+) -> list[str]:
+    """The `--settings` argument, unless the user gives one."""
+    if needed and any(argument.split("=")[0] == "--settings" for argument in rest):
+        variables = needed.get("env")
+        names = [
+            *(variables if isinstance(variables, dict) else ()),
+            *(name for name in needed if name != "env"),
+        ]
+        output.warning(
+            f"a settings file of Claude Code sets {', '.join(names)}; your own --settings is left as it is"
+        )
+        return []
+    return settings_argument(settings)
+
+
+def _rebased(launch: Launch, changes: Changes) -> dict[str, object]:
+    """The session's settings with the values that are known once the proxy has its port."""
+    settings = dict(launch.settings)
+    variables = settings.get("env")
+    if isinstance(variables, dict):
+        settings["env"] = {name: changes.required.get(name, value) for name, value in variables.items()}
+    return settings
+
+
+def _changes(
+    route: Route, keys: Mapping[str, str], path: Path, env: Mapping[str, str], base_url: str
+) -> Changes:
+    provider = route.session.provider
+    headers = ""
+    key = keys[provider.name]
+    if route.seals_keys:
+        headers = f"{sealed_keys.HEADER}: {sealed_keys.seal(_by_address(route, keys, path))}"
+        key = _PLACEHOLDER
+    target = Target(base_url, key, headers, route.is_ours)
+    return plan_changes(provider, target, env, route.limits)
+
+
+def _by_address(route: Route, keys: Mapping[str, str], path: Path) -> dict[str, str]:
+    """Each key by the address that it is for. Raises `ConfigError` where two would be for the same."""
+    found: dict[str, str] = {}
+    for model in route.session.models:
+        owner = model.provider
+        key = keys[owner.name]
+        if found.setdefault(owner.base_url, key) != key:
+            what = f"{owner.name}: another provider of this session has the same base_url and another key"
+            hint = "use one key for both, or a base_url that differs in a slash at its end"
+            raise ConfigError.of([Problem(path, owner.line, what, hint)])
+    return found
+
+
+def _listen(route: Route) -> socket.socket:
+    if not route.base_url:
+        return proxy.listen()
+    parts = urlsplit(route.base_url)
+    return proxy.listen(parts.hostname or proxy.LOOPBACK, parts.port or 80)

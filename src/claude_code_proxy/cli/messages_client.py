@@ -1,0 +1,144 @@
+"""A Messages client for `ccproxy doctor`: one request, the answer as a message, and when what arrived."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LIMIT = 120.0  # seconds of silence
+
+
+class AnswerError(Exception):
+    """No answer; `type` is the error's type in the API's words, or "" where there was no error body."""
+
+    def __init__(self, status: int, type: str, message: str) -> None:  # noqa: A002 - the wire's own name
+        super().__init__(message)
+        self.status = status
+        self.type = type
+
+
+@dataclass(slots=True)
+class Answer:
+    """A whole or streamed answer. Times are in seconds since the request was sent."""
+
+    message: dict[str, Any]
+    headers: Mapping[str, str]
+    first: float = 0.0
+    """When the first piece of content came."""
+    gap: float = 0.0
+    """The longest time without any event after the first."""
+    events: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """The text of all text blocks."""
+        return "".join(block["text"] for block in self.blocks("text"))
+
+    def blocks(self, kind: str) -> list[dict[str, Any]]:
+        """The content blocks of one type."""
+        return [block for block in self.message.get("content", ()) if block.get("type") == kind]
+
+    @property
+    def notices(self) -> list[str]:
+        """The codes of what the proxy had to change."""
+        return [code for code in self.headers.get("x-proxy-notices", "").split(",") if code]
+
+
+class MessagesClient:
+    """Asks as Claude Code does, with the variables that it would get."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._base = urlsplit(variables["ANTHROPIC_BASE_URL"])
+        self._headers = {
+            "authorization": f"Bearer {variables['ANTHROPIC_AUTH_TOKEN']}",
+            "content-type": "application/json",
+            "anthropic-version": "2023-06-01",
+            "x-proxy-report": "1",
+        }
+        for line in variables.get("ANTHROPIC_CUSTOM_HEADERS", "").splitlines():
+            name, _, value = line.partition(":")
+            self._headers[name.strip()] = value.strip()
+        self._model = variables["ANTHROPIC_MODEL"]
+
+    def ask(self, messages: list[dict[str, Any]], **more: Any) -> Answer:
+        """One request. Raises `AnswerError`."""
+        body = {"model": self._model, "max_tokens": 4096, "messages": messages, **more}
+        secure = self._base.scheme == "https"
+        connect = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+        connection = connect(self._base.hostname or "", self._base.port, timeout=_LIMIT)
+        try:
+            began = time.monotonic()
+            connection.request("POST", f"{self._base.path}/v1/messages", json.dumps(body), self._headers)
+            response = connection.getresponse()
+            headers = {name.lower(): value for name, value in response.getheaders()}
+            if response.status != http.client.OK:
+                raise _refusal(response.status, response.read())
+            if body.get("stream"):
+                return _streamed(response, headers, began)
+            message = json.loads(response.read())
+            if not isinstance(message, dict) or not isinstance(message.get("content"), list):
+                raise AnswerError(200, "", "the answer is no message")
+            return Answer(message, headers, time.monotonic() - began)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise AnswerError(0, "", f"no answer: {error or type(error).__name__}") from error
+        finally:
+            connection.close()
+
+
+def _refusal(status: int, body: bytes) -> AnswerError:
+    try:
+        error = json.loads(body)["error"]
+        return AnswerError(status, str(error.get("type", "")), str(error["message"]))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return AnswerError(status, "", body[:300].decode("utf-8", "replace").strip() or "no message")
+
+
+def _streamed(response: http.client.HTTPResponse, headers: Mapping[str, str], began: float) -> Answer:
+    answer = Answer({"content": [], "usage": {}}, headers)
+    last = 0.0
+    for line in response:
+        if not line.startswith(b"data:"):
+            continue
+        now = time.monotonic() - began
+        event = json.loads(line[len(b"data:") :])
+        answer.events.append(event["type"])
+        answer.gap = max(answer.gap, now - last) if last else 0.0
+        last = now
+        if event["type"] == "content_block_delta" and not answer.first:
+            answer.first = now
+        if event["type"] == "error":
+            error = event.get("error", {})
+            raise AnswerError(200, str(error.get("type", "")), str(error.get("message", "no message")))
+        _collect(event, answer.message)
+    if "message_stop" not in answer.events:
+        raise AnswerError(200, "", "the stream ended without message_stop")
+    return answer
+
+
+def _collect(event: dict[str, Any], message: dict[str, Any]) -> None:
+    kind = event["type"]
+    if kind == "message_start":
+        message["usage"] |= event["message"].get("usage", {})
+    elif kind == "content_block_start":
+        message["content"].append({**event["content_block"], "partial": ""})
+    elif kind == "content_block_delta":
+        block, delta = message["content"][-1], event["delta"]
+        for name in ("text", "thinking", "signature"):
+            if name in delta:
+                block[name] = block.get(name, "") + delta[name]
+        block["partial"] += delta.get("partial_json", "")
+    elif kind == "content_block_stop":
+        block = message["content"][-1]
+        partial = block.pop("partial", "")
+        if block["type"] == "tool_use":
+            block["input"] = json.loads(partial or "{}")
+    elif kind == "message_delta":
+        message["stop_reason"] = event["delta"].get("stop_reason")
+        message["usage"] |= event.get("usage", {})

@@ -1,0 +1,114 @@
+"""The proxy of a session: one that already answers, or a private one that starts and ends with Claude Code.
+
+A private proxy is a child of the process that becomes Claude Code. Its socket is bound before it starts, so
+Claude Code starts beside it and its first request waits in the socket's queue instead of failing. It looks
+for its parent and ends when that is gone, however it went.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+LOOPBACK = "127.0.0.1"
+LOG_VARIABLE = "CCPROXY_LOG"
+Presence = Literal["proxy", "private", "other"]
+
+_PROBE_LIMIT = 1.5  # seconds; a local proxy answers in milliseconds
+_BACKLOG = 128
+
+
+class PortTakenError(Exception):
+    """The address cannot be bound; the text says why."""
+
+
+def who_answers(base_url: str) -> Presence | None:
+    """Who answers at `base_url`: a `proxy` of ours, a `private` one of another session, some `other` server.
+
+    None when nobody does. The question carries no key.
+    """
+    from http.client import HTTPConnection, HTTPException, HTTPSConnection
+
+    parts = urlsplit(base_url)
+    connect = HTTPSConnection if parts.scheme.lower() == "https" else HTTPConnection
+    connection = connect(parts.hostname or "", parts.port, timeout=_PROBE_LIMIT)
+    try:
+        connection.request("GET", "/")
+        hello = json.loads(connection.getresponse().read(10_000))
+    except (ConnectionResetError, HTTPException, ValueError):
+        return "other"
+    except OSError:
+        return None
+    finally:
+        connection.close()
+    if not isinstance(hello, dict) or hello.get("name") != "claude-code-proxy":
+        return "other"
+    return "private" if hello.get("private") else "proxy"
+
+
+def listen(host: str = LOOPBACK, port: int = 0) -> socket.socket:
+    """A listening socket on a loopback address. Raises `PortTakenError`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise PortTakenError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+
+
+def url_of(listener: socket.socket) -> str:
+    """The base URL of a listening socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def start(listener: socket.socket, job: Mapping[str, Any], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start the private proxy of this process on `listener`, with a job as `cli.session_server` reads it.
+
+    Its log goes to the file that `CCPROXY_LOG` names, else nowhere: the terminal is Claude Code's.
+    """
+    descriptor = listener.fileno()
+    arguments = [sys.executable, "-P", "-m", "claude_code_proxy.cli.session_server"]
+    log = _open_log(env.get(LOG_VARIABLE, ""))
+    try:
+        process = subprocess.Popen(  # noqa: S603 - our own module
+            [*arguments, str(descriptor), str(os.getpid())],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            env=dict(env),
+            pass_fds=(descriptor,),
+            start_new_session=True,  # the terminal's signals are for Claude Code
+        )
+    finally:
+        if log != subprocess.DEVNULL:
+            os.close(log)
+    assert process.stdin is not None
+    level = "info" if log != subprocess.DEVNULL else "error"
+    with process.stdin as pipe:
+        pipe.write(json.dumps({"log_level": level, **job}).encode())
+    return process
+
+
+def _open_log(name: str) -> int:
+    if not name:
+        return subprocess.DEVNULL
+    return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+
+def entries_job(entries: list[dict[str, Any]], origin: Path) -> dict[str, Any]:
+    """The job of a private proxy that has models of its own."""
+    return {"entries": entries, "origin": str(origin)}
+
+
+def file_job(models_file: Path) -> dict[str, Any]:
+    """The job of a private proxy that has the models of a models.yaml."""
+    return {"models_file": str(models_file)}

@@ -1,0 +1,176 @@
+"""How a session reaches its providers: straight, through a proxy that runs, or through a private one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from claude_code_proxy.config.launcher import Limits, client_base, is_loopback
+from claude_code_proxy.config.models import load_models
+from claude_code_proxy.config.problems import ConfigError, Problem
+from claude_code_proxy.config.session import Session, SessionModel, speaks_anthropic
+from claude_code_proxy.config.session_models import known_entries, session_entries, table_of
+from claude_code_proxy.config.settings import ServerSettings
+from claude_code_proxy.core import quirks
+from claude_code_proxy.core.profile import NativeProfile
+from claude_code_proxy.core.quirks.addresses import row_at
+
+from . import proxy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from claude_code_proxy.config.model import ModelConfig
+    from claude_code_proxy.config.providers import Provider
+    from claude_code_proxy.config.table import ModelTable
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where Claude Code sends its requests.
+
+    With a `job` a private proxy is to be started, at `base_url` or, where that is "", on a free port.
+    """
+
+    session: Session
+    limits: Limits
+    base_url: str = ""
+    job: Mapping[str, Any] | None = None
+    is_ours: bool = True
+    seals_keys: bool = False
+    """Whether the keys go in a header of their own, each for one address."""
+    warnings: tuple[str, ...] = ()
+
+
+def find_route(session: Session, path: Path, env: Mapping[str, str]) -> Route:
+    """The route of `session`, whose providers stand in the file `path`; asks loopback addresses who is there.
+
+    Raises `ConfigError`.
+    """
+    models_file = ServerSettings.load({}, env).models
+    own = session.provider
+    if len(session.providers) == 1 and not session.fallback:
+        if _can_go_straight(own):
+            limits, warnings = _limits_of_file(own, models_file)
+            return Route(session, limits, client_base(own.base_url), is_ours=False, warnings=warnings)
+        if _may_be_proxy(own):
+            there = proxy.who_answers(client_base(own.base_url))
+            if there == "proxy":
+                limits, warnings = _limits_of_file(own, models_file)
+                return Route(session, limits, client_base(own.base_url), warnings=warnings)
+            if there == "private" or (there is None and is_loopback(own.base_url)):
+                return _own_file(session, models_file, path, beside=there == "private")
+    return _made_up(session, models_file, path)
+
+
+def _own_file(session: Session, models_file: Path, path: Path, *, beside: bool) -> Route:
+    """A private proxy with the models of the user's models.yaml, at the address where none answers yet."""
+    own = session.provider
+    if not models_file.exists():
+        what = (
+            f"{own.name}: nothing answers at {own.base_url}, and there is no {models_file} to start one with"
+        )
+        hint = 'write the provider\'s own URL as "base_url", or: claude-code-proxy init'
+        raise ConfigError.of([Problem(path, own.line, what, hint)])
+    table = load_models(models_file)
+    _known(table, own.model, models_file, own, path)
+    base_url = "" if beside else client_base(own.base_url)
+    return Route(session, _limits(table.resolve(own.model)), base_url, proxy.file_job(models_file))
+
+
+def _made_up(session: Session, models_file: Path, path: Path) -> Route:
+    """A private proxy on a free port with models made from the session's providers."""
+    warnings: tuple[str, ...] = ()
+    try:
+        known = known_entries(models_file)
+    except ConfigError as error:
+        known, warnings = {}, (str(error),)
+    session = _behind_the_proxy(session, models_file, path)
+    entries = session_entries(session, known)
+    lines = {model.model_id: model.provider.line for model in session.models}
+    table = table_of(entries, path, lines)
+    limits = _limits(table.resolve(session.provider.model))
+    return Route(
+        session,
+        limits,
+        job=proxy.entries_job(entries, path),
+        seals_keys=True,
+        warnings=(*warnings, *table.warnings),
+    )
+
+
+def _behind_the_proxy(session: Session, models_file: Path, path: Path) -> Session:
+    """The session with addresses of our own proxy replaced by the providers' that its models.yaml names."""
+    if not any(_may_be_proxy(provider) and is_loopback(provider.base_url) for provider in session.providers):
+        return session
+    asked: dict[str, proxy.Presence | None] = {}
+    table: ModelTable | None = None
+    models: list[SessionModel] = []
+    for model in session.models:
+        provider = model.provider
+        if _may_be_proxy(provider) and is_loopback(provider.base_url):
+            base = client_base(provider.base_url)
+            if base not in asked:
+                asked[base] = proxy.who_answers(base)
+            if asked[base] != "other":
+                table = table or load_models(models_file)
+                found = _known(table, model.name, models_file, provider, path)
+                provider = replace(provider, base_url=found.api_base, format=found.format)
+                model = SessionModel(model.model_id, provider, found.model_name)
+        models.append(model)
+    first = models[0].provider
+    chosen = replace(session.provider, base_url=first.base_url, format=first.format)
+    return Session(chosen, tuple(models), session.fallback)
+
+
+def _known(table: ModelTable, name: str, models_file: Path, provider: Provider, path: Path) -> ModelConfig:
+    model = table.resolve(name)
+    if model is None:
+        near = table.near(name)
+        hint = f'did you mean "{near[0]}"?' if near else f"add it to {models_file}"
+        what = f'{provider.name}: the model "{name}" is not in {models_file}'
+        raise ConfigError.of([Problem(path, provider.line, what, hint)])
+    return model
+
+
+def _can_go_straight(provider: Provider) -> bool:
+    """Whether Claude Code and the provider understand each other without anything in between."""
+    if not speaks_anthropic(provider):
+        return False
+    needs = quirks.native_for(provider.base_url, provider.profile)
+    usual = NativeProfile()
+    return (needs.mid_system, needs.drop_betas, needs.drop_fields) == (
+        usual.mid_system,
+        usual.drop_betas,
+        usual.drop_fields,
+    )
+
+
+def _may_be_proxy(provider: Provider) -> bool:
+    """Whether the address may be a claude-code-proxy's: not known as a provider's, and no deeper path."""
+    path = urlsplit(provider.base_url).path.rstrip("/")
+    return (
+        provider.format is None
+        and provider.profile is None
+        and row_at(provider.base_url) is None
+        and path in ("", "/v1", "/anthropic")
+    )
+
+
+def _limits_of_file(provider: Provider, models_file: Path) -> tuple[Limits, tuple[str, ...]]:
+    """What the local models.yaml knows about the model; a broken one is no reason not to start."""
+    if not models_file.exists():
+        return Limits(), ()
+    try:
+        return _limits(load_models(models_file).resolve(provider.model)), ()
+    except ConfigError as error:
+        return Limits(), (str(error),)
+
+
+def _limits(model: ModelConfig | None) -> Limits:
+    if model is None:
+        return Limits()
+    effort = model.profile.effort if model.profile.effort not in ("none", "minimal") else None
+    return Limits(model.context, model.max_tokens, model.is_anthropic, effort)

@@ -1,0 +1,33 @@
+"""The private proxy's process, as `cli.proxy` starts it: `python -m ...cli.session_server FD PID`.
+
+FD is the listening socket, PID the process to end with. Standard input has a JSON job: `entries` like those
+of models.yaml and the `origin` to name in a complaint, or the path of a `models_file`. No key is in it:
+keys come with each request.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from pathlib import Path
+
+from claude_code_proxy.config.models import FixedModels
+from claude_code_proxy.config.session_models import table_of
+from claude_code_proxy.config.settings import ServerSettings
+from claude_code_proxy.server.session import serve_session
+
+
+def main(descriptor: str, client_pid: str) -> None:
+    """Serve until the client ends. Raises `ConfigError` for a job that `cli.proxy` should not have given."""
+    listener = socket.socket(fileno=int(descriptor))
+    job = json.load(sys.stdin)
+    path = job.get("models_file")
+    settings = ServerSettings.load({"models": path, "log_level": job["log_level"]}, os.environ)
+    models = None if path else FixedModels(table_of(job["entries"], Path(job["origin"])))
+    serve_session(settings, models, listener, int(client_pid))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,107 @@
+"""The models of a private proxy: entries like those of models.yaml, made from the session's providers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .entry import read_entry
+from .problems import ConfigError, Problem
+from .session import speaks_anthropic
+from .source import Section, read_sections
+from .table import ModelTable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from .model import ModelConfig
+    from .providers import Provider
+    from .session import Session
+
+Entry = dict[str, Any]
+Known = dict[tuple[str, str], Entry]
+
+
+def known_entries(models_file: Path) -> Known:
+    """The entries of a models.yaml by address and upstream name; none when there is no such file.
+
+    Raises `ConfigError` when the file is not a list of models at all.
+    """
+    if not models_file.exists():
+        return {}
+    return {
+        (_address(values.get("api_base")), str(values.get("model_name") or values.get("model_id"))): values
+        for values in (section.values for section in read_sections(models_file, []))
+    }
+
+
+def session_entries(session: Session, known: Known) -> list[Entry]:
+    """The entries for all models of `session`, and for whatever else `/model` may name, without any key.
+
+    What `known` says of a model counts, but for what cc-proxy.json says itself.
+    """
+    own = session.provider
+    fallback = list(session.fallback)
+    entries: list[Entry] = []
+    for model in session.models:
+        entry = _entry(model.provider, model.model_id, model.name, known)
+        if model is session.models[0]:
+            entry |= _given(context=own.context, max_tokens=own.max_tokens)
+        if model.provider.name == own.name:
+            entry |= _given(fallback=[model_id for model_id in fallback if model_id != model.model_id])
+        entries.append(entry)
+    for provider in session.providers:
+        others = "*" if provider.name == own.name else f"{provider.name}/*"
+        entry = _entry(provider, others, "*", known)
+        entries.append(entry | (_given(fallback=fallback) if provider.name == own.name else {}))
+    return entries
+
+
+def table_of(
+    entries: Sequence[Entry], path: Path, lines: Mapping[str, int | None] | None = None
+) -> ModelTable:
+    """The models of `entries`; problems are said of the file `path` and, by model id, its `lines`.
+
+    Raises `ConfigError`.
+    """
+    problems: list[Problem] = []
+    warnings: list[Problem] = []
+    models: list[ModelConfig] = []
+    for entry in entries:
+        line = (lines or {}).get(entry["model_id"]) or 1
+        model = read_entry(path, Section(entry, {}, line), problems, warnings)
+        if model is not None:
+            models.append(model)
+    if problems:
+        raise ConfigError.of(problems)
+    return ModelTable(models, [str(warning) for warning in dict.fromkeys(warnings)])
+
+
+def _entry(provider: Provider, model_id: str, name: str, known: Known) -> Entry:
+    address = _address(provider.base_url)
+    entry = {key: value for key, value in known.get((address, name), {}).items() if key not in _OURS}
+    entry |= {"model_id": model_id, "model_name": name, "api_base": provider.base_url}
+    if speaks_anthropic(provider):
+        entry["format"] = "anthropic"
+    elif provider.format is not None:
+        entry["format"] = provider.format
+    return entry | _given(profile=provider.profile)
+
+
+_OURS = ("fallback", "direct")
+"""Keys of a models.yaml entry that mean nothing here: ids of other entries, and an older `format`."""
+
+
+def _given(**values: Any) -> Entry:
+    return {key: value for key, value in values.items() if value}
+
+
+def _address(api_base: object) -> str:
+    """An address in a form that can be compared; "" for what is none."""
+    text = str(api_base or "").strip().rstrip("/").lower()
+    return text.removesuffix("/chat/completions").removesuffix("/messages").removesuffix("/v1")
+
+
+def is_known(known: Known, provider: Provider) -> bool:
+    """Whether `known` has an entry for the provider's main model."""
+    return (_address(provider.base_url), provider.model) in known

@@ -1,0 +1,217 @@
+"""`ccproxy doctor` against the demo provider, sound and with planted faults: each fault is found."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from claude_code_proxy.cli import output
+from claude_code_proxy.demo.script import Reply, error_reply, json_reply, stream_reply
+from tests.cli.desk import KEY, Desk
+from tests.cli.test_private_proxy import free_port
+
+if TYPE_CHECKING:
+    from tests.cli.upstream import Upstream
+
+PROVIDER_CHECKS = ["text", "stream", "tool call", "parallel tools", "reasoning", "image", "errors"]
+QUICK = {"CLAUDE_CODE_PROXY_MAX_RETRIES": "0"}
+
+
+def chunk(finish: str | None = None, **delta: Any) -> dict[str, Any]:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    return {"id": "c", "object": "chat.completion.chunk", "model": "demo", "choices": [choice]}
+
+
+def call(name: str, arguments: str) -> dict[str, Any]:
+    function = {"name": name, "arguments": arguments}
+    return {"tool_calls": [{"index": 0, "id": "c1", "type": "function", "function": function}]}
+
+
+def whole(message: dict[str, Any], **more: Any) -> dict[str, Any]:
+    choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": "stop"}
+    return {"id": "c", "object": "chat.completion", "model": "demo", "choices": [choice], **more}
+
+
+def examine(desk: Desk, *options: str, **env: str) -> tuple[int, dict[str, Any], dict[str, dict[str, str]]]:
+    code, out, _ = desk.run("doctor", "--json", *options, **QUICK, **env)
+    assert KEY not in out
+    found = json.loads(out)
+    return code, found, {check["name"]: check for check in found["checks"]}
+
+
+def test_a_sound_provider(desk: Desk, upstream: Upstream) -> None:
+    (desk.bin / "claude").write_text("#!/bin/sh\necho '2.1.330 (Claude Code)'\n", encoding="utf-8")
+    desk.providers({"demo": upstream.entry(model="demo-reason", context="128k")})
+    code, found, checks = examine(desk)
+    assert (code, found["ok"], found["provider"], found["learned"]) == (0, True, "demo", {})
+    assert {check["state"] for check in found["checks"]} == {"ok"}
+    assert [name for name in checks if name in PROVIDER_CHECKS] == PROVIDER_CHECKS
+    assert checks["claude"]["detail"].startswith("2.1.330 at ")
+    assert "taken back" in checks["reasoning"]["detail"]
+    assert "2 calls at once" in checks["parallel tools"]["detail"]
+    code, out, err = desk.run("doctor", **QUICK)
+    assert (code, err) == (0, "")
+    assert "ok    tool call: one call" in out
+    assert "\x1b" not in out
+
+
+TEXT = {"role": "assistant", "content": "I cannot call tools."}
+FAULTS: list[tuple[str, Reply, str, str, str]] = [
+    ("wrong key", error_reply(401, "bad key", contains="say ready"), "text", "fail", "authentication_error"),
+    ("no credit", error_reply(402, "Insufficient Balance", contains="say ready"), "text", "fail", "billing_error"),
+    ("down", error_reply(503, "overloaded", contains="say ready"), "text", "fail", "overloaded_error"),
+    ("page", Reply(status=502, headers={"content-type": "text/html"}, contains="say ready"), "text", "fail", "502"),
+    ("silent", json_reply(200, whole({"content": ""}), contains="say ready"), "text", "fail", ""),
+    (
+        "cut stream",
+        stream_reply([chunk(content="1 2")], end="cut", contains="count to 40"),
+        "stream", "fail", "",
+    ),
+    (
+        "in one piece",
+        stream_reply([chunk(content="1 2 3"), {**chunk(finish="stop"), "usage": {"prompt_tokens": 9, "completion_tokens": 3}}], contains="count to 40"),
+        "stream", "warn", "all in one piece",
+    ),
+    (
+        "tools ignored",
+        stream_reply([chunk(content="Sunny"), chunk(finish="stop")], contains="run the tool"),
+        "tool call", "fail", "it answered with text: Sunny",
+    ),
+    (
+        "another city",
+        stream_reply([chunk(**call("weather", '{"city": "Oslo"}')), chunk(finish="tool_calls")], contains="run the tool"),
+        "tool call", "warn", "Oslo",
+    ),
+    (
+        "one at a time",
+        stream_reply([chunk(**call("weather", '{"city": "Paris"}')), chunk(finish="tool_calls")], contains="and also"),
+        "parallel tools", "warn", "one tool at a time",
+    ),
+    ("results refused", error_reply(400, "bad history", contains='"role":"tool"'), "parallel tools", "fail", "bad history"),
+    ("image refused", error_reply(400, "this model takes text only", contains="image_url"), "image", "warn", "text only"),
+    ("odd error", error_reply(500, "oops", contains="no-such-model"), "errors", "warn", "api_error"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("reply", "name", "state", "says"), [fault[1:] for fault in FAULTS], ids=[f[0] for f in FAULTS]
+)
+def test_planted_faults(
+    desk: Desk, upstream: Upstream, reply: Reply, name: str, state: str, says: str
+) -> None:
+    desk.providers({"demo": upstream.entry()})
+    upstream.provider.script.add(reply)
+    code, found, checks = examine(desk)
+    assert checks[name]["state"] == state, checks[name]
+    assert says in checks[name]["detail"]
+    assert checks[name]["mend"]
+    assert code == (output.FAILURE if state == "fail" else output.OK)
+    if name == "text":
+        assert [checks[other]["state"] for other in PROVIDER_CHECKS[1:]] == ["skip"] * 6
+    assert found["learned"] == ({"vision": False} if name == "image" else {})
+
+
+def test_reasoning_that_is_not_taken_back(desk: Desk, upstream: Upstream) -> None:
+    desk.providers({"demo": upstream.entry(model="demo-reason")})
+    upstream.provider.script.add(
+        json_reply(200, whole({"content": "sunny"}), contains='"role":"tool"'),
+        error_reply(400, "no reasoning, please", contains='"role":"tool"'),
+    )
+    code, _, checks = examine(desk)
+    assert (code, checks["reasoning"]["state"]) == (output.FAILURE, "fail")
+    assert "no reasoning, please" in checks["reasoning"]["detail"]
+
+
+def test_what_was_learned_is_kept(desk: Desk, upstream: Upstream) -> None:
+    models = desk.home / "models.yaml"
+    env = {"CLAUDE_CODE_PROXY_MODELS": str(models)}
+    desk.providers({"demo": upstream.entry()})
+    upstream.provider.script.add(error_reply(400, "text only", contains="image_url"))
+    code, _, err = desk.run("doctor", **QUICK, **env)
+    assert code == 0
+    assert "vision: false" in err
+    assert not models.exists()
+    upstream.provider.script.add(error_reply(400, "text only", contains="image_url"))
+    assert desk.run("doctor", "--write", **QUICK, **env)[0] == 0
+    assert "vision: false" in models.read_text(encoding="utf-8")
+    _, found, checks = examine(desk, **env)
+    assert found["learned"] == {}
+    assert "a note in the text" in checks["image"]["detail"]
+
+
+def test_nobody_answers(desk: Desk) -> None:
+    desk.providers(
+        {
+            "demo": {
+                "base_url": f"http://127.0.0.1:{free_port()}/v1",
+                "auth_key": KEY,
+                "model": "m",
+                "format": "openai",
+            }
+        }
+    )
+    code, _, checks = examine(desk)
+    assert (code, checks["text"]["state"]) == (output.FAILURE, "fail")
+    assert "cannot connect" in checks["text"]["detail"]
+
+
+LOCAL: list[tuple[str, dict[str, Any], dict[str, str], str, str, str]] = [
+    ("no file", {}, {}, "file", "fail", "must be a mapping"),
+    (
+        "no such variable",
+        {"auth_key": "env:NOT_SET"},
+        {},
+        "file",
+        "fail",
+        "env:NOT_SET: the variable is not set",
+    ),
+    ("no url", {"base_url": "ftp://x"}, {}, "file", "fail", "must start with https://"),
+    ("in the clear", {"base_url": "http://api.deepseek.com"}, {}, "address", "warn", "plain http"),
+    ("window", {"context": "16k"}, {}, "window", "warn", "below 48000 is too small"),
+    ("company proxy", {}, {"HTTPS_PROXY": "socks5://p:1"}, "proxy", "fail", "only http is known"),
+    ("nested", {}, {"CCPROXY_SESSION": "outer"}, "nested", "warn", "inside a session on outer"),
+]
+
+
+@pytest.mark.parametrize(
+    ("changes", "env", "name", "state", "says"), [c[1:] for c in LOCAL], ids=[c[0] for c in LOCAL]
+)
+def test_local_faults(
+    desk: Desk, changes: dict[str, Any], env: dict[str, str], name: str, state: str, says: str
+) -> None:
+    entry = {"base_url": "https://api.deepseek.com", "auth_key": KEY, "model": "deepseek-chat"} | changes
+    desk.providers({"demo": entry} if name != "file" or changes else {})
+    code, _, checks = examine(desk, "--offline", **env)
+    assert checks[name]["state"] == state
+    assert says in checks[name]["detail"]
+    assert code == (output.FAILURE if state == "fail" else output.OK)
+    assert not set(checks) & set(PROVIDER_CHECKS)
+
+
+def test_files_that_others_read_and_settings_that_fight(desk: Desk) -> None:
+    entry = {"base_url": "https://api.deepseek.com", "auth_key": KEY, "model": "deepseek-chat"}
+    desk.providers({"demo": entry}, mode=0o644)
+    code, _, checks = examine(desk, "--offline")
+    assert (code, checks["file"]["state"]) == (output.FAILURE, "fail")
+    assert checks["file"]["mend"] == f"chmod 600 {desk.config}"
+    desk.providers({"demo": entry})
+    settings = desk.project / ".claude" / "settings.json"
+    settings.parent.mkdir()
+    settings.write_text('{"env": {\n"ANTHROPIC_BASE_URL": "https://other.example"}}', encoding="utf-8")
+    _, _, checks = examine(desk, "--offline")
+    assert checks["settings"]["detail"] == f"{settings}:2: ANTHROPIC_BASE_URL is overridden for the session"
+    (desk.bin / "claude").unlink()
+    _, _, checks = examine(desk, "--offline")
+    assert (checks["claude"]["state"], "not installed" in checks["claude"]["detail"]) == ("fail", True)
+    (desk.bin / "claude").write_text("#!/bin/sh\necho '1.0.9 (Claude Code)'\n", encoding="utf-8")
+    (desk.bin / "claude").chmod(0o755)
+    _, _, checks = examine(desk, "--offline")
+    assert checks["claude"]["detail"].startswith("1.0.9 is older than 2.1.197")
+
+
+def test_wrong_usage(desk: Desk) -> None:
+    code, out, err = desk.run("doctor", "deepseek")
+    assert (code, out) == (output.USAGE, "")
+    assert "doctor -P deepseek" in err
