@@ -95,7 +95,7 @@ class Decoder:
 
     def _starts_document(self, complete: bytes) -> bool:
         """Whether the first line opens a document (JSON over several lines, HTML) instead of an event."""
-        first = complete.lstrip().splitlines()[0]
+        first = complete.lstrip().partition(b"\n")[0].partition(b"\r")[0]
         if first[:1] == b"<":
             return True
         if first[:1] not in (b"{", b"["):

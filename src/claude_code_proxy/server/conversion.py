@@ -60,6 +60,7 @@ class Conversion:
         self._size = size
         self._corrections: list[Correction] = []
         self._estimate: int | None = None
+        self._reply: ReplyContext | None = None
         self._convert(ids.message_id())
 
     @classmethod
@@ -116,7 +117,13 @@ class Conversion:
         self.converted = replace(self.converted, report=report)
 
     def accepted(self) -> None:
-        """The upstream took the request: what its refusals taught is true."""
+        """The upstream took the request: what its refusals taught is true, and the request can go.
+
+        Parsed and converted it takes ten times its length, which hundreds of slow streams would hold.
+        """
+        self._reply = self.reply
+        self._request.clear()
+        self.body, self.payload, self.converted = {}, b"", replace(self.converted, body={})
         lesson = {key: value for made in self._corrections for key, value in made.lesson.items()}
         if lesson:
             self.gateway.learned.add(self.config, lesson)
@@ -142,7 +149,7 @@ class Conversion:
     @property
     def reply(self) -> ReplyContext:
         """What the answer must know of the request."""
-        return replace(
+        return self._reply or replace(
             self.converted.reply,
             input_tokens=self.input_tokens,
             max_tokens=self.max_tokens,

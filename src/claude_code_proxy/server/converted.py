@@ -39,14 +39,14 @@ async def serve(
 ) -> None:
     """Answer `POST /v1/messages`; `size` is the request's length in bytes. Raises `ApiError`."""
     conversion = await Conversion.of(gateway, call, config, request, size)
-    converted = conversion.converted
+    streamed = conversion.converted.stream
     call.report = conversion.report
-    if converted.max_tokens == 0:
+    if conversion.converted.max_tokens == 0:
         await _answer_empty(call, conversion)
         return
     limits = Limits.of(config, gateway.settings)
-    client = gateway.upstreams.openai_client(config, call.key, stream=converted.stream and config.can_stream)
-    if converted.stream:
+    client = gateway.upstreams.openai_client(config, call.key, stream=streamed and config.can_stream)
+    if streamed:
         await _stream(call, conversion, client, limits)
     else:
         message = await whole_answer(call, conversion, client, limits)
