@@ -35,7 +35,7 @@ class ServerSettings:
     progress_interval: float = 60.0
     connect_timeout: float = 10.0
     first_byte_timeout: float = 600.0
-    idle_timeout: float = 300.0
+    idle_timeout: float = 600.0
     max_body_bytes: int = 64 << 20
     max_response_bytes: int = 64 << 20
     max_connections: int = 1024
