@@ -1,7 +1,8 @@
 """An embedded OpenAI-compatible provider: a bare ASGI app that answers by rules, or by a script.
 
-Endpoints: `GET /v1/models`, `POST /v1/chat/completions`, and `POST /demo/script`, which queues scripted
-replies (`script.Reply`) as `{"replies": [...]}`. Any model id is served, and parts of it mean something:
+Endpoints: `GET /v1/models`, `POST /v1/chat/completions`, `POST /v1/responses`, and `POST /demo/script`, which
+queues scripted replies (`script.Reply`) as `{"replies": [...]}`. Any model id is served, and parts of it mean
+something:
 
     reason          the model streams `reasoning_content` before its answer
     strict-reason   ... and refuses a history whose tool calls come without it
@@ -24,12 +25,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from claude_code_proxy.core import wire
-from claude_code_proxy.demo import checks, rules
+from claude_code_proxy.demo import checks, responses, rules
 from claude_code_proxy.demo.completion import PromptCache, complete
 from claude_code_proxy.demo.script import DONE, Reply, Script, error_body, sse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
+
+    from claude_code_proxy.demo.completion import Completion
 
     Message = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[Message]]
@@ -100,7 +103,10 @@ class Provider:
                 await self._queue(exchange)
             case "POST", "/v1/chat/completions":
                 if not await self._refuse_key(exchange):
-                    await self._chat(exchange, raw)
+                    await self._answer(exchange, raw, self._chat)
+            case "POST", "/v1/responses":
+                if not await self._refuse_key(exchange):
+                    await self._answer(exchange, raw, self._responses)
             case "GET", "/v1/models":
                 if not await self._refuse_key(exchange):
                     models = [
@@ -130,23 +136,22 @@ class Provider:
         else:
             await exchange.json(200, {"queued": queued})
 
-    async def _chat(self, exchange: _Exchange, raw: bytes) -> None:
+    async def _answer(
+        self, exchange: _Exchange, raw: bytes, answer: Callable[[_Exchange], Awaitable[None]]
+    ) -> None:
+        """Play the scripted reply if there is one, else `answer`, in the request's own format."""
         if (reply := self.script.take(raw)) is not None:
             await exchange.play(reply)
             return
-        body = exchange.request.body
         try:
-            checks.check(body)
-            prompt = self._cache.count(body)
-            _check_size(body["model"], prompt.tokens)
+            await answer(exchange)
         except checks.Refusal as refusal:
-            answer = error_body(refusal.message, param=refusal.param, code=refusal.code)
-            await exchange.json(refusal.status, answer)
-            return
-        self._answered += 1
-        completion = complete(
-            rules.answer(body), body, number=self._answered, created=int(time.time()), prompt=prompt
-        )
+            error = error_body(refusal.message, param=refusal.param, code=refusal.code)
+            await exchange.json(refusal.status, error)
+
+    async def _chat(self, exchange: _Exchange) -> None:
+        body = exchange.request.body
+        completion = self._complete(body)
         if not body.get("stream"):
             await exchange.json(200, completion.document())
             return
@@ -157,6 +162,29 @@ class Provider:
             await exchange.pause(self.delay)
         await exchange.write(DONE)
         await exchange.end()
+
+    async def _responses(self, exchange: _Exchange) -> None:
+        body = exchange.request.body
+        completion = self._complete(responses.to_chat(body))
+        summary = bool((body.get("reasoning") or {}).get("summary"))
+        if not body.get("stream"):
+            await exchange.json(200, responses.document(completion, summary=summary))
+            return
+        await exchange.start(200, _STREAM)
+        for event in responses.events(completion, summary=summary):
+            await exchange.write(b"event: %b\n" % event["type"].encode() + sse(event))
+            await exchange.pause(self.delay)
+        await exchange.end()
+
+    def _complete(self, body: Any) -> Completion:
+        """Answer a Chat Completions request by the rules. Raises `checks.Refusal` before anything is sent."""
+        checks.check(body)
+        prompt = self._cache.count(body)
+        _check_size(body["model"], prompt.tokens)
+        self._answered += 1
+        return complete(
+            rules.answer(body), body, number=self._answered, created=int(time.time()), prompt=prompt
+        )
 
 
 def create_app(script: Script | None = None, *, delay: float = 0.0) -> Provider:
