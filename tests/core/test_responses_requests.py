@@ -14,7 +14,7 @@ import pytest
 from openai.types.responses import response_create_params
 from pydantic import TypeAdapter
 
-from claude_code_proxy.core import wire
+from claude_code_proxy.core import quirks, wire
 from claude_code_proxy.core.convert import convert_request, limit_field
 from claude_code_proxy.core.errors import ApiError
 from claude_code_proxy.core.profile import Profile
@@ -194,3 +194,23 @@ def test_no_summary_where_it_was_refused() -> None:
     profile = Profile(api="responses", thinking_switch="reasoning_effort", drop_params=("reasoning.summary",))
     body = convert_request(request, profile=profile, model="up", message_id="m").body
     assert "reasoning" not in body
+
+
+FIXTURES = sorted((Path(__file__).parents[1] / "fixtures").glob("*.json"))
+
+
+@pytest.mark.parametrize("model", ["gpt-5.5", "gpt-6.2-sol", "gpt-5.3-codex"])
+@pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
+def test_what_claude_code_sends_is_a_valid_request(path: Path, model: str) -> None:
+    request: dict[str, Any] = json.loads(path.read_text())["body"]
+    request.setdefault("max_tokens", 1)  # a count_tokens request has none
+    profile = quirks.profile_for(api_base="https://api.openai.com/v1", model=model)
+    converted = convert_request(request, profile=profile, model=model, message_id="msg_1")
+    validate(converted.body)
+    text = wire.dumps_text(converted.body)
+    assert "x-anthropic-billing-header" not in text
+    assert "cache_control" not in text
+    sent = {tool.get("name", tool["type"]) for tool in converted.body.get("tools", [])}
+    assert "DeferredToolPlaceholder" not in sent
+    searches = any(str(tool.get("type")).startswith("web_search") for tool in request.get("tools", []))
+    assert ("web_search" in sent) is searches
