@@ -19,6 +19,7 @@ ENV_PREFIX = "CLAUDE_CODE_PROXY_"
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 HookErrors = Literal["ignore", "refuse"]
+TokenCounts = Literal["estimate", "exact"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,7 @@ class ServerSettings:
     max_connections: int = 1024
     drain_timeout: float = 30.0
     workers: int = 1
+    token_counts: TokenCounts = "estimate"
     search_url: str | None = None
     search_key_header: str = "Authorization"
     hooks: Path | None = None
@@ -187,6 +189,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("max_connections", _whole(1, 1_000_000), "N", "most client connections at once"),
     Setting("drain_timeout", _seconds(0), "S", "longest wait for running requests at shutdown"),
     Setting("workers", _whole(1, 64), "N", "number of server processes"),
+    Setting(
+        "token_counts",
+        _one_of(get_args(TokenCounts)),
+        "WORD",
+        "estimate, or exact: by the tokenizer of the extra [tokens]",
+    ),
     Setting(
         "search_url",
         _search_url,

@@ -14,7 +14,7 @@ from claude_code_proxy.core import wire
 from claude_code_proxy.core.images import read_base64_image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 MESSAGE_TOKENS = 4
 PRIMING_TOKENS = 3
@@ -109,7 +109,8 @@ def count_text(text: str) -> float:
 class TextCounts:
     """The counts of texts seen before: a conversation repeats all but its last turn in every request.
 
-    Keeps hashes and numbers, no text; bounded. Counting costs 15 ns per byte, looking up one.
+    Keeps hashes and numbers, no text; bounded. Counting costs 15 ns per byte, looking up one. `count` counts
+    one text; a real tokenizer can stand for the estimate.
     """
 
     MAX_TEXTS = 16_384
@@ -117,7 +118,8 @@ class TextCounts:
     MIN_LENGTH = 256
     """Shorter texts are counted faster than looked up."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: Callable[[str], float] = count_text) -> None:
+        self._count = count
         self._known: dict[int, float] = {}
 
     def count(self, texts: Iterable[str]) -> float:
@@ -131,12 +133,12 @@ class TextCounts:
             key = hash(text)
             count = self._known.get(key)
             if count is None:
-                count = count_text(text + "\n")
+                count = self._count(text + "\n")
                 if len(self._known) >= self.MAX_TEXTS:
                     self._known = {}
                 self._known[key] = count
             tokens += count
-        return tokens + count_text("\n".join(short))
+        return tokens + self._count("\n".join(short))
 
 
 def estimate(body: Mapping[str, Any], counts: TextCounts | None = None) -> int:
@@ -243,6 +245,10 @@ class Calibration:
         self._factors[model] = known + self.NEW_SHARE * (seen - known)
         if len(self._factors) > self.MAX_MODELS:
             del self._factors[next(iter(self._factors))]
+
+    def knows(self, model: str) -> bool:
+        """Whether `model` ever counted a prompt for us."""
+        return model in self._factors
 
     def factor(self, model: str) -> float:
         """By how much to multiply an estimate for `model`; 1.0 while nothing is known."""

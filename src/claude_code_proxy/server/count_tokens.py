@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from .gateway import Gateway
 
 _NOT_THERE = frozenset((404, 405, 501))
-_CAUTION = 1.03  # counting too little makes Claude Code compact too late, too much only a little early
+# Until the upstream has counted a prompt itself: too little makes Claude Code compact too late, too much only
+# a little early.
+_CAUTION = 1.03
 
 
 async def count_tokens(gateway: Gateway, call: Call) -> None:
@@ -36,7 +38,8 @@ async def count_tokens(gateway: Gateway, call: Call) -> None:
     request.setdefault("max_tokens", 1)  # the endpoint knows no output limit, the conversion asks for one
     conversion = await Conversion.of(gateway, call, config, request, len(raw))
     call.report = conversion.report
-    await call.respond_json({"input_tokens": math.ceil(conversion.input_tokens * _CAUTION)})
+    caution = 1.0 if gateway.calibration.knows(config.model_id) else _CAUTION
+    await call.respond_json({"input_tokens": math.ceil(conversion.input_tokens * caution)})
 
 
 async def _ask_upstream(

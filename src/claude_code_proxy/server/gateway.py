@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from claude_code_proxy.core.tokens import Calibration, TextCounts
+from claude_code_proxy.core.tokens import Calibration
 
 from .catalogue import Catalogue
 from .fallback import Cooldowns
@@ -13,11 +13,13 @@ from .hooks import Hooks
 from .learned import Learned
 from .log import RequestLog
 from .stats import SessionStats
+from .tokenizer import text_counts
 from .upstream import Upstreams
 
 if TYPE_CHECKING:
     from claude_code_proxy.config.models import FixedModels, ModelsFile
     from claude_code_proxy.config.settings import ServerSettings
+    from claude_code_proxy.core.tokens import TextCounts
 
 
 @dataclass(slots=True)
@@ -29,7 +31,7 @@ class Gateway:
     upstreams: Upstreams = field(init=False)
     stats: SessionStats = field(default_factory=SessionStats)
     calibration: Calibration = field(default_factory=Calibration)
-    text_counts: TextCounts = field(default_factory=TextCounts)
+    text_counts: TextCounts = field(init=False)
     log: RequestLog = field(default_factory=RequestLog)
     cooldowns: Cooldowns = field(default_factory=Cooldowns)
     learned: Learned = field(default_factory=Learned)
@@ -41,5 +43,6 @@ class Gateway:
 
     def __post_init__(self) -> None:
         self.upstreams = Upstreams(self.models, self.settings)
+        self.text_counts = text_counts(self.settings.token_counts)
         if self.settings.hooks is not None:
             self.hooks = Hooks(self.settings.hooks, strict=self.settings.hook_errors == "refuse")
