@@ -59,3 +59,7 @@ def test_any_object_reads_as_if_edited_by_a_parser(value: dict, indent: int | No
     for key in value:
         without = {name: item for name, item in value.items() if name != key}
         assert json.loads(replace(raw, {key: None})) == without
+        both = {name: item for name, item in without.items() if name != "model"}
+        assert json.loads(replace(raw, {key: None, "model": None})) == both
+        if key != "model":
+            assert json.loads(replace(raw, {key: None, "model": b"7"})) == {**without, "model": 7}

@@ -32,11 +32,20 @@ def replace(raw: bytes, values: Mapping[str, bytes | None]) -> bytes:
     `raw` must be valid JSON; `values` are JSON. A key that occurs twice is edited twice: parsers differ in
     which one they take. Raises nothing; keys that do not occur are ignored.
     """
-    edits: list[tuple[int, int, bytes]] = []
-    for member, (start, end) in _with_comma(raw, list(_members(raw))):
-        if member.key in values:
-            value = values[member.key]
-            edits.append((start, end, b"") if value is None else (member.value, member.end, value))
+    members = list(_members(raw))
+    last = len(members)  # from here on to the end all members go, and the comma before them
+    while last and values.get(members[last - 1].key, b"") is None:
+        last -= 1
+    edits = [
+        (member.start, members[number + 1].start, b"")
+        if (value := values[member.key]) is None
+        else (member.value, member.end, value)
+        for number, member in enumerate(members[:last])
+        if member.key in values
+    ]
+    if last < len(members):
+        start = raw.rindex(b",", 0, members[last].start) if last else members[0].start
+        edits.append((start, members[-1].end, b""))
     for start, end, value in reversed(edits):
         raw = raw[:start] + value + raw[end:]
     return raw
@@ -85,14 +94,3 @@ def _end_of_value(raw: bytes, start: int) -> int:
             if depth == 0:
                 return bracket.end()
     raise ValueError("the object is not closed")
-
-
-def _with_comma(raw: bytes, members: list[_Member]) -> Iterator[tuple[_Member, tuple[int, int]]]:
-    """Each member with the span to delete when it goes: its comma goes with it."""
-    for number, member in enumerate(members):
-        if number + 1 < len(members):
-            yield member, (member.start, members[number + 1].start)
-        elif number:
-            yield member, (raw.rindex(b",", 0, member.start), member.end)
-        else:
-            yield member, (member.start, member.end)
