@@ -168,13 +168,13 @@ class BlockWriter:
     # --- transitions ----------------------------------------------------------------------------------
 
     def _take(self, delta: Delta) -> None:
-        match delta:
-            case Text(text):
-                self._text(delta, text)
-            case ToolArguments(key, text):
-                self._arguments(delta, key, text)
-            case Reasoning(text):
-                self._reasoning(delta, text)
+        match delta:  # the frequent ones first, and without taking them apart: half the time
+            case Text():
+                self._text(delta, delta.text)
+            case ToolArguments():
+                self._arguments(delta, delta.key, delta.text)
+            case Reasoning():
+                self._reasoning(delta, delta.text)
             case ToolStart(key):
                 if key in self._begun:
                     raise RuntimeError(f"the tool call {key} was started twice")

@@ -51,13 +51,16 @@ class Decoder:
             self._after_cr = False
             if data.startswith(b"\n"):
                 data = data[1:]
-        end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
+        end = data.rfind(b"\n") + 1
+        if b"\r" in data:
+            end = max(end, data.rfind(b"\r") + 1)
         if self._document or not end:
             self._tail += data
             self._check(len(self._tail))
             return []
         complete = bytes(self._tail) + data[:end] if self._tail else data[:end]
-        self._tail = bytearray(data[end:])
+        if self._tail or end < len(data):
+            self._tail = bytearray(data[end:])
         self._after_cr = not self._tail and complete.endswith(b"\r")
         if self._at_start:
             complete = complete.removeprefix(_BOM)
@@ -78,7 +81,8 @@ class Decoder:
                 events.append(Event("", block[6:]))
             else:
                 self._lines([*block.splitlines(), b""], events)
-        self._lines(rest.splitlines(), events)
+        if rest:
+            self._lines(rest.splitlines(), events)
         return events
 
     def close(self) -> list[Event]:

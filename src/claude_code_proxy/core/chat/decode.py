@@ -171,8 +171,12 @@ class Decoder:
         return message
 
     def _delta(self, delta: dict[str, Any], found: list[Delta]) -> None:
-        self._reasoning(delta, found)
         content = delta.get("content")
+        if len(delta) == 1 and isinstance(content, str):  # most deltas are a piece of text and nothing else
+            if content:
+                self._text(content, found)
+            return
+        self._reasoning(delta, found)
         if content:
             if isinstance(content, str):
                 self._text(content, found)
