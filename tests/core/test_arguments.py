@@ -44,6 +44,7 @@ STREAMED: list[tuple[list[str], str, str | None]] = [
     (["{}", '{"a":1}'], '{"a":1}', "tool_arguments_repaired"),
     (["{", "}", '{"a":', "1}"], '{"a":1}', "tool_arguments_repaired"),
     (['{"a":1}', "}"], '{"a":1}', "tool_arguments_trailing"),
+    (['{"a":1}', "x", "y"], '{"a":1}', "tool_arguments_trailing"),
     (['{"a":1}}'], '{"a":1}', "tool_arguments_trailing"),
     (['{"a":1}', '{"a":1}'], '{"a":1}', None),
     (["{}", "{}"], "{}", "tool_arguments_repaired"),

@@ -289,11 +289,12 @@ def test_late_arguments_are_reported() -> None:
         (["abc EN"], "abc EN", None),
         (["EN"], "EN", None),
         (["EN", "x"], "ENx", None),
+        (["END", "more"], "", "END"),
     ],
 )
 def test_stop_sequences(pieces: list[str], expected: str, stop: str | None) -> None:
     blocks = writer(local_stop_sequences=("END",))
-    out = [event for piece in pieces for event in blocks.write([Text(piece)])]
+    out = blocks.write([Text(piece) for piece in pieces])
     out += blocks.write([Usage(3, 4)]) + blocks.end()
     message = fold(out, Report())
     assert "".join(block["text"] for block in message["content"]) == expected

@@ -165,9 +165,11 @@ def as_stream(message: dict[str, Any]) -> str:
     deltas += [{"reasoning_details": [item]} for item in message.get("reasoning_details", ())]
     deltas.append({"content": message["content"]})
     deltas += [{"tool_calls": [{**call, "index": at}]} for at, call in enumerate(message["tool_calls"])]
-    chunks = [{"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
-    chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]})
-    return "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
+    choices: list[dict[str, Any]] = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
+    choices.append({"index": 0, "delta": {}, "finish_reason": "tool_calls"})
+    return (
+        "".join(f"data: {json.dumps({'choices': [choice]})}\n\n" for choice in choices) + "data: [DONE]\n\n"
+    )
 
 
 def test_every_provider_gets_back_what_it_needs() -> None:

@@ -207,6 +207,15 @@ def test_tags_can_be_left_alone() -> None:
     assert decoder(think_tags="off").chunk(chunk({"content": "<think>"})) == [Text("<think>")]
 
 
+def test_calls_that_arrive_as_text_are_reported_once() -> None:
+    report = Report()
+    chat = decoder(report, text_tool_calls=("hermes",))
+    text = '<tool_call>{"name": "Read", "arguments": {}}</tool_call>' * 2
+    found = chat.chunk(chunk({"content": text})) + chat.end()
+    assert sum(isinstance(delta, ToolStart) for delta in found) == 2
+    assert report.codes == ["text_tool_call"]
+
+
 def test_the_template_opened_the_tag() -> None:
     chat = decoder(implicit_think=True)
     assert chat.chunk(chunk({"content": "r</think>t"})) == [Reasoning("r"), Text("t")]

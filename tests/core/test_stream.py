@@ -57,6 +57,7 @@ ENDS: list[tuple[str, bytes, str]] = [
     ("JSON lines", delta(content="t")[6:-1] + delta("stop")[6:], "end_turn"),
     ("one chunk that is no JSON", delta(content="t") + b"data: oops\n\n" * 2 + delta("stop") + DONE, "end_turn"),
     ("after the end", delta("stop") + DONE + delta(content="more"), "end_turn"),
+    ("a damaged chunk", delta(content="t") + b'data: {"choices":[{"del\n\n' + delta("stop") + DONE, "error"),
     ("cut in text", delta(content="t"), "error"),
     ("cut in a tool", tool(name="Read", arguments='{"a"'), "error"),
     ("a tool that never ended, [DONE]", tool(name="Read", arguments='{"a"') + DONE, "error"),

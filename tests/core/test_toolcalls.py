@@ -80,6 +80,7 @@ CASES: list[tuple[str, list[list[Any]], list[tuple[str, str, str]]]] = [
     ("arguments as an object", [[call("Read", {"a": 1}, index=0, id="x")]], [("x", "Read", A)]),
     ("the object again, and more", [[call("Read", {"a": 1}, index=0, id="x")], [call(None, {"a": 1}, index=0)]], [("x", "Read", A)]),
     ("the whole call again", [[call("Read", A, index=0)], [call("Read", A, index=0)]], [("", "Read", A + A)]),
+    ("no JSON, name repeated", [[call("Read", "{a}", index=0)], [call("Read", "x", index=0)]], [("", "Read", "{a}x")]),
     ("no arguments", [[call("Read", index=0, id="x")], [], []], [("x", "Read", "")]),
     ("a later call starts the earlier", [[call("Read", index=0), call("Bash", A, index=1)]], [("", "Read", ""), ("", "Bash", A)]),
     ("custom tool", [[{"index": 0, "id": "x", "type": "custom", "custom": {"name": "Read", "input": "hi"}}]], [("x", "Read", '{"input":"hi"}')]),

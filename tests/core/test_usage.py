@@ -10,7 +10,10 @@ from claude_code_proxy.core.deltas import Usage
 CASES: list[tuple[Any, Usage | None]] = [
     ({"prompt_tokens": 10, "completion_tokens": 5}, Usage(10, 5)),
     ({"prompt_tokens": 10, "completion_tokens": 5, "prompt_tokens_details": None}, Usage(10, 5)),
-    ({"prompt_tokens": 10, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 4}}, Usage(6, 5, 4)),
+    (
+        {"prompt_tokens": 10, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 4}},
+        Usage(6, 5, 4),
+    ),
     ({"prompt_tokens": 10, "completion_tokens": 5, "prompt_cache_hit_tokens": 4}, Usage(6, 5, 4)),
     ({"prompt_tokens": 10, "completion_tokens": 5, "cached_tokens": 4}, Usage(6, 5, 4)),
     (

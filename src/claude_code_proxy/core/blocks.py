@@ -193,7 +193,7 @@ class BlockWriter:
                 self.usage = delta
             case Finish():
                 self._finish = delta
-            case Failure():
+            case _:
                 raise RuntimeError("a failure ends the answer: call fail")
 
     def _text(self, delta: Delta, text: str) -> None:
