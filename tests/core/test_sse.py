@@ -15,6 +15,7 @@ CASES = {
     "cr": (b"data: a\r\rdata: b\r\r", [Event("", b"a"), Event("", b"b")]),
     "mixed": (b"data: a\r\n\ndata: b\n\r\n", [Event("", b"a"), Event("", b"b")]),
     "bom": (b"\xef\xbb\xbfdata: a\n\n", [Event("", b"a")]),
+    "bom after blank lines": (b"\n\n\xef\xbb\xbfdata: a\n\n", [Event("", b"a")]),
     "no space": (b"data:a\n\n", [Event("", b"a")]),
     "two spaces": (b"data:  a\n\n", [Event("", b" a")]),
     "comment": (b": hello\n\ndata: a\n: there\n\n", [Event("", b"a")]),

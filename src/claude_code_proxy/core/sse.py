@@ -7,6 +7,7 @@ field name, an `error:` field, no final newline, and a whole document where a st
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
 from claude_code_proxy.core import wire
@@ -16,7 +17,7 @@ MAX_EVENT = 64 << 20
 
 PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 
-_BOM = b"\xef\xbb\xbf"
+_LEADING = re.compile(rb"\A(?:\xef\xbb\xbf|[ \t\r\n])+")  # blank lines and a byte-order mark, in any order
 
 
 class Event(NamedTuple):
@@ -63,13 +64,13 @@ class Decoder:
             self._tail = bytearray(data[end:])
         self._after_cr = not self._tail and complete.endswith(b"\r")
         if self._at_start:
-            complete = complete.removeprefix(_BOM)
-            if not complete.strip():
+            complete = _LEADING.sub(b"", complete, count=1)
+            if not complete:
                 return []
             self._at_start = False
             if self._starts_document(complete):
                 self._document = True
-                self._tail[:0] = complete.lstrip()
+                self._tail[:0] = complete
                 return []
         events: list[Event] = []
         if self._data or self._name or b"\r" in complete or len(complete) > MAX_EVENT:
@@ -92,7 +93,7 @@ class Decoder:
         if self._document:
             return [Event("", rest)]
         if self._at_start:
-            rest = rest.removeprefix(_BOM)
+            rest = _LEADING.sub(b"", rest, count=1)
         if rest.strip():
             self._line(rest)
         return [self._dispatch()] if self._data else []
