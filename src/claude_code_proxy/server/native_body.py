@@ -61,6 +61,8 @@ def _edit_values(raw: bytes, request: dict[str, Any], config: ModelConfig, repor
         if _remove(request, parts):
             report.dropped("field_dropped", path, "the model's entry drops fields its upstream refuses")
             changed.add(parts[0])
+    if "thinking" in changed and "thinking" not in request:
+        changed |= _drop_thinking_edits(request, report)
     changed |= _drop_tools(request, config.native.drop_tools, report)
     messages = request.get("messages")
     if not isinstance(messages, list):
@@ -74,6 +76,28 @@ def _edit_values(raw: bytes, request: dict[str, Any], config: ModelConfig, repor
         request["messages"] = edited
         changed.add("messages")
     return changed
+
+
+def _drop_thinking_edits(request: dict[str, Any], report: Report) -> set[str]:
+    """Take out the context edits that clear thinking: without thinking they are a 400 at Anthropic."""
+    management = request.get("context_management")
+    edits = management.get("edits") if isinstance(management, dict) else None
+    if not isinstance(edits, list):
+        return set()
+    kept = [edit for edit in edits if not _clears_thinking(edit)]
+    if len(kept) == len(edits):
+        return set()
+    path = "context_management.edits"
+    report.dropped("field_dropped", path, "there is no thinking to clear: the model's entry drops it")
+    if kept:
+        request["context_management"] = {**request["context_management"], "edits": kept}
+    else:
+        del request["context_management"]
+    return {"context_management"}
+
+
+def _clears_thinking(edit: Any) -> bool:
+    return isinstance(edit, dict) and str(edit.get("type")).startswith("clear_thinking_")
 
 
 def _drop_tools(request: dict[str, Any], patterns: tuple[str, ...], report: Report) -> set[str]:
