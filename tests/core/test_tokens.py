@@ -113,6 +113,7 @@ def test_calibration_learns_and_stays_within_bounds() -> None:
     calibration.observe("m", 1000, 1000)
     assert calibration.factor("m") == pytest.approx(1.1)
     assert calibration.factor("other") == 1.0
+    assert (calibration.knows("m"), calibration.knows("other")) == (True, False)
     calibration.observe("high", 1000, 9000)
     calibration.observe("low", 1000, 10)
     assert (calibration.factor("high"), calibration.factor("low")) == (1.6, 0.7)
