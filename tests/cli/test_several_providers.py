@@ -68,7 +68,26 @@ def test_each_model_at_its_provider(desk: Desk, upstream: Upstream, second: Upst
         ).replace(desk.config.read_text(encoding="utf-8"), "")
     )
     for key in (KEY, OTHER):
-        assert key not in everywhere.replace(f'"GROQ": "{OTHER}"', "")
+        env = started["env"]
+        shown = everywhere.replace(json.dumps(env), "").replace(json.dumps(started["argv"]), "")
+        assert key not in shown
+
+
+def test_the_own_key_alone_goes_nowhere_else(desk: Desk, upstream: Upstream, second: Upstream) -> None:
+    """A settings file of an older Claude Code may put other headers in place of the sealed keys."""
+    both(desk, upstream, second, small_model="groq/small", fallback=["groq/llama"])
+    upstream.provider.script.add(error_reply(503, "down", contains='"model":"also-mine"'))
+    fake = (desk.bin / "claude").read_text(encoding="utf-8")
+    (desk.bin / "claude").write_text(
+        fake.replace('"ANTHROPIC_CUSTOM_HEADERS"', '"NOTHING"'), encoding="utf-8"
+    )
+    env = {"GROQ": OTHER, "CLAUDE_CODE_PROXY_MAX_RETRIES": "0"}
+    _, out, _ = desk.run("ask", "demo", "groq/small", "groq/never-named", "also-mine", **env)
+    answer, *refused, down = lines(out)[1:]
+    assert answer["content"] == TEXT
+    assert [error["error"]["type"] for error in refused] == ["authentication_error"] * 2
+    assert down["error"]["type"] == "overloaded_error"
+    assert second.received == []
 
 
 def test_a_provider_that_is_not_part_of_the_session(desk: Desk, upstream: Upstream, second: Upstream) -> None:

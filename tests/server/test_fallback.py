@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from claude_code_proxy.core import sealed_keys
 from claude_code_proxy.core.errors import ApiError
 from claude_code_proxy.server.fallback import Cooldowns
 
-from .harness import BODY, Proxy, ask, model, running_proxy
+from .harness import BODY, KEY, Proxy, ask, model, running_proxy
 from .upstream import Connection, Request, Upstream, running_upstream, say_hello, text_chunk
 
 if TYPE_CHECKING:
@@ -44,9 +45,13 @@ class Pair:
         self.proxy = proxy
         self.first = first
         self.second = second
+        self.sealed = True
 
     async def ask(self, session: str = "s1", **body: Any) -> Any:
         headers = {"x-claude-code-session-id": session} if session else {}
+        if self.sealed:
+            keys = {self.first.base: KEY, self.second.base: KEY}
+            headers[sealed_keys.HEADER] = sealed_keys.seal(keys)
         return await ask(self.proxy, BODY | body, headers=headers)
 
 
@@ -123,6 +128,28 @@ async def test_moves_on_when_nobody_is_there() -> None:
             model(f"http://127.0.0.1:{port}", fallback=["spare"]),
             model(spare.base) | {"model_id": "spare"},
         ]
+        keys = {entry["api_base"]: KEY for entry in entries}
+        async with running_proxy(entries, max_retries=0) as proxy:
+            headers = {sealed_keys.HEADER: sealed_keys.seal(keys)}
+            assert (await ask(proxy, headers=headers)).status == 200
+
+
+async def test_a_key_that_is_not_sealed_stays_at_its_address() -> None:
+    async with pair(Broken(503, {"error": {"message": "down"}})) as world:
+        world.sealed = False
+        assert (await world.ask()).status >= 500
+        assert world.second.requests == []
+
+
+async def test_another_model_at_the_same_address_needs_no_other_key() -> None:
+    async def script(request: Request, connection: Connection) -> None:
+        if request.json["model"] == "m":
+            await connection.whole(503, {"error": {"message": "down"}})
+        else:
+            await say_hello(request, connection)
+
+    async with running_upstream(script) as upstream:
+        entries = [model(upstream.base, fallback=["spare"]), model(upstream.base) | {"model_id": "spare"}]
         async with running_proxy(entries, max_retries=0) as proxy:
             assert (await ask(proxy)).status == 200
 

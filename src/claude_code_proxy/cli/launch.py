@@ -50,8 +50,6 @@ if TYPE_CHECKING:
 INSTALL = "claude is not installed (hint: curl -fsSL https://claude.ai/install.sh | bash)"
 HIDDEN = "(hidden)"
 _FREE_PORT = "http://127.0.0.1:FREE-PORT"
-_PLACEHOLDER = "ccproxy"
-"""The Authorization key where the keys have a header of their own: Claude Code needs some key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +216,6 @@ def _changes(
     key = keys[provider.name]
     if route.seals_keys:
         headers = f"{sealed_keys.HEADER}: {sealed_keys.seal(_by_address(route, keys, path))}"
-        key = _PLACEHOLDER
     target = Target(base_url, key, headers, route.is_ours)
     return plan_changes(provider, target, env, route.limits)
 

@@ -104,9 +104,9 @@ def _open_log(name: str) -> int:
     return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
 
-def entries_job(entries: list[dict[str, Any]], origin: Path) -> dict[str, Any]:
-    """The job of a private proxy that has models of its own."""
-    return {"entries": entries, "origin": str(origin)}
+def entries_job(entries: list[dict[str, Any]], origin: Path, key_is_for: str) -> dict[str, Any]:
+    """The job of a private proxy with models of its own; an Authorization key goes to `key_is_for` only."""
+    return {"entries": entries, "origin": str(origin), "key_is_for": key_is_for}
 
 
 def file_job(models_file: Path) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def _made_up(session: Session, models_file: Path, path: Path) -> Route:
     return Route(
         session,
         limits,
-        job=proxy.entries_job(entries, path),
+        job=proxy.entries_job(entries, path, session.provider.base_url),
         seals_keys=True,
         warnings=(*warnings, *table.warnings),
     )

@@ -1,7 +1,8 @@
 """The private proxy's process, as `cli.proxy` starts it: `python -m ...cli.session_server FD PID`.
 
 FD is the listening socket, PID the process to end with. Standard input has a JSON job: `entries` like those
-of models.yaml and the `origin` to name in a complaint, or the path of a `models_file`. No key is in it:
+of models.yaml, the `origin` to name in a complaint and the one address that an Authorization key may reach
+(`key_is_for`), or the path of a `models_file`. No key is in it:
 keys come with each request.
 """
 
@@ -25,7 +26,7 @@ def main(descriptor: str, client_pid: str) -> None:
     job = json.load(sys.stdin)
     path = job.get("models_file")
     settings = ServerSettings.load({"models": path, "log_level": job["log_level"]}, os.environ)
-    models = None if path else FixedModels(table_of(job["entries"], Path(job["origin"])))
+    models = None if path else FixedModels(table_of(job["entries"], Path(job["origin"])), job["key_is_for"])
     serve_session(settings, models, listener, int(client_pid))
 
 

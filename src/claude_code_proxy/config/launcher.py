@@ -34,6 +34,8 @@ KEPT = ("ANTHROPIC_BETAS", "ANTHROPIC_LOG")
 SMALL_WINDOW = 48_000
 """Tokens: in a smaller window Claude Code's instructions and tools leave too little room for work."""
 
+_USUAL_OUTPUT = 32_000
+"""Tokens: what Claude Code asks for by itself of a model that it does not know."""
 _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -130,7 +132,7 @@ def _optional(provider: Provider, target: Target, limits: Limits) -> dict[str, s
     context = provider.context or limits.context
     if context:  # an id that Claude Code does not know counts as 200,000 or a million tokens otherwise
         optional["CLAUDE_CODE_MAX_CONTEXT_TOKENS"] = str(context)
-    max_tokens = provider.max_tokens or limits.max_tokens
+    max_tokens = provider.max_tokens or _output_limit(limits, context)
     if max_tokens:
         optional["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] = str(max_tokens)
     if limits.effort:
@@ -143,6 +145,13 @@ def _optional(provider: Provider, target: Target, limits: Limits) -> dict[str, s
         # Only Anthropic's servers judge tool calls for auto mode; without this it asks or denies instead.
         optional["CLAUDE_CODE_AUTO_MODE_SERVER"] = "0"
     return optional
+
+
+def _output_limit(limits: Limits, context: int | None) -> int | None:
+    """The output limit to ask for: a model's own may be its whole window and leave no room for a prompt."""
+    if limits.max_tokens is None or context is None:
+        return limits.max_tokens
+    return min(limits.max_tokens, max(_USUAL_OUTPUT, context // 4))
 
 
 def _no_proxy(target: Target, base_env: Mapping[str, str]) -> dict[str, str]:

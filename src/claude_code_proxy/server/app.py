@@ -60,6 +60,7 @@ class App:
         self.settings = settings
         self._models = models
         self._private = private
+        self._key_is_for = models.key_is_for if models is not None else ""
         self._gateway: Gateway | None = None
 
     @property
@@ -75,7 +76,9 @@ class App:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
-            await self._serve(Call(scope, receive, send))
+            call = Call(scope, receive, send)
+            call.key_is_for = self._key_is_for
+            await self._serve(call)
 
     async def _serve(self, call: Call) -> None:
         gateway = self.gateway

@@ -56,6 +56,7 @@ class Call:
         self.first_byte: float | None = None
 
         self.key = ""
+        self.key_is_for = ""  # the only upstream that an Authorization key may reach; "": any
         self.may_move_on = False  # another model may answer in place of an upstream that fails
         self.model = ""
         self.upstream_id = ""

@@ -38,15 +38,21 @@ class CallerKeys:
 
     def covers(self, config: ModelConfig) -> bool:
         """Whether there is a key for the upstream of `config`."""
-        return self._sealed is None or config.api_base in self._sealed
+        if self._sealed is None:
+            return self._call.key_is_for in ("", config.api_base)
+        return config.api_base in self._sealed
+
+    def may_follow(self, config: ModelConfig, asked: ModelConfig) -> bool:
+        """Whether `config` may answer for `asked`: an unsealed key was meant for the latter's address."""
+        if self._sealed is None and config.api_base != asked.api_base:
+            return False
+        return self.covers(config)
 
     def use(self, config: ModelConfig) -> None:
         """Make the key for the upstream of `config` the call's own, as if only that had come.
 
-        Raises `ApiError` 401 when the sealed keys have none for exactly this address.
+        Raises `ApiError` 401 when none of them is for exactly this address.
         """
-        if self._sealed is None:
-            return
         call = self._call
         if not self.covers(config):
             raise ApiError(
@@ -56,6 +62,8 @@ class CallerKeys:
                 "it (ccproxy: name it as PROVIDER/MODEL in cc-proxy.json)",
                 headers={"x-should-retry": "false"},
             )
+        if self._sealed is None:
+            return
         call.key = self._sealed[config.api_base]
         call.headers.pop("x-api-key", None)
         call.headers.pop("authorization", None)

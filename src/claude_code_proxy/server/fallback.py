@@ -60,7 +60,7 @@ def candidates(gateway: Gateway, call: Call, keys: CallerKeys, config: ModelConf
     if not config.fallback:
         return [config]
     further = [gateway.upstreams.resolve(model_id) for model_id in config.fallback]
-    chain = [config, *(model for model in further if keys.covers(model))]
+    chain = [config, *(model for model in further if keys.may_follow(model, config))]
     session_id = call.session_id
     ready = [model for model in chain if not gateway.cooldowns.is_cooling(model.model_id, session_id)]
     return ready or chain
