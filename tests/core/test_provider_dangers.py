@@ -16,7 +16,7 @@ from claude_code_proxy.core.convert import Converted, convert_request
 from claude_code_proxy.core.stream import StreamConverter, StreamFold, message_from_answer
 from claude_code_proxy.core.upstream_errors import read_error
 
-from .cases import parse_events
+from .cases import CASES, load, parse_events
 
 TOOL = {"name": "Read", "input_schema": {"type": "object", "properties": {"path": {"type": "string"}}}}
 THINKING = {"thinking": {"type": "adaptive"}, "output_config": {"effort": "medium"}}
@@ -303,6 +303,29 @@ def test_error(name: str, status: int, body: Any, becomes: int, kind: str, says:
     )
     assert (error.status, error.type) == (becomes, kind)
     assert says in error.message
+
+
+WORDS: list[dict[str, Any]] = load(CASES / "error" / "table_providers.json")["cases"]
+
+
+@pytest.mark.parametrize("case", WORDS, ids=lambda case: str(case["provider"]))
+def test_each_providers_overflow_makes_claude_code_compact(case: dict[str, Any]) -> None:
+    error = read_error(
+        case["status"],
+        {},
+        json.dumps(case["body"]).encode(),
+        profile=quirks.profile_for(api_base="", model=case["model"], name=case["provider"]),
+        model="m",
+        now=0,
+        input_tokens=300_000,
+        max_tokens=1000,
+    )
+    assert (error.status, error.type, error.message) == (400, "invalid_request_error", case["message"])
+    assert "x-should-retry" not in error.headers
+
+
+def test_every_provider_has_an_overflow() -> None:
+    assert {case["provider"] for case in WORDS} == {*quirks.PROFILE_NAMES} - {"custom"}
 
 
 OVERFLOWS = [

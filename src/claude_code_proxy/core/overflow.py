@@ -62,6 +62,8 @@ _NUMBERED = tuple(
         r"request (?P<n>#) input tokens exceeds the model's maximum context length (?P<m>#)",
         r"maximum prompt length is (?P<m>#) but the request contains (?P<n>#)",
         r"prompt contains (?P<n>#) tokens.*?model with (?P<m>#) maximum context length",
+        # SiliconFlow
+        r"length of prompt_tokens \((?P<n>#)\) must be less than max_seq_len \((?P<m>#)",
         r"requested input length (?P<n>#) exceeds maximum input length (?P<m>#)",
         r"prompt is too long: (?P<n>#) tokens? > (?P<m>#)",
         r"prompt is too long: (?P<n>#), model maximum context length: (?P<m>#)",

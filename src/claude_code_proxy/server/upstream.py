@@ -95,7 +95,9 @@ class Upstreams:
         if config is None:
             near = table.near(model_id)
             hint = (
-                f"did you mean {near[0]!r}?" if near else "`claude-code-proxy models` lists those there are"
+                f"did you mean {' or '.join(map(repr, near))}?"
+                if near
+                else "`claude-code-proxy models` lists those there are"
             )
             raise ApiError(
                 404, "not_found_error", f"model: {model_id} is not configured in models.yaml; {hint}"
