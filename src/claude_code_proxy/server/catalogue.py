@@ -84,10 +84,8 @@ class Catalogue:
         asks = []
         for config in entries:
             key = ""
-            if sealed and keys.covers(config):
+            if keys.covers(config) and (alone or sealed or call.key_is_for):
                 keys.use(config)
-                key = call.key
-            elif alone and not sealed:
                 key = call.key
             asks.append(self._list(gateway, config, key, local=is_local(call)))
         lists = await asyncio.gather(*asks)

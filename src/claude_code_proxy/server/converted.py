@@ -73,7 +73,9 @@ async def _stream(call: Call, conversion: Conversion, client: UpstreamClient, li
     def translator() -> Translator:
         reply, report = conversion.reply, conversion.report
         converter = StreamConverter(conversion.profile, reply, report, call.request_id)
-        return converter if hooks is None else HookedStream(converter, hooks, report)
+        if hooks is None or not hooks.sees_answers:
+            return converter
+        return HookedStream(converter, hooks, report)
 
     # our own count is due with the first event: make it while the upstream thinks, not when it answers
     counting = asyncio.get_running_loop().call_later(_SENT_BY_THEN, conversion.count)

@@ -108,6 +108,10 @@ class Hooks:
         return result
 
     def _failed(self, name: str, error: Exception, report: Report) -> None:
+        """Say once per request that a hook failed. Raises `ApiError` 500 if strict."""
+        reason = f"{name} failed; what it was given goes on unchanged"
+        if any(notice.reason == reason for notice in report.notices):
+            return  # it fails for every event of the answer
         logger.error("hooks: %s of %s failed", name, self._path, exc_info=error)
         if self._strict:
             raise ApiError(
@@ -116,7 +120,7 @@ class Hooks:
                 f"{name} of the proxy's hooks failed: {type(error).__name__} (see its log)",
                 headers={"x-should-retry": "false"},
             ) from None
-        report.dropped("hook_failed", name, "the hook failed; what it was given goes on unchanged")
+        report.dropped("hook_failed", "upstream", reason)
 
     def _note_slow(self, seconds: float) -> None:
         if seconds > _SLOW and not self._slow_told:
