@@ -11,7 +11,8 @@ import pytest
 
 from claude_code_proxy.core import sealed_keys
 from claude_code_proxy.server import catalogue
-from claude_code_proxy.server.catalogue import Catalogue
+from claude_code_proxy.server.call import Call
+from claude_code_proxy.server.catalogue import Catalogue, is_local
 
 from .harness import KEY, Proxy, ask, model, running_proxy
 from .upstream import Connection, Request, Upstream, running_upstream
@@ -188,3 +189,50 @@ async def test_an_anthropic_format_list_gets_its_headers() -> None:
     assert request.header("anthropic-version") == "2023-06-01"
     assert request.header("authorization") == f"Bearer {KEY}"
     assert json.dumps(request.path) == '"/v1/models"'
+
+
+async def never(*_: Any) -> Any:
+    raise AssertionError("listing needs no message of the client")
+
+
+async def test_a_sessions_own_key_goes_to_the_address_it_is_for() -> None:
+    headers = [(b"authorization", f"Bearer {KEY}".encode())]
+    scope = {
+        "method": "GET",
+        "path": "/",
+        "query_string": b"",
+        "headers": headers,
+        "client": ("127.0.0.1", 1),
+    }
+    async with provider(needs_key=True) as upstream, provider(needs_key=True) as other:
+        models = [wildcard(upstream.base), {**wildcard(other.base), "model_id": "other/*"}]
+        async with running_proxy(models) as proxy:
+            call = Call(scope, never, never)
+            call.key_is_for = f"{upstream.base}/v1"
+            found = await Catalogue().models(proxy.gateway, call)
+    assert {model_id.partition("/")[0] for model_id, _, _ in found} == {"up"}
+    assert other.requests[0].header("authorization") is None
+
+
+@pytest.mark.parametrize(
+    ("client", "headers", "local"),
+    [
+        (("127.0.0.1", 1), [], True),
+        (("::1", 1), [], True),
+        (("192.0.2.1", 1), [], False),
+        (None, [], False),
+        (("127.0.0.1", 1), [(b"via", b"1.1 front")], False),
+    ],
+)
+async def test_who_is_on_this_machine(client: Any, headers: Any, local: bool) -> None:
+    scope = {"method": "GET", "path": "/", "query_string": b"", "headers": headers, "client": client}
+    assert is_local(Call(scope, never, never)) is local
+
+
+async def test_the_kept_lists_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue, "_MOST_KEPT", 2)
+    async with provider() as upstream:
+        models = [{**wildcard(f"{upstream.base}/{n}"), "model_id": f"p{n}/*"} for n in range(4)]
+        async with running_proxy(models) as proxy:
+            assert len({name.partition("/")[0] for name in await listed(proxy)} - {"anthropic"}) == 4
+            assert len(proxy.gateway.catalogue._kept) == 2
