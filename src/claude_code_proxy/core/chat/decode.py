@@ -23,6 +23,7 @@ from claude_code_proxy.core.deltas import (
     StopReason,
     Text,
     Usage,
+    WebSearch,
 )
 from claude_code_proxy.core.errors import ApiError
 from claude_code_proxy.core.upstream_errors import answer_error
@@ -56,6 +57,7 @@ _STOP_REASONS: dict[str, StopReason] = {
 }
 _FAILURES = frozenset(("insufficient_system_resource", "network_error", "error", "abort", "aborted"))
 _REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
+_MAX_CITED = 100
 _SPOKEN_FIELDS = frozenset(("text", "summary"))
 
 
@@ -81,6 +83,7 @@ class Decoder:
             else None
         )
         self._text_calls = 0
+        self._cited: dict[str, None] = {}  # addresses of the pages that a web search found, in order
         self._finish: StopReason | None = None
         self._told: set[str] = set()
         self._spoken = ""  # by servers that send the whole message so far instead of deltas
@@ -133,6 +136,8 @@ class Decoder:
             self._said(self._tags.flush(), found)
         self._end_text_tools(found)
         found += self._tools.end()
+        if self._cited:  # a search that the provider ran inside: what for, it does not say
+            found.append(WebSearch(LEGACY_INDEX, "", tuple(self._cited)))
         if self._tools.nameless:
             message = "the upstream sent a tool call without a name"
             found.append(Failure(ApiError(502, "api_error", message)))
@@ -182,6 +187,10 @@ class Decoder:
                 self._text(content, found)
             else:
                 self._parts(content, found)
+        if self._reply.web_search and isinstance(cited := delta.get("annotations"), list):
+            for url in map(_cited_url, cited):
+                if url and len(self._cited) < _MAX_CITED:
+                    self._cited[url] = None
         refusal = delta.get("refusal")
         if refusal and isinstance(refusal, str):
             found.append(Refusal(refusal))
@@ -346,6 +355,13 @@ def _part_text(part: Any) -> str:
     if isinstance(part, dict):
         part = part.get("text")
     return part if isinstance(part, str) else ""
+
+
+def _cited_url(annotation: Any) -> str:
+    """The address in an annotation of OpenAI's and OpenRouter's shape; "" when there is none."""
+    citation = annotation.get("url_citation") if isinstance(annotation, dict) else None
+    url = citation.get("url") if isinstance(citation, dict) else None
+    return url if isinstance(url, str) else ""
 
 
 def _details_text(details: list[Any]) -> str:

@@ -46,8 +46,8 @@ ROWS: tuple[Profile, ...] = (
         extra_body={"transforms": []},
         evidence=(
             "docs: the reasoning object and its efforts, reasoning_details returned unmodified, least limit "
-            "16, transforms, the web search tool for every model; reports: forced tool choice with thinking "
-            "refused by most upstreams behind it"
+            "16, transforms; docs and recorded: the web search tool for every model; reports: forced tool "
+            "choice with thinking refused by most upstreams behind it"
         ),
     ),
     Profile(

@@ -1,0 +1,83 @@
+"""What a provider's own web search found, on Chat Completions: addresses beside the text."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from claude_code_proxy.core import quirks
+from claude_code_proxy.core.convert import Converted, convert_request
+from claude_code_proxy.core.stream import StreamFold, message_from_answer
+
+OPENROUTER = quirks.profile_named("openrouter")
+SEARCH = {"type": "web_search_20250305", "name": "web_search"}
+
+
+def cited(*urls: Any) -> list[Any]:
+    return [{"type": "url_citation", "url_citation": {"url": url, "title": "t"}} for url in urls]
+
+
+PIECES: list[dict[str, Any]] = [
+    {"role": "assistant", "content": "See [a](https://a.com)"},
+    {"content": ".", "annotations": cited("https://a.com")},
+    {
+        "content": "",
+        "annotations": [*cited("https://b.com", "https://a.com", None, ""), {"url_citation": 7}, 7],
+    },
+    {"content": "", "annotations": []},
+    {"content": "", "annotations": None},
+]
+FOUND = {
+    "type": "web_search_tool_result",
+    "content": [
+        {"type": "web_search_result", "url": url, "title": url, "encrypted_content": "", "page_age": None}
+        for url in ("https://a.com", "https://b.com")
+    ],
+}
+
+
+def converted(*tools: Any) -> Converted:
+    request = {"model": "x", "max_tokens": 9, "messages": [{"role": "user", "content": "q"}], "tools": tools}
+    request["tools"] = list(tools)
+    return convert_request(request, profile=OPENROUTER, model="m", message_id="msg_1")
+
+
+def streamed(pieces: list[dict[str, Any]], *tools: Any) -> list[dict[str, Any]]:
+    made = converted(*tools)
+    fold = StreamFold(OPENROUTER, made.reply, made.report)
+    for piece in pieces:
+        fold.feed(b"data: " + json.dumps({"choices": [{"index": 0, "delta": piece}]}).encode() + b"\n\n")
+    fold.feed(b'data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n')
+    content: list[dict[str, Any]] = fold.close()[0]["content"]
+    return content
+
+
+def test_pages_that_a_stream_cites_are_search_results() -> None:
+    text, use, result = streamed(PIECES, SEARCH)
+    assert text == {"type": "text", "text": "See [a](https://a.com)."}
+    assert (use["type"], use["name"], use["input"]) == ("server_tool_use", "web_search", {"query": ""})
+    assert result == {**FOUND, "tool_use_id": use["id"]}
+
+
+def test_pages_that_a_whole_answer_cites() -> None:
+    made = converted(SEARCH)
+    message = {"role": "assistant", "content": "See.", "annotations": cited("https://a.com", "https://b.com")}
+    answer = {"choices": [{"message": message, "finish_reason": "stop"}]}
+    content = message_from_answer(answer, OPENROUTER, made.reply, made.report)[0]["content"]
+    assert [block["type"] for block in content] == ["text", "server_tool_use", "web_search_tool_result"]
+    assert content[2]["content"] == FOUND["content"]
+
+
+@pytest.mark.parametrize("tools", [[], [{"name": "f", "input_schema": {"type": "object"}}]])
+def test_who_asked_for_no_search_gets_no_results(tools: list[Any]) -> None:
+    assert streamed(PIECES, *tools) == [{"type": "text", "text": "See [a](https://a.com)."}]
+
+
+def test_results_are_bounded() -> None:
+    many = [
+        {"content": "a", "annotations": cited(*(f"https://{n}.com" for n in range(70 * at, 70 * at + 70)))}
+        for at in range(3)
+    ]
+    assert len(streamed(many, SEARCH)[2]["content"]) == 100
