@@ -119,7 +119,8 @@ def _chat_chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -
 
 
 def _chat_end(finish: str) -> list[bytes]:
-    return [_chat_chunk({}, finish), _chat_chunk({}, choices=[], usage=_USAGE) + b"data: [DONE]\n\n"]
+    """One piece: converters have nothing to write for the first of these, which would look like a gap."""
+    return [_chat_chunk({}, finish) + _chat_chunk({}, choices=[], usage=_USAGE) + b"data: [DONE]\n\n"]
 
 
 def chat_text(chunks: int) -> Answer:
