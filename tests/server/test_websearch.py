@@ -11,7 +11,7 @@ import pytest
 
 from claude_code_proxy.server import websearch
 
-from .harness import BODY, KEY, Reply, ask, model, running_proxy
+from .harness import BODY, KEY, Client, Reply, ask, eventually, model, running_proxy
 from .upstream import Connection, Request, running_upstream, say_hello
 
 FIXTURE = json.loads(
@@ -148,6 +148,18 @@ async def test_a_search_that_fails_is_told(script: Any, words: str, monkeypatch:
     assert words in text
     assert SEARCH_KEY not in text
     assert reply.headers["x-proxy-notices"] == "web_search_failed"
+    assert upstream.requests == []
+
+
+async def test_a_client_that_leaves_ends_the_search() -> None:
+    async with running_upstream(hang) as service, running_upstream(say_hello) as upstream:
+        settings = {"search_url": f"{service.base}/?q={{query}}"}
+        async with running_proxy([model(upstream.base)], **settings) as proxy:
+            client = await Client.connect(proxy)
+            await client.send(SEARCH, headers=CLIENT)
+            await eventually(lambda: service.open_connections == 1)
+            client.close()
+            await eventually(lambda: service.open_connections == 0)
     assert upstream.requests == []
 
 

@@ -6,6 +6,7 @@ model's provider never goes there, and the search key goes nowhere else.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -69,7 +70,13 @@ async def _search(gateway: Gateway, call: Call, url: str, query: str) -> Any:
         name = gateway.settings.search_key_header
         sent[name] = f"Bearer {key}" if name.lower() == "authorization" else key
     address = url.replace("{query}", quote(query, safe=""))
-    status, data = await gateway.upstreams.get(address, sent, seconds=TIMEOUT, limit=MAX_ANSWER)
+    task = asyncio.current_task()
+    assert task is not None
+    watcher = asyncio.create_task(call.watch(task))  # a client that goes away ends the search
+    try:
+        status, data = await gateway.upstreams.get(address, sent, seconds=TIMEOUT, limit=MAX_ANSWER)
+    finally:
+        watcher.cancel()
     if status != 200:
         hint = f" (is the header {headers.SEARCH_KEY} right?)" if status in (401, 403) else ""
         raise ApiError(502, "api_error", f"the search service answered {status}{hint}")
