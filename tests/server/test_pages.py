@@ -135,7 +135,6 @@ async def test_stats_count_requests_and_tokens() -> None:
         "total_reasoning_tokens",
         "model_usage_count",
         "fallback_count",
-        "fallback_count",
         "learned",
     }
 

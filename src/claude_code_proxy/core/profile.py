@@ -92,7 +92,7 @@ class Profile:
     reasoning_scope: Literal["all", "last_turn"] = "all"
     """Which assistant turns carry it."""
     reasoning_per_model: bool = False
-    """Whether reasoning state is only good for the model that made it; for another only its text goes back."""
+    """Whether reasoning state is only good for the model that made it; another gets its text alone."""
     require_reasoning_on_tool_calls: bool = False
     """An assistant message with tool calls must carry the reasoning field even if there is none."""
     reasoning_filler: str = ""
