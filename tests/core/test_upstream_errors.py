@@ -22,7 +22,8 @@ NOW = 1_700_000_000.0
 VECTORS = [
     path
     for path in sorted((CASES / "error").glob("*.json"))
-    if not path.stem.startswith("table_") and path.stem not in ("payloads", "corrections", "lessons", "headers")
+    if not path.stem.startswith("table_")
+    and path.stem not in ("payloads", "corrections", "lessons", "headers")
 ]
 
 
