@@ -39,6 +39,7 @@ options:
   -C, --config FILE     the providers file (default ~/.config/llm/cc-proxy.json)
   --dry-run             show what would be run and set, without the keys
   -h, --help            this text
+  CCPROXY_LOG=FILE      (variable) where a session's own proxy writes its log; nowhere without it
 
 the file (comments allowed; mode 0600 where keys are written in it):
   {

@@ -12,6 +12,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -93,7 +94,7 @@ def start(listener: socket.socket, job: Mapping[str, Any], env: Mapping[str, str
             os.close(log)
     assert process.stdin is not None
     level = "info" if log != subprocess.DEVNULL else "error"
-    with process.stdin as pipe:
+    with suppress(BrokenPipeError), process.stdin as pipe:  # one that died at once is not there to read
         pipe.write(json.dumps({"log_level": level, **job}).encode())
     return process
 

@@ -129,7 +129,8 @@ def _known(table: ModelTable, name: str, models_file: Path, provider: Provider, 
     model = table.resolve(name)
     if model is None:
         near = table.near(name)
-        hint = f'did you mean "{near[0]}"?' if near else f"add it to {models_file}"
+        other = f"add it there, or start the server that {provider.base_url} means"
+        hint = f'did you mean "{near[0]}"?' if near else other
         what = f'{provider.name}: the model "{name}" is not in {models_file}'
         raise ConfigError.of([Problem(path, provider.line, what, hint)])
     return model
