@@ -69,16 +69,18 @@ def _class_table() -> bytes:
 _CLASSES = _class_table()
 # A second table for the bytes themselves: letters, and everything else.
 _LETTERS = bytes(ord("a") if letter in b"aA" else ord(" ") for letter in _CLASSES)
+_LOWER_CASE = 0.023
 _WEIGHTS = {
-    b"a": 0.023,
     b"A": 0.077,
-    b"aA": 1.4,  # a word inside a camelCase name; higher would suit base64, and overcount code
-    b"0": 0.8,  # with the next: 0.2 per digit, 0.6 per group
-    b"00": -0.6,
+    b"0": 0.8,  # with the pair: 0.2 per digit, 0.6 per group
     b".": 0.66,
+    b"n": 0.74,
+}
+_PAIR_WEIGHTS = {
+    b"aA": 1.4,  # a word inside a camelCase name; higher would suit base64, and overcount code
+    b"00": -0.6,
     b"..": -0.61,
     b" .": 0.41,
-    b"n": 0.74,
     b"nn": -0.74,
     b".n": 0.7,
 }
@@ -100,9 +102,12 @@ def count_text(text: str) -> float:
     raw = text.encode("utf-8", errors="replace")
     classes = raw.translate(_CLASSES)
     tokens = _WORD_START * (b" " + raw).translate(_LETTERS).count(b" a")
-    tokens += sum(weight * classes.count(run) for run, weight in _WEIGHTS.items())
+    tokens += sum(weight * classes.count(pair) for pair, weight in _PAIR_WEIGHTS.items())
+    rest = classes.translate(None, b"a")  # a third of most texts: each further pass is shorter
+    tokens += _LOWER_CASE * (len(classes) - len(rest))
+    tokens += sum(weight * rest.count(one) for one, weight in _WEIGHTS.items())
     if len(raw) != len(text):
-        tokens += sum(weight * classes.count(script) for script, weight in _SCRIPT_WEIGHTS.items())
+        tokens += sum(weight * rest.count(script) for script, weight in _SCRIPT_WEIGHTS.items())
     return max(tokens, 0.0)
 
 
