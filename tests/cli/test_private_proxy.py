@@ -198,3 +198,7 @@ def test_a_dry_run_starts_nothing(desk: Desk, upstream: Upstream) -> None:
     assert "# a private proxy at http://127.0.0.1:FREE-PORT, for this session only" in out
     assert KEY not in out
     assert "export ANTHROPIC_CUSTOM_HEADERS=(hidden)" in out
+    code, out, err = desk.run("env")
+    assert code == 0
+    assert "# ANTHROPIC_BASE_URL=http://127.0.0.1:FREE-PORT" in out.splitlines()
+    assert "its address is made when it starts" in err

@@ -49,7 +49,8 @@ if TYPE_CHECKING:
 
 INSTALL = "claude is not installed (hint: curl -fsSL https://claude.ai/install.sh | bash)"
 HIDDEN = "(hidden)"
-_FREE_PORT = "http://127.0.0.1:FREE-PORT"
+FREE_PORT = "http://127.0.0.1:FREE-PORT"
+"""Stands where a private proxy's address will be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def prepare(chosen: Provider, providers: Sequence[Provider], path: Path, env: Ma
     refuse_open_file(path, providers)
     route = find_route(session, path, env)
     keys = {provider.name: key_of(provider, path, env) for provider in session.providers}
-    changes = _changes(route, keys, path, env, route.base_url or _FREE_PORT)
+    changes = _changes(route, keys, path, env, route.base_url or FREE_PORT)
     settings = overrides(read_settings(env, Path.cwd()), changes)
     return Launch(route, changes, settings, keys)
 
@@ -168,7 +169,7 @@ def show(launch: Launch, rest: Sequence[str], env: Mapping[str, str]) -> None:
     for name, value in shown_variables(launch.changes).items():
         print(f"export {name}={value if value == HIDDEN else shlex.quote(value)}")
     if launch.route.job is not None:
-        print(f"# a private proxy at {launch.route.base_url or _FREE_PORT}, for this session only")
+        print(f"# a private proxy at {launch.route.base_url or FREE_PORT}, for this session only")
     claude = find_claude(env)
     arguments = session_settings(launch.settings, rest, launch.settings)
     print(shlex.join([claude or "claude", *arguments, *rest]))

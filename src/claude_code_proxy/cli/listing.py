@@ -87,7 +87,7 @@ def show_environment(arguments: Sequence[str], wanted: str | None, path: Path, e
     for name in ready.changes.removed:
         print(f"set -e {name}" if shell == "fish" else f"unset {name}")
     for name, value in variables.items():
-        if name in SECRETS:
+        if name in SECRETS or launch.FREE_PORT in value:
             print(f"# {name}={value}")
         elif shell == "fish":
             print(f"set -gx {name} {_fish(value)}")
