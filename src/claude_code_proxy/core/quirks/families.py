@@ -245,8 +245,13 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         ("groq",),
         "*gpt-oss*",
-        {**_EFFORT, "thinking_default": True, "vision": False},
-        "docs: low, medium, high; text only",
+        {
+            **_EFFORT,
+            "thinking_default": True,
+            "vision": False,
+            "web_search_body": {"tools": [{"type": "browser_search"}]},
+        },
+        "docs: low, medium, high; text only; reports: its browser search, streamed too",
     ),
     Family(
         ("groq",),

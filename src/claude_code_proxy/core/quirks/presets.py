@@ -222,7 +222,8 @@ _PRESETS: tuple[Preset, ...] = (
         (),
         (),
         "docs.sglang.ai",
-        "Without `--tool-call-parser` tool calls come as plain text.",
+        "Without `--tool-call-parser` tool calls come as plain text; those of Qwen, Hermes, Kimi and "
+        "DeepSeek are read all the same (`text_tool_calls`).",
     ),
     Preset(
         "llamacpp",
