@@ -22,7 +22,6 @@ from claude_code_proxy.core.continuity import (
 )
 from claude_code_proxy.core.deltas import (
     Delta,
-    Failure,
     Finish,
     Reasoning,
     ReasoningState,
