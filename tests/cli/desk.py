@@ -21,6 +21,7 @@ LEAST = {
 RUN = "import sys; from claude_code_proxy.cli.launcher import run; sys.exit(run())"
 FAKE = f"""#!{sys.executable}
 import json, os, signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a test run under nohup hands on that it is ignored
 print(json.dumps({{"argv": sys.argv[1:], "env": dict(os.environ), "pid": os.getpid()}}), flush=True)
 if "ask" in sys.argv:
     import urllib.error, urllib.request

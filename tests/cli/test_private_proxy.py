@@ -62,7 +62,10 @@ def test_killing_claude_leaves_nothing(desk: Desk, upstream: Upstream, number: s
         assert started["pid"] == process.pid
         assert len(servers_of(started)) == 1
         process.send_signal(number)
-        process.communicate(timeout=60)
+        try:
+            process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == -number
     wait_until(lambda: not servers_of(started), "the proxy is gone")
     assert is_closed(started["env"]["ANTHROPIC_BASE_URL"])
