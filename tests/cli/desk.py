@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -41,6 +42,12 @@ sys.exit(int(os.environ.get("FAKE_EXIT", "0")))
 """
 
 
+def _hear_every_signal() -> None:
+    """Signals that the tests were started deaf to, as below `nohup` or in the background."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Desk:
     """A user's machine: a home, a PATH with a fake claude, a providers file."""
 
@@ -73,6 +80,7 @@ class Desk:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            preexec_fn=_hear_every_signal,
         )
 
     def run(self, *arguments: str, **env: str) -> tuple[int, str, str]:
