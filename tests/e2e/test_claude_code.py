@@ -110,16 +110,6 @@ def test_read_a_pdf_that_the_provider_cannot_take(make_world: MakeWorld) -> None
     assert "document_omitted" in world.proxy_log
 
 
-def test_web_search_without_anybody_to_search(make_world: MakeWorld) -> None:
-    world = make_world()
-    run = world.ask('run the tool WebSearch with {"query": "weather on mars"}')
-    assert "WebSearch returned:" in run.output, run
-    (search,) = [request for request in world.received if not request.tools]
-    assert "weather on mars" in search.text
-    assert "tool_choice" not in search.body
-    assert "server_tool_dropped" in world.proxy_log
-
-
 def test_structured_output(make_world: MakeWorld) -> None:
     world = make_world()
     schema = {
