@@ -1,11 +1,10 @@
-"""`ccproxy use|add|edit|init|env|completion`."""
+"""`ccproxy use|add|edit|init|env`."""
 
 from __future__ import annotations
 
 import json
 import os
 import pty
-import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -219,36 +218,6 @@ def test_env(desk: Desk, shell: str) -> None:
             subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout == "it's"
         )
     assert desk.run("env", "--shell", "csh")[0] == output.USAGE
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion(desk: Desk, shell: str) -> None:
-    code, script, err = desk.run("completion", shell)
-    assert (code, err) == (0, "")
-    for word in ("list", "use", "doctor"):
-        assert word in script
-    if binary := shutil.which(shell):
-        subprocess.run(
-            [binary, "-n", "-c", script] if shell != "fish" else [binary, "-n"],
-            input=script,
-            text=True,
-            check=True,
-        )
-    assert desk.run("completion", "csh")[0] == output.USAGE
-
-
-@pytest.mark.skipif(not shutil.which("bash"), reason="there is no bash")
-def test_completing_names_in_bash(desk: Desk) -> None:
-    desk.providers({"deepseek": LEAST, "groq": LEAST})
-    wrapper = desk.bin / "ccproxy"
-    wrapper.write_text(f"#!/bin/sh\nexec {sys.executable} -c '{RUN}' \"$@\"\n", encoding="utf-8")
-    wrapper.chmod(0o755)
-    script = desk.run("completion", "bash")[1]
-    script += 'COMP_WORDS=(ccproxy -P d); COMP_CWORD=2; _ccproxy; echo "${COMPREPLY[@]}"\n'
-    script += 'COMP_WORDS=(ccproxy do); COMP_CWORD=1; _ccproxy; echo "${COMPREPLY[@]}"\n'
-    env = desk.env | {"PATH": f"{desk.bin}:/usr/bin:/bin"}
-    done = subprocess.run(["bash", "-c", script], env=env, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["deepseek", "doctor"]
 
 
 def test_the_older_file_is_read(desk: Desk) -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tests.e2e.npm import missing
+from tests.packages import provide
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,10 +53,6 @@ def private_network() -> Iterator[Namespace]:
 
 
 def _provide_tools() -> None:
-    packages = sorted({package for tool, package in _PACKAGES.items() if not shutil.which(tool)})
-    if packages and os.geteuid() == 0 and shutil.which("apt-get"):
-        subprocess.run(["apt-get", "update", "-qq"], check=False, capture_output=True)
-        subprocess.run(["apt-get", "install", "-y", "-qq", *packages], check=False, capture_output=True)
-        packages = [package for tool, package in _PACKAGES.items() if not shutil.which(tool)]
+    packages = provide(_PACKAGES)
     if packages:
         missing(f"the Debian packages {' and '.join(packages)} are not installed")

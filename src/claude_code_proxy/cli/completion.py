@@ -40,9 +40,12 @@ compdef _ccproxy ccproxy
 """
 
 _FISH = """\
+function __ccproxy_names
+    {names}
+end
 complete -c ccproxy -f -n __fish_use_subcommand -a "{commands}"
-complete -c ccproxy -x -s P -l provider -a "({names})"
-complete -c ccproxy -x -n "__fish_seen_subcommand_from use" -a "({names})"
+complete -c ccproxy -x -s P -l provider -a "(__ccproxy_names)"
+complete -c ccproxy -x -n "__fish_seen_subcommand_from use" -a "(__ccproxy_names)"
 complete -c ccproxy -x -n "__fish_seen_subcommand_from completion" -a "bash zsh fish"
 complete -c ccproxy -r -s C -l config
 complete -c ccproxy -l dry-run
@@ -56,7 +59,6 @@ def print_script(arguments: Sequence[str]) -> int:
     """Print the completion script for one shell. Raises `UsageError`."""
     if len(arguments) != 1 or arguments[0] not in _SCRIPTS:
         raise UsageError(f"completion takes {', '.join(_SCRIPTS)}")
-    names = _NAMES.replace('"', '\\"') if arguments[0] == "fish" else _NAMES
     words = " ".join((*COMMANDS, *_OPTIONS))
-    print(_SCRIPTS[arguments[0]].format(names=names, words=words, commands=" ".join(COMMANDS)), end="")
+    print(_SCRIPTS[arguments[0]].format(names=_NAMES, words=words, commands=" ".join(COMMANDS)), end="")
     return 0
