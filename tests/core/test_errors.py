@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from claude_code_proxy.core.errors import ApiError, invalid_request
+
+
+def test_envelope() -> None:
+    error = ApiError(529, "overloaded_error", "busy", headers={"retry-after": "3"})
+    assert error.envelope("req_1") == {
+        "type": "error",
+        "error": {"type": "overloaded_error", "message": "busy"},
+        "request_id": "req_1",
+    }
+    assert str(error) == "busy"
+
+
+def test_details_go_into_the_error() -> None:
+    error = ApiError(400, "invalid_request_error", "no", details={"error_code": "x"})
+    assert error.envelope("req_1")["error"]["details"] == {"error_code": "x"}
+
+
+def test_invalid_request() -> None:
+    error = invalid_request("messages.0: must be an object")
+    assert (error.status, error.type, error.headers) == (400, "invalid_request_error", {})
