@@ -76,6 +76,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("whole-1", "not streamed, 1 connection", 1, _WHOLE, streamed=False, slow_too=True),
     Scenario("whole-16", "not streamed, 16 connections", 16, _WHOLE, streamed=False, slow_too=True),
     Scenario("tool-16", "tool arguments streamed, 16 connections", 16, _tool, slow_too=True),
+    Scenario("native-1", "passthrough streamed, 1 connection", 1, _native, native=True),
     Scenario("native-16", "passthrough streamed, 16 connections", 16, _native, native=True),
 )
 

@@ -1,4 +1,4 @@
-"""Messages for an upstream that speaks Chat Completions: converted both ways."""
+"""Messages for an upstream that speaks Chat Completions or Responses: converted both ways."""
 
 from __future__ import annotations
 
