@@ -107,7 +107,7 @@ class BlockWriter:
         return self._flush()
 
     def progress(self) -> list[Event]:
-        """An event without content that every client counts as progress (client/PROFILE.md, section 6)."""
+        """An event without content that Claude Code was seen to count as progress, whatever its version."""
         self._start()
         open_ = self._open
         if open_ is None:

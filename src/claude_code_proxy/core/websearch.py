@@ -1,7 +1,7 @@
 """Requests that ask for nothing but a web search, and what to do where the provider has none.
 
 Claude Code's WebSearch tool makes a request of its own: one user message, and Anthropic's server tool
-`web_search` as the only tool. It takes a plain text as the answer (client/PROFILE.md, section 3). Where the
+`web_search` as the only tool. It takes a plain text as the answer. Where the
 proxy knows a search service, it searches first and lets the model answer from what was found; else the
 answer is a text that says so, because a model without a search would make results up.
 """
