@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +28,7 @@ _NOT_COUNTED = frozenset(("pip", "setuptools", "pkg_resources", "__pycache__"))
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
-class Peer:
+class Peer(ABC):
     """A proxy that converts Messages to Chat Completions. Subclasses say how to install and start it."""
 
     name = ""
@@ -40,12 +41,12 @@ class Peer:
         self.port = 0
         self._process: subprocess.Popen[bytes] | None = None
 
-    def install(self) -> None:
+    def install(self) -> None:  # noqa: B027 - not every peer has something to install
         """Put it on this machine, if it is not there. Raises `MissingError`."""
 
+    @abstractmethod
     def command(self, upstream: int, port: int) -> list[str]:
         """The command that serves on `port` and asks the provider on port `upstream`."""
-        raise NotImplementedError
 
     def environment(self) -> dict[str, str]:
         """What it needs in its environment."""
