@@ -198,6 +198,7 @@ class Nginx(Peer):
 
     def install(self) -> None:
         if _nginx() is None and os.geteuid() == 0 and shutil.which("apt-get"):
+            subprocess.run(["apt-get", "update", "-qq"])
             subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "nginx-light"])
         if _nginx() is None:
             raise MissingError("nginx is not installed: on Debian, apt install nginx-light")
