@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_code_proxy.core import continuity
+from claude_code_proxy.core import continuity, wire
 from claude_code_proxy.core.continuity import ToolId, ToolNames
 from claude_code_proxy.core.profile import Profile
 from tests.core.test_jsonscan import JSON
@@ -47,7 +47,7 @@ def test_foreign_and_broken_signatures_are_ignored(signature: str) -> None:
 
 
 def test_sealed_items_must_be_a_list() -> None:
-    seal = "px1." + continuity._encode({"p": "a", "m": "b", "k": "rd", "d": {}})
+    seal = "px1." + wire.to_base64url({"p": "a", "m": "b", "k": "rd", "d": {}})
     assert continuity.open_reasoning(seal) is None
 
 

@@ -13,7 +13,6 @@ A seal is data from the client: foreign, broken or oversized seals are ignored, 
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -31,8 +30,7 @@ MAX_SEAL = 1 << 20
 """Largest seal that is opened, in characters."""
 
 _VALID_TOOL_ID = re.compile(r"[a-zA-Z0-9_-]+\Z")  # the pattern of Anthropic's own API
-_ILLEGAL_TOOL_ID = re.compile(r"[^a-zA-Z0-9_-]")
-_ILLEGAL_TOOL_NAME = re.compile(r"[^a-zA-Z0-9_-]")
+_ILLEGAL = re.compile(r"[^a-zA-Z0-9_-]")  # in tool ids and names alike
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _MAX_OPENAI_ID = 64
 _MAX_OPENAI_NAME = 64
@@ -60,7 +58,7 @@ def seal_reasoning(profile: str, model: str, kind: str, items: list[Any]) -> str
     content: dict[str, Any] = {"p": profile, "m": model, "k": kind}
     if items:
         content["d"] = items
-    return SIGNATURE_PREFIX + _encode(content)
+    return SIGNATURE_PREFIX + wire.to_base64url(content)
 
 
 def merge_details(items: list[Any]) -> list[Any]:
@@ -111,11 +109,11 @@ def client_tool_id(tool_id: ToolId, used: Container[str]) -> str:
     if plain and raw not in used:
         return raw
     content: list[Any] = [tool_id.profile, raw, tool_id.extra]
-    sealed = TOOL_ID_PREFIX + _encode(content)
+    sealed = TOOL_ID_PREFIX + wire.to_base64url(content)
     occurrence = 1
     while sealed in used:
         occurrence += 1
-        sealed = TOOL_ID_PREFIX + _encode([*content, occurrence])
+        sealed = TOOL_ID_PREFIX + wire.to_base64url([*content, occurrence])
     return sealed
 
 
@@ -137,7 +135,7 @@ def upstream_tool_id(tool_id: ToolId, profile: Profile) -> str:
         if len(raw) == 9 and raw.isascii() and raw.isalnum():
             return raw
         return base62(raw, 9)
-    safe = _ILLEGAL_TOOL_ID.sub("_", raw)
+    safe = _ILLEGAL.sub("_", raw)
     if len(safe) <= _MAX_OPENAI_ID:
         return safe
     return f"{safe[:40]}_{hashlib.sha256(raw.encode('utf-8', 'replace')).hexdigest()[:20]}"
@@ -178,24 +176,19 @@ class ToolNames:
 
 
 def _short_name(name: str) -> str:
-    safe = _ILLEGAL_TOOL_NAME.sub("_", name)
+    safe = _ILLEGAL.sub("_", name)
     return safe if len(safe) <= _MAX_OPENAI_NAME else _hashed_name(name)
 
 
 def _hashed_name(name: str) -> str:
     digest = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:8]
-    return f"{_ILLEGAL_TOOL_NAME.sub('_', name)[:55]}_{digest}"
-
-
-def _encode(content: Any) -> str:
-    return base64.urlsafe_b64encode(wire.dumps(content)).rstrip(b"=").decode()
+    return f"{_ILLEGAL.sub('_', name)[:55]}_{digest}"
 
 
 def _decode(seal: str, prefix: str) -> Any:
     if not seal.startswith(prefix) or len(seal) > MAX_SEAL:
         return None
-    body = seal[len(prefix) :]
     try:
-        return wire.loads(base64.b64decode(body + "=" * (-len(body) % 4), altchars=b"-_", validate=True))
+        return wire.from_base64url(seal[len(prefix) :])
     except ValueError:
         return None

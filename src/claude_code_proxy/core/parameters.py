@@ -134,7 +134,18 @@ def _clamped(temperature: float, profile: Profile, report: Report) -> float:
     return clamped
 
 
-def identity(conversation: Conversation, profile: Profile, report: Report) -> dict[str, Any]:
+def common(conversation: Conversation, profile: Profile, report: Report) -> dict[str, Any]:
+    """The fields that both formats have under the same names."""
+    fields = _identity(conversation, profile, report)
+    if conversation.service_tier:
+        fields["service_tier"] = conversation.service_tier
+    fields |= conversation.extra
+    if conversation.stream is not None:
+        fields["stream"] = conversation.stream
+    return fields
+
+
+def _identity(conversation: Conversation, profile: Profile, report: Report) -> dict[str, Any]:
     """Who asks, hashed: providers use it for abuse limits and to find the prompt cache."""
     fields: dict[str, Any] = {}
     if conversation.user_id:

@@ -21,7 +21,7 @@ _COUNTS = {
     "requests": ("requests", "req-minute"),
     "tokens": ("tokens", "tokens-minute"),
 }
-_REQUEST_IDS = (
+REQUEST_IDS = (
     "x-request-id",
     "request-id",
     "x-generation-id",
@@ -29,6 +29,7 @@ _REQUEST_IDS = (
     "mistral-correlation-id",
     "apim-request-id",
 )
+"""The headers in which providers name a request, by lower-case name."""
 _SAFE_ID = re.compile(r"[\w.:/+=-]{1,200}", re.ASCII)
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|d|h|m|s)")
 _WHOLE_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|d|h|m|s))+")
@@ -78,7 +79,7 @@ def rate_headers(headers: Mapping[str, str], now: float) -> dict[str, str]:
         if wait is not None:
             moment = datetime.fromtimestamp(math.ceil(now + wait), UTC)
             translated[f"anthropic-ratelimit-{name}-reset"] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-    upstream_id = _first(headers, _REQUEST_IDS)
+    upstream_id = _first(headers, REQUEST_IDS)
     if _SAFE_ID.fullmatch(upstream_id):
         translated["x-upstream-request-id"] = upstream_id
     return translated

@@ -6,8 +6,6 @@ This header can: base64url of a JSON object `{api_base: key}`. Where it is there
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import TYPE_CHECKING
 
 from . import wire
@@ -20,15 +18,14 @@ HEADER = "x-ccproxy-keys"
 
 def seal(keys: Mapping[str, str]) -> str:
     """The header's value for `keys` by `api_base`."""
-    return base64.urlsafe_b64encode(wire.dumps(dict(keys))).decode("ascii").rstrip("=")
+    return wire.to_base64url(dict(keys))
 
 
 def unseal(value: str) -> dict[str, str]:
     """The keys by `api_base`. Raises `ValueError`, which does not quote the value."""
-    text = value.strip()
     try:
-        keys = wire.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError):
+        keys = wire.from_base64url(value.strip())
+    except ValueError:
         raise ValueError("not base64url of JSON") from None
     if not isinstance(keys, dict) or not all(isinstance(key, str) and key for key in keys.values()):
         raise ValueError("not an object of api_base and key")

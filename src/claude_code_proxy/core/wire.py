@@ -6,6 +6,7 @@ a byte-order mark), the standard library decides; what leaves is always valid UT
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -48,6 +49,16 @@ def dumps(value: Any) -> bytes:
 def dumps_text(value: Any) -> str:
     """`dumps` as a string, for JSON inside JSON such as tool arguments."""
     return dumps(value).decode()
+
+
+def to_base64url(value: Any) -> str:
+    """`value` as JSON in base64url without padding: letters, digits, `-` and `_` only."""
+    return base64.urlsafe_b64encode(dumps(value)).rstrip(b"=").decode()
+
+
+def from_base64url(text: str) -> Any:
+    """The value that `to_base64url` wrote. Raises `ValueError` for anything else, without quoting it."""
+    return loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
 
 
 def _clean(value: Any) -> Any:

@@ -9,6 +9,7 @@ from multidict import CIMultiDict
 
 from claude_code_proxy import __version__
 from claude_code_proxy.core import sealed_keys
+from claude_code_proxy.core.rate_headers import REQUEST_IDS
 
 from .auth import bearer_token
 
@@ -66,15 +67,6 @@ _REQUEST_ENDS_HERE = _HOP_BY_HOP | {
 }
 # The body is handed on decompressed and perhaps with another model name; the rest the server writes itself.
 _RESPONSE_ENDS_HERE = _HOP_BY_HOP | {"content-length", "content-encoding", "date", "server", "set-cookie"}
-
-_UPSTREAM_IDS = (
-    "x-request-id",
-    "request-id",
-    "x-generation-id",
-    "x-ds-trace-id",
-    "mistral-correlation-id",
-    "apim-request-id",
-)
 
 
 def converted_request(config: ModelConfig, key: str, *, stream: bool) -> CIMultiDict[str]:
@@ -138,7 +130,7 @@ def native_response(upstream: Mapping[str, str], items: Iterable[tuple[str, str]
 
 def upstream_request_id(headers: Mapping[str, str]) -> str:
     """The id that an upstream gave to the request, under whichever name; "" when it gave none."""
-    for name in _UPSTREAM_IDS:
+    for name in REQUEST_IDS:
         if value := headers.get(name):
             return value
     return ""

@@ -47,12 +47,7 @@ def encode(conversation: Conversation, profile: Profile, *, model: str, report: 
         body["response_format"] = {"type": form, "json_schema": named}
     elif form:
         body["response_format"] = {"type": form}
-    body |= parameters.identity(conversation, profile, report)
-    if conversation.service_tier:
-        body["service_tier"] = conversation.service_tier
-    body |= conversation.extra
-    if conversation.stream is not None:
-        body["stream"] = conversation.stream
+    body |= parameters.common(conversation, profile, report)
     if conversation.stream and profile.stream_usage:
         body["stream_options"] = {"include_usage": True}
     return parameters.finish_body(body, profile, report)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from claude_code_proxy.core.cachemarks import CacheMarks
 from claude_code_proxy.core.replay import first_turn_with_reasoning
 from claude_code_proxy.core.results import read_result
 from claude_code_proxy.core.turns import (
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     Message: TypeAlias = dict[str, Any]
 
 BRIDGE = "Understood."
-_MOST_BREAKPOINTS = 4  # of OpenAI's prompt_cache_breakpoint per request
 
 
 def write_messages(
@@ -46,8 +46,7 @@ class _Writer:
     def __init__(self, profile: Profile, report: Report) -> None:
         self._profile = profile
         self._report = report
-        self._marks = profile.cache_control != "strip"
-        self._marked: list[dict[str, Any]] = []
+        self._marks = CacheMarks(profile)
         self._messages: list[Message] = []
 
     def run(self, conversation: Conversation, system: Sequence[Text]) -> list[Message]:
@@ -59,9 +58,7 @@ class _Writer:
                 self._messages.append(self._assistant(turn, reasoning=index >= first_reasoning))
             else:
                 self._user(turn)
-        if self._profile.cache_control == "openai_breakpoint":
-            for part in self._marked[:-_MOST_BREAKPOINTS]:
-                del part["prompt_cache_breakpoint"]
+        self._marks.settle()
         return self._messages
 
     def _user(self, turn: UserTurn) -> None:
@@ -174,7 +171,7 @@ class _Writer:
 
     def _spoken(self, parts: Iterable[Part | Instruction]) -> str | list[dict[str, Any]]:
         parts = list(parts)
-        if not self._marks and all(isinstance(part, Text) for part in parts):
+        if not self._marks.kept and all(isinstance(part, Text) for part in parts):
             return "\n\n".join(part.text for part in parts if isinstance(part, Text))
         return [self._part(part) for part in parts]
 
@@ -184,11 +181,7 @@ class _Writer:
     def _part(self, part: Part | Instruction) -> dict[str, Any]:
         body = _PARTS[type(part)](part)
         if part.cached:
-            if self._profile.cache_control == "openai_breakpoint":
-                body["prompt_cache_breakpoint"] = {"mode": "explicit"}
-                self._marked.append(body)
-            else:
-                body["cache_control"] = {"type": "ephemeral"}
+            self._marks.put(body)
         return body
 
 

@@ -56,12 +56,7 @@ def encode(conversation: Conversation, profile: Profile, *, model: str, report: 
         }
     elif form:
         body["text"] = {"format": {"type": form}}
-    body |= parameters.identity(conversation, profile, report)
-    if conversation.service_tier:
-        body["service_tier"] = conversation.service_tier
-    body |= conversation.extra
-    if conversation.stream is not None:
-        body["stream"] = conversation.stream
+    body |= parameters.common(conversation, profile, report)
     return parameters.finish_body(body, profile, report)
 
 

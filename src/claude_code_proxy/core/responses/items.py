@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from claude_code_proxy.core.cachemarks import CacheMarks
 from claude_code_proxy.core.replay import first_turn_with_reasoning
 from claude_code_proxy.core.results import read_result
 from claude_code_proxy.core.turns import AssistantTurn, File, Image, Instruction, Text, ToolCall
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.turns import Conversation, Part, Thinking, ToolResult, UserTurn
 
     Item: TypeAlias = dict[str, Any]
-
-_MOST_BREAKPOINTS = 4  # of OpenAI's prompt_cache_breakpoint per request
 
 
 def write_input(
@@ -40,13 +39,12 @@ class _Writer:
     def __init__(self, profile: Profile, report: Report) -> None:
         self._profile = profile
         self._report = report
-        self._marks = profile.cache_control != "strip"
-        self._marked: list[dict[str, Any]] = []
+        self._marks = CacheMarks(profile)
         self._items: list[Item] = []
 
     def run(self, conversation: Conversation, system: Sequence[Text]) -> tuple[str, list[Item]]:
         instructions = ""
-        if system and self._marks:
+        if system and self._marks.kept:
             self._items.append({"role": "developer", "content": self._spoken(system)})
         else:
             instructions = "\n\n".join(part.text for part in system)
@@ -56,9 +54,7 @@ class _Writer:
                 self._assistant(turn, reasoning=index >= first_reasoning)
             else:
                 self._user(turn)
-        if self._profile.cache_control == "openai_breakpoint":
-            for part in self._marked[:-_MOST_BREAKPOINTS]:
-                del part["prompt_cache_breakpoint"]
+        self._marks.settle()
         return instructions, self._items
 
     # --- the assistant's ------------------------------------------------------------------------------
@@ -130,7 +126,7 @@ class _Writer:
 
     def _output(self, result: ToolResult) -> tuple[str | list[dict[str, Any]], list[Part]]:
         text, media, moved = read_result(result, lambda _: self._profile.tool_result_images == "inline")
-        cached = self._marks and (result.cached or any(part.cached for part in result.parts))
+        cached = self._marks.kept and (result.cached or any(part.cached for part in result.parts))
         if not media and not (cached and text):
             return text or self._profile.tool_result_filler, moved
         parts = [self._part(Text(text, cached and not media))] if text else []
@@ -142,18 +138,14 @@ class _Writer:
 
     def _spoken(self, parts: Sequence[Part | Instruction]) -> str | list[dict[str, Any]]:
         texts = [part.text for part in parts if isinstance(part, Text)]
-        if not self._marks and len(texts) == len(parts):
+        if not self._marks.kept and len(texts) == len(parts):
             return "\n\n".join(texts)
         return [self._part(part) for part in parts]
 
     def _part(self, part: Part | Instruction) -> dict[str, Any]:
         body = _PARTS[type(part)](part)
         if part.cached:
-            if self._profile.cache_control == "openai_breakpoint":
-                body["prompt_cache_breakpoint"] = {"mode": "explicit"}
-                self._marked.append(body)
-            else:
-                body["cache_control"] = {"type": "ephemeral"}
+            self._marks.put(body)
         return body
 
 
