@@ -164,6 +164,14 @@ class BlockWriter:
             return "partial"
         return "complete" if gate.complete else "empty"
 
+    def passes(self, delta: Delta) -> bool:
+        """Whether more text like that of `delta`, just written as one event, may pass unread."""
+        return self._stops is None or not isinstance(delta, Text)
+
+    def passed(self, characters: int) -> None:
+        """Take note of so much text that went on into the open block past this writer."""
+        self._characters += characters
+
     # --- transitions ----------------------------------------------------------------------------------
 
     def _take(self, delta: Delta) -> None:

@@ -86,6 +86,11 @@ class Decoder:
             self._lines(rest.splitlines(), events)
         return events
 
+    @property
+    def between(self) -> bool:
+        """Nothing is pending: what comes next is the beginning of an event."""
+        return not (self._tail or self._data or self._name or self._after_cr or self._at_start)
+
     def close(self) -> list[Event]:
         """The upstream ended: return what was pending, complete or not; the caller sees if it parses."""
         rest = bytes(self._tail)

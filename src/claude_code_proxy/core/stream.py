@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.core import sse
+from claude_code_proxy.core import anthropic, sse, wire
 from claude_code_proxy.core.blocks import BlockWriter
 from claude_code_proxy.core.chat.decode import Decoder as ChatDecoder
 from claude_code_proxy.core.chat.decode import parse_chunk
-from claude_code_proxy.core.deltas import Delta, Failure, Usage
+from claude_code_proxy.core.deltas import Delta, Failure, ToolArguments, Usage
 from claude_code_proxy.core.errors import ApiError
 from claude_code_proxy.core.fold import fold
 from claude_code_proxy.core.responses.decode import Decoder as ResponsesDecoder
+from claude_code_proxy.core.template import END, Template, learn
 from claude_code_proxy.core.upstream_errors import answer_error, mid_stream
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from claude_code_proxy.core.anthropic import Event
     from claude_code_proxy.core.profile import Profile
     from claude_code_proxy.core.reply import ReplyContext
@@ -29,6 +32,8 @@ _DECODERS: dict[str, type[ChatDecoder] | type[ResponsesDecoder]] = {
     "chat": ChatDecoder,
     "responses": ResponsesDecoder,
 }
+_MOST_LESSONS = 16  # fruitless ones, in one stream
+_LONGEST_REST = 64 << 10  # bytes; longer chunks do not repeat
 _DAMAGED = "the upstream sent a damaged chunk, and what it said is lost"
 
 
@@ -51,6 +56,7 @@ class AnswerReader:
         self._done = False
         self._heard = False  # anything at all: content, a finish reason, token counts
         self._garbage = b""
+        self._last: tuple[Any, list[Delta]] = (None, [])  # the last chunk and what it said
         self.failure: ApiError | None = None
 
     @property
@@ -108,6 +114,31 @@ class AnswerReader:
             return []
         return self._writer.fail(mid_stream(error), self._request_id)
 
+    @property
+    def between(self) -> bool:
+        """Whether the next byte begins an event."""
+        return self._sse.between
+
+    def repetition(self, chunk: bytes, events: list[Event]) -> Repetition | None:
+        """How chunks that repeat `chunk` are read, which has just become `events`; None: as any other."""
+        (payload, deltas), self._last = self._last, (None, [])
+        if len(deltas) != 1 or len(events) != 1 or events[0]["type"] != "content_block_delta":
+            return None
+        hole = self._decoder.hole(payload, deltas[0])
+        if hole is None or not self._writer.passes(deltas[0]):
+            return None
+        template = learn(chunk, payload, hole, self._decoder.PADDINGS)
+        return None if template is None else Repetition(template, deltas[0], events[0])
+
+    def repeat(self, delta: Delta, texts: list[str]) -> list[Event] | None:
+        """Take texts of deltas like `delta`; their events, or None where each is written as it came."""
+        if not isinstance(delta, ToolArguments):
+            self._writer.passed(sum(map(len, texts)))
+            return None
+        deltas = [ToolArguments(delta.key, text) for text in texts]
+        self._decoder.repeated(deltas)
+        return self._write(deltas)
+
     def answer(self, body: Any) -> list[Event]:
         """A whole answer instead of a stream."""
         out = self._write(self._decoder.answer(body))
@@ -141,14 +172,16 @@ class AnswerReader:
         whole = isinstance(payload, dict) and payload.get("object") == self._decoder.WHOLE
         if whole and not self._decoder.chunks:
             return self.answer(payload)  # JSON where a stream was asked for
-        out = self._write(self._decoder.chunk(payload))
+        deltas = self._decoder.chunk(payload)
+        self._last = payload, deltas
+        out = self._write(deltas)
         if self._decoder.complete and not self.finished:
             return out + self._end()
         if self._writer.stopped and not self.finished:
             out += self._writer.end()
         return out
 
-    def _write(self, deltas: list[Delta]) -> list[Event]:
+    def _write(self, deltas: Sequence[Delta]) -> list[Event]:
         if deltas:
             self._heard = True
         for at, delta in enumerate(deltas):
@@ -184,11 +217,32 @@ class AnswerReader:
         return ApiError(502, "api_error", "the upstream sent an empty answer", retryable=True)
 
 
+class Repetition:
+    """How chunks that fit `template` are read: each is another `delta`, written as another `event`."""
+
+    def __init__(self, template: Template, delta: Delta, event: Event) -> None:
+        self.template = template
+        self.delta = delta
+        kind = event["delta"]["type"]
+        field = next(key for key in event["delta"] if key != "type")
+        empty = sse.encode(anthropic.block_delta(event["index"], kind, field, ""))
+        middle = empty.rindex(b'""') + 1
+        self._before, self._after = empty[:middle], empty[middle:]
+        self._joint = self._after + self._before
+
+    def frame(self, texts: list[bytes]) -> bytes:
+        """The events with `texts`, which are JSON strings without their quotes."""
+        return self._before + self._joint.join(texts) + self._after
+
+
 class StreamConverter:
     """Upstream bytes in, the client's event-stream bytes out; see `AnswerReader` for the rest."""
 
     def __init__(self, profile: Profile, reply: ReplyContext, report: Report, request_id: str) -> None:
         self.reader = AnswerReader(profile, reply, report, request_id)
+        self._repetition: Repetition | None = None
+        self._lessons = _MOST_LESSONS
+        self._rest = b""  # the beginning of a chunk, while chunks repeat
 
     @property
     def started(self) -> bool:
@@ -217,11 +271,52 @@ class StreamConverter:
 
     def feed(self, data: bytes) -> bytes:
         """Take the next read; the bytes to send, perhaps none."""
-        return _encode(self.reader.feed(data))
+        if self._rest:
+            data, self._rest = self._rest + data, b""
+        out: list[bytes] = []
+        while data and not self.reader.finished:
+            if self._repetition is not None:
+                repeated, data = self._repeated(self._repetition, data)
+                out.append(repeated)
+                if END not in data and len(data) <= _LONGEST_REST:
+                    self._rest = data
+                    break
+            data = self._one(data, out)
+        return b"".join(out)
+
+    def _repeated(self, repetition: Repetition, data: bytes) -> tuple[bytes, bytes]:
+        """The events of the chunks at the start of `data` that repeat the one before, and the rest of it."""
+        raw, taken = repetition.template.read(data)
+        if not raw:
+            return b"", data
+        texts = wire.strings(raw)
+        if texts is None:  # one of many, and looking for it each time would take long
+            self._lessons = 0
+            return b"", data
+        self._lessons = _MOST_LESSONS
+        events = self.reader.repeat(repetition.delta, texts)
+        out = repetition.frame(wire.canonical(raw, texts)) if events is None else _encode(events)
+        return out, data[taken:]
+
+    def _one(self, data: bytes, out: list[bytes]) -> bytes:
+        """Read one event, or all of `data` where there is nothing to learn from it; the rest of `data`."""
+        end = data.find(END) + len(END) if self._lessons else 0
+        if end < len(END):
+            end = len(data)
+        begun = not self.reader.between
+        events = self.reader.feed(data[:end])
+        out.append(_encode(events))
+        self._repetition = None
+        if self._lessons and len(events) == 1 and not begun:
+            self._lessons -= 1
+            self._repetition = self.reader.repetition(data[:end], events)
+        return data[end:]
 
     def close(self) -> bytes:
         """The upstream ended."""
-        return _encode(self.reader.close())
+        rest, self._rest = self._rest, b""
+        events = self.reader.feed(rest)
+        return _encode(events if self.reader.finished else events + self.reader.close())
 
     def begin(self) -> bytes:
         """`message_start`, now."""

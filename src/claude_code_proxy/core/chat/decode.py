@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from claude_code_proxy.core import wire
+from claude_code_proxy.core.chat.finish import FAILURES, STOP_REASONS, failure, stop_sequence
 from claude_code_proxy.core.chat.texttools import TextTools
 from claude_code_proxy.core.chat.thinktags import ThinkTags
 from claude_code_proxy.core.chat.toolcalls import LEGACY_INDEX, ToolCalls
@@ -22,10 +23,12 @@ from claude_code_proxy.core.deltas import (
     Refusal,
     StopReason,
     Text,
+    ToolArguments,
     Usage,
     WebSearch,
 )
 from claude_code_proxy.core.errors import ApiError
+from claude_code_proxy.core.template import Hole
 from claude_code_proxy.core.upstream_errors import answer_error
 
 if TYPE_CHECKING:
@@ -34,28 +37,6 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.reply import ReplyContext
     from claude_code_proxy.core.report import Report
 
-_STOP_REASONS: dict[str, StopReason] = {
-    "stop": "end_turn",
-    "eos": "end_turn",
-    "eos_token": "end_turn",
-    "end_turn": "end_turn",
-    "stop_sequence": "end_turn",
-    "tool_calls": "tool_use",
-    "tool_use": "tool_use",
-    "function_call": "tool_use",
-    "length": "max_tokens",
-    "max_tokens": "max_tokens",
-    "max_output_tokens": "max_tokens",
-    "model_context_window_exceeded": "model_context_window_exceeded",
-    "model_length": "model_context_window_exceeded",
-    "content_filter": "refusal",
-    "sensitive": "refusal",
-    "safety": "refusal",
-    "recitation": "refusal",
-    "prohibited_content": "refusal",
-    "refusal": "refusal",
-}
-_FAILURES = frozenset(("insufficient_system_resource", "network_error", "error", "abort", "aborted"))
 _REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
 _MAX_CITED = 100
 _SPOKEN_FIELDS = frozenset(("text", "summary"))
@@ -68,6 +49,8 @@ class Decoder:
     """The `object` of a whole answer."""
     READS_ERRORS: ClassVar[bool] = False
     """Whether an event named `error` is one of this format's own."""
+    PADDINGS: ClassVar[tuple[str, ...]] = ("obfuscation", "p")
+    """Keys of a chunk whose strings say nothing: OpenAI's and Mistral's guard against traffic analysis."""
     complete: ClassVar[bool] = False
     """Nothing can follow: never known before the end, since token counts may come after the finish."""
 
@@ -117,6 +100,29 @@ class Decoder:
         self._usage(payload, choices, found)
         return found
 
+    def hole(self, payload: Any, delta: Delta) -> Hole | None:
+        """Where the text of `delta` stands in `payload`, the chunk that said it and nothing else.
+
+        None unless a chunk with another text there would be the same kind of delta and change nothing here.
+        """
+        choices = payload.get("choices") if isinstance(payload, dict) and not _suspicious(payload) else None
+        choice = choices[0] if isinstance(choices, list) and len(choices) == 1 else None
+        spoken = choice.get("delta") if isinstance(choice, dict) else None
+        if not isinstance(spoken, dict) or self._tools.pending:
+            return None
+        if isinstance(delta, Text):
+            plain = self._tags is None and self._text_tools is None
+            return Hole(spoken, "content") if plain and spoken.get("content") == delta.text else None
+        if isinstance(delta, Reasoning):
+            key = next((field for field in _REASONING_FIELDS if spoken.get(field)), "")
+            return Hole(spoken, key) if key and not spoken.get("reasoning_details") else None
+        return self._tools.hole(spoken) if isinstance(delta, ToolArguments) else None
+
+    def repeated(self, deltas: list[ToolArguments]) -> None:
+        """Take note of arguments that were read from chunks like the last one, past this decoder."""
+        for delta in deltas:
+            self._tools.repeated(delta)
+
     def answer(self, body: Any) -> list[Delta]:
         """The deltas of a whole answer. An answer without choices and without usage is a failure."""
         self._whole = True
@@ -154,7 +160,7 @@ class Decoder:
     def _choice(self, choice: dict[str, Any], found: list[Delta]) -> None:
         reason = choice.get("finish_reason")
         if self._whole:
-            self._cut = _STOP_REASONS.get(str(reason).lower()) == "max_tokens"
+            self._cut = STOP_REASONS.get(str(reason).lower()) == "max_tokens"
         delta, message = choice.get("delta"), choice.get("message")
         if isinstance(message, dict) and (self._whole or not isinstance(delta, dict)):
             self._delta(self._unsaid(message), found)  # Perplexity sends both: the message so far too
@@ -285,37 +291,21 @@ class Decoder:
 
     def _finished(self, word: str, choice: dict[str, Any], found: list[Delta]) -> None:
         known = word.lower()
-        if known in _FAILURES:
-            error = answer_error(choice, self._profile, self._reply)
-            message = f"the upstream ended the answer with finish_reason {word!r}"
-            overloaded = known == "insufficient_system_resource"
-            fallback = (
-                ApiError(529, "overloaded_error", message, retryable=True)
-                if overloaded
-                else ApiError(500, "api_error", message)
-            )
-            found.append(Failure(error or fallback))
+        if known in FAILURES:
+            found.append(Failure(answer_error(choice, self._profile, self._reply) or failure(word)))
             return
-        reason = _STOP_REASONS.get(known)
+        reason = STOP_REASONS.get(known)
         if reason is None:
             reason = "end_turn"
             self._tell("unknown_finish_reason", "upstream.finish_reason", f"{word!r} was read as the end")
         sequence: str | None = None
         if reason == "end_turn":
-            sequence = self._stop_sequence(choice)
+            sequence = stop_sequence(choice)
             if sequence is not None:
                 reason = "stop_sequence"
         if self._finish in (None, "end_turn", "tool_use"):  # a cut or a refusal is not taken back
             self._finish = reason
             found.append(Finish(reason, sequence))
-
-    def _stop_sequence(self, choice: dict[str, Any]) -> str | None:
-        """The matched stop sequence where the server names it (vLLM, SGLang, llama.cpp)."""
-        for field in ("stop_reason", "matched_stop", "stopping_word"):
-            value = choice.get(field)
-            if isinstance(value, str) and value and value not in _STOP_REASONS:
-                return value
-        return None
 
     def _usage(self, payload: dict[str, Any], choices: Any, found: list[Delta]) -> None:
         usage = payload.get("usage")

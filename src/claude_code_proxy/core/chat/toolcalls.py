@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.deltas import ToolArguments, ToolStart
+from claude_code_proxy.core.template import Hole
 from claude_code_proxy.core.toolnames import CalledNames
 
 if TYPE_CHECKING:
@@ -76,6 +77,19 @@ class ToolCalls:
             if isinstance(entry, dict) and (parsed := _parse(entry)) is not None:
                 self._entry(*parsed, touched, found)
         return found
+
+    @staticmethod
+    def hole(delta: dict[str, Any]) -> Hole | None:
+        """Where the arguments stand in a delta that has said nothing else; see `Decoder.hole`."""
+        match delta.get("tool_calls"):
+            case [{"function": {"arguments": str()} as function}] if not function.get("name"):
+                return Hole(function, "arguments")
+            case _:
+                return None
+
+    def repeated(self, delta: ToolArguments) -> None:
+        """Take note of arguments that were read past `feed`."""
+        self._calls[delta.key].pieces.append(delta.text)
 
     def settle(self) -> list[ToolStart | ToolArguments]:
         """Start the named calls that have waited long enough for an id or the rest of a name."""

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.reply import ReplyContext
     from claude_code_proxy.core.report import Report
     from claude_code_proxy.core.responses.progress import Item
+    from claude_code_proxy.core.template import Hole
 
 _OUTPUT = "upstream.output"
 _MOST_TOLD = 32  # different unknown types that are reported; an upstream could make up any number
@@ -53,6 +54,8 @@ class Decoder:
     """The `object` of a whole answer."""
     READS_ERRORS: ClassVar[bool] = True
     """Whether an event named `error` is one of this format's own."""
+    PADDINGS: ClassVar[tuple[str, ...]] = ("obfuscation",)
+    """Keys of an event whose strings say nothing."""
 
     def __init__(self, profile: Profile, reply: ReplyContext, report: Report) -> None:
         self._profile = profile
@@ -89,6 +92,14 @@ class Decoder:
         found: list[Delta] = []
         read(self, payload, found)
         return found
+
+    def hole(self, payload: Any, delta: Delta) -> Hole | None:  # noqa: ARG002 - the chat format's has one
+        """None: no event repeats the one before, each has a number of its own."""
+        return None
+
+    def repeated(self, deltas: list[ToolArguments]) -> None:
+        """Never called, since nothing repeats."""
+        raise RuntimeError(f"no event of this format repeats another, and {len(deltas)} did")
 
     def answer(self, body: Any) -> list[Delta]:
         """The deltas of a whole answer."""
