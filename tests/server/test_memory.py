@@ -10,12 +10,12 @@ from typing import Any
 from .harness import BODY, Client, model, running_proxy
 from .upstream import Connection, Request, running_upstream, text_chunk
 
-MARK = "a_parameter_of_this_request_only"
-TOOL = b'{"name":"t","input_schema":{"type":"object","properties":{"%b":{"type":"string"}}}}' % MARK.encode()
+MARK = "a_field_of_this_request_only"
+MESSAGE = b'{"role":"user","content":[{"type":"text","text":"Hi","%b":[]}]}' % MARK.encode()
 
 
 def held() -> list[dict[str, Any]]:
-    """The properties of the tool, which the parsed and the converted request share."""
+    """The block of the message; not of a tool, since those are kept for the session's next request."""
     return [found for found in gc.get_objects() if type(found) is dict and MARK in found]
 
 
@@ -31,7 +31,11 @@ async def test_a_stream_does_not_hold_its_request() -> None:
         await connection.chunk(b"data: [DONE]\n\n")
         await connection.end()
 
-    body = json.dumps({**BODY, "stream": True}).encode()[:-1] + b', "tools": [' + TOOL + b"]}"
+    body = (
+        json.dumps({**BODY, "stream": True, "messages": None})
+        .encode()
+        .replace(b"null", b"[" + MESSAGE + b"]")
+    )
     async with running_upstream(script) as upstream, running_proxy([model(upstream.base)]) as proxy:
         client = await Client.connect(proxy)
         await client.send(body)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from claude_code_proxy.core.profile import Profile
+    from claude_code_proxy.core.turns import OfferedTools
 
 
 _ENCODERS = {"chat": encode_chat, "responses": encode_responses}
@@ -26,11 +27,13 @@ _ENCODERS = {"chat": encode_chat, "responses": encode_responses}
 class Converted:
     """A converted request.
 
-    `body` is what goes upstream, `reply` what the answer must know, `report` what was not carried over.
-    `max_tokens` 0 asks to warm the cache only: the caller answers by itself and sends nothing.
+    `body` is what goes upstream, `tools` are those in it that the client runs, `reply` what the answer must
+    know, `report` what was not carried over. `max_tokens` 0 asks to warm the cache only: the caller answers
+    by itself and sends nothing.
     """
 
     body: dict[str, Any]
+    tools: OfferedTools
     reply: ReplyContext
     report: Report
     stream: bool
@@ -85,6 +88,7 @@ def convert_request(
     )
     return Converted(
         body=body,
+        tools=conversation.tools,
         reply=reply,
         report=report,
         stream=conversation.stream is True,

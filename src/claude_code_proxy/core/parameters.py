@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from claude_code_proxy.core.fields import json_text
 from claude_code_proxy.core.thinking import thinks
+from claude_code_proxy.core.turns import OfferedTools
 
 if TYPE_CHECKING:
     from claude_code_proxy.core.profile import Profile
     from claude_code_proxy.core.report import Report
-    from claude_code_proxy.core.turns import Conversation, ThinkingSettings, Tool, WebSearch
+    from claude_code_proxy.core.turns import Conversation, ThinkingSettings, WebSearch
 
 CONTINUE = "Continue exactly from the end of your previous message, without repeating it."
 """What a user says after a last message of the assistant where the upstream cannot just write on."""
@@ -41,7 +42,7 @@ class Offer(NamedTuple):
     `parallel` False asks for one call at a time; None says nothing.
     """
 
-    tools: tuple[Tool, ...] = ()
+    tools: OfferedTools = OfferedTools()
     search: WebSearch | None = None
     choice: Literal["auto", "none", "required", "named"] | None = None
     name: str = ""

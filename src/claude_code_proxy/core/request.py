@@ -50,7 +50,7 @@ def parse(
     messages = _Messages(profile, report, tools, reader)
     messages.read(body)
     names = tools.names
-    sent_tools = tools.selected(messages.reader.referenced, names)
+    sent_tools = tools.selected(messages.reader.referenced)
     tool_choice = object_or_none(body, "tool_choice", "tool_choice")
     output_config = object_or_none(body, "output_config", "output_config") or {}
     effort = messages.effort if messages.effort is not None else output_config.get("effort")
@@ -59,7 +59,7 @@ def parse(
         turns=pair(messages.drafts.turns, names, profile, report),
         tools=sent_tools,
         web_search=tools.web_search,
-        tool_choice=tools.choice(tool_choice, sent_tools, names),
+        tool_choice=tools.choice(tool_choice, sent_tools),
         parallel_tools=not (tool_choice and tool_choice.get("disable_parallel_tool_use") is True),
         thinking=read_thinking(object_or_none(body, "thinking", "thinking"), effort, profile),
         sampling=options.sampling(body),

@@ -14,7 +14,9 @@ from claude_code_proxy.core import wire
 from claude_code_proxy.core.images import read_base64_image
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from claude_code_proxy.core.turns import OfferedTools
 
 MESSAGE_TOKENS = 4
 PRIMING_TOKENS = 3
@@ -146,12 +148,15 @@ class TextCounts:
         return tokens + self._count("\n".join(short))
 
 
-def estimate(body: Mapping[str, Any], counts: TextCounts | None = None) -> int:
+def estimate(
+    body: Mapping[str, Any], counts: TextCounts | None = None, tools: OfferedTools | None = None
+) -> int:
     """The prompt tokens of a Chat Completions or Responses `body`: messages, tools and response schema.
 
     Base64 is never counted as text: images count by their pixels, PDFs by their size. `counts` remembers
-    the texts of earlier requests.
+    the texts of earlier requests; `tools`, where they are all of the body's tools, their own count.
     """
+    counts = counts or TextCounts()
     texts: list[str] = []
     tokens = float(PRIMING_TOKENS)
     if instructions := body.get("instructions"):
@@ -165,13 +170,23 @@ def estimate(body: Mapping[str, Any], counts: TextCounts | None = None) -> int:
         elif isinstance(content, list):
             for part in content:
                 tokens += _count_part(part, texts)
-    for tool in body.get("tools") or ():
-        tokens += TOOL_TOKENS
-        texts.append(wire.dumps_text(tool.get("function", tool)))
+    tokens += _count_tools(body.get("tools") or (), counts, tools)
     form = body.get("response_format") or (body.get("text") or {}).get("format") or {}
     if schema := form.get("json_schema") or form.get("schema"):
         texts.append(wire.dumps_text(schema))
-    return math.ceil(tokens + (counts or TextCounts()).count(texts))
+    return math.ceil(tokens + counts.count(texts))
+
+
+def _count_tools(sent: Sequence[Mapping[str, Any]], counts: TextCounts, tools: OfferedTools | None) -> float:
+    known = tools.tokens if tools is not None and len(tools) == len(sent) else None
+    if known is not None:
+        return known
+    tokens = TOOL_TOKENS * len(sent) + counts.count(
+        wire.dumps_text(tool.get("function", tool)) for tool in sent
+    )
+    if tools is not None and len(tools) == len(sent):
+        tools.tokens = tokens
+    return tokens
 
 
 def _message_texts(message: Mapping[str, Any]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from claude_code_proxy.core.continuity import SealedReasoning
     from claude_code_proxy.core.profile import Effort
@@ -113,6 +113,23 @@ class Tool:
     strict: bool = False
 
 
+class OfferedTools(tuple[Tool, ...]):
+    """The tools that go upstream; requests that offer the same ones may share the object.
+
+    So what is made of them for each request is made once and kept here: `encoded` in the upstream's format,
+    of which no part may be changed, and `tokens`, their count.
+    """
+
+    encoded: list[dict[str, Any]] | None = None
+    tokens: float | None = None
+
+    def as_sent(self, encode: Callable[[Tool], dict[str, Any]]) -> list[dict[str, Any]]:
+        """Each tool encoded, in a list of the caller's own."""
+        if self.encoded is None:
+            self.encoded = [encode(tool) for tool in self]
+        return list(self.encoded)
+
+
 @dataclass(frozen=True, slots=True)
 class ToolChoice:
     """Whether and which tool must be called; `name` is the upstream's, for kind `tool` only."""
@@ -167,7 +184,7 @@ class Conversation:
 
     system: tuple[Text, ...]
     turns: tuple[Turn, ...]
-    tools: tuple[Tool, ...]
+    tools: OfferedTools
     web_search: WebSearch | None
     tool_choice: ToolChoice | None
     parallel_tools: bool

@@ -1,7 +1,8 @@
 """JSON on the wire: lenient in, valid UTF-8 out.
 
 orjson does the work. Where it refuses what a peer may legally or habitually send (lone surrogates, NaN,
-a byte-order mark), the standard library decides; what leaves is always valid UTF-8 JSON.
+a byte-order mark), the standard library decides; what leaves is always valid UTF-8 JSON. msgspec finds where
+the parts of a large document begin and end, at several times the speed of reading them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,11 @@ import base64
 import json
 from typing import Any
 
+import msgspec
 import orjson
+
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class WireError(ValueError):
@@ -23,19 +28,35 @@ class WireError(ValueError):
         self.column = column
 
 
-def loads(data: bytes | str) -> Any:
+def loads(data: bytes | str | memoryview) -> Any:
     """Parse one JSON value. Raises `WireError` with the place of the fault."""
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
         pass
-    text = data if isinstance(data, str) else data.decode("utf-8-sig", errors="replace")
+    text = data if isinstance(data, str) else str(data, "utf-8-sig", errors="replace")
     try:
         return json.loads(text.removeprefix("\ufeff"), strict=True)
     except json.JSONDecodeError as error:
         raise WireError(error.msg, error.pos, error.lineno, error.colno) from None
     except RecursionError:
         raise WireError("nested too deeply", 0, 1, 1) from None
+
+
+def fields(data: bytes) -> dict[str, memoryview] | None:
+    """The bytes of each value of a JSON object, whose own JSON is not checked; None where that is none."""
+    try:
+        return {key: memoryview(raw) for key, raw in _FIELDS.decode(data).items()}
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return None
+
+
+def elements(data: memoryview) -> list[memoryview] | None:
+    """The bytes of each element of a JSON array, like `fields`."""
+    try:
+        return [memoryview(raw) for raw in _ELEMENTS.decode(data)]
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return None
 
 
 def strings(texts: list[bytes]) -> list[str] | None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.core import wire
+from claude_code_proxy.core import request_json, wire
 from claude_code_proxy.core.errors import ApiError, invalid_request
 
 if TYPE_CHECKING:
+    from claude_code_proxy.core.request_json import ToolMemory
+
     from .call import Call
 
 _WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
@@ -44,10 +46,13 @@ async def read_body(call: Call, limit: int) -> bytes:
     return _decompress(b"".join(parts), call.headers.get("content-encoding", "identity"), limit)
 
 
-def parse_object(raw: bytes) -> dict[str, Any]:
-    """The JSON object of a request body. Raises `ApiError` 400 that names the place of a fault."""
+def parse_object(raw: bytes, tools: ToolMemory) -> dict[str, Any]:
+    """The JSON object of a request body. Raises `ApiError` 400 that names the place of a fault.
+
+    The tools in it may be those of an earlier request: they are not to be changed.
+    """
     try:
-        value = wire.loads(raw)
+        value = request_json.read(raw, tools)
     except wire.WireError as error:
         place = f"line {error.line} column {error.column}"
         raise invalid_request(f"the request body is not valid JSON: {error} at {place}") from None

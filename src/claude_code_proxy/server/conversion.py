@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from claude_code_proxy.core import tokens, wire
 from claude_code_proxy.core.convert import convert_request, limit_field
 from claude_code_proxy.core.corrections import apply, corrections
+from claude_code_proxy.core.turns import OfferedTools
 
 from . import ids
 from .offload import LARGE, offload
@@ -83,7 +84,7 @@ class Conversion:
         """Let the user's request hook have the body. Raises `ApiError` where that fails and shall not."""
         hooks = self.gateway.hooks
         if hooks is not None:
-            self.body, self.payload = await hooks.request(self.body, self.payload, self.report)
+            self.body, self.payload = await hooks.request(wire.loads(self.payload), self.payload, self.report)
 
     @property
     def report(self) -> Report:
@@ -123,7 +124,8 @@ class Conversion:
         """
         self._reply = self.reply
         self._request.clear()
-        self.body, self.payload, self.converted = {}, b"", replace(self.converted, body={})
+        self.body, self.payload = {}, b""
+        self.converted = replace(self.converted, body={}, tools=OfferedTools())
         lesson = {key: value for made in self._corrections for key, value in made.lesson.items()}
         if lesson:
             self.gateway.learned.add(self.config, lesson)
@@ -132,7 +134,9 @@ class Conversion:
     def count(self) -> int:
         """The prompt's length in tokens by our own count, uncalibrated; counted once."""
         if self._estimate is None:
-            self._estimate = tokens.estimate(self.converted.body, self.gateway.text_counts)
+            self._estimate = tokens.estimate(
+                self.converted.body, self.gateway.text_counts, self.converted.tools
+            )
         return self._estimate
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from claude_code_proxy.core.request_json import ToolMemory
 from claude_code_proxy.core.tokens import Calibration
 
 from .catalogue import Catalogue
@@ -35,6 +36,7 @@ class Gateway:
     log: RequestLog = field(default_factory=RequestLog)
     cooldowns: Cooldowns = field(default_factory=Cooldowns)
     learned: Learned = field(default_factory=Learned)
+    tools: ToolMemory = field(default_factory=ToolMemory)
     catalogue: Catalogue = field(default_factory=Catalogue)
     hooks: Hooks | None = field(init=False, default=None)
     in_flight: int = 0

@@ -34,7 +34,7 @@ async def messages(gateway: Gateway, call: Call) -> None:
             if following is None or call.started or not is_reason(error):
                 raise
             note_move(gateway, call, config, following, error)
-            request = await offload(len(raw), parse_object, raw)  # serving it used it up
+            request = await offload(len(raw), parse_object, raw, gateway.tools)  # serving it used it up
         else:
             if asked.fallback:
                 note_answer(gateway, call, config)
@@ -58,6 +58,6 @@ async def _serve(
 async def read_request(gateway: Gateway, call: Call) -> tuple[bytes, dict[str, Any], ModelConfig]:
     """A request's body, raw and parsed, and the model that it names. Raises `ApiError` 400, 404, 413."""
     raw = await read_body(call, gateway.settings.max_body_bytes)
-    request = await offload(len(raw), parse_object, raw)
+    request = await offload(len(raw), parse_object, raw, gateway.tools)
     call.model = model_of(request)
     return raw, request, gateway.upstreams.resolve(call.model)

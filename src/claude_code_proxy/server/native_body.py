@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.continuity import SIGNATURE_PREFIX
-from claude_code_proxy.core.tools import drops_tool
+from claude_code_proxy.core.declared import drops_tool
 
 from . import splice
 
@@ -56,6 +56,8 @@ def restore_model(raw: bytes, model: str) -> bytes:
 def _edit_values(raw: bytes, request: dict[str, Any], config: ModelConfig, report: Report) -> set[str]:
     """Change `request` in place; the top-level keys that are no longer as they were."""
     changed: set[str] = set()
+    if any(path.startswith("tools.") for path in config.native.drop_fields) and "tools" in request:
+        request["tools"] = wire.loads(wire.dumps(request["tools"]))  # the others are not ours alone
     for path in config.native.drop_fields:
         parts = path.split(".")
         if _remove(request, parts):

@@ -56,7 +56,7 @@ def encode(conversation: Conversation, profile: Profile, *, model: str, report: 
 def _tool_fields(offer: Offer, profile: Profile) -> dict[str, Any]:
     search = profile.web_search_body if offer.search else {}
     fields: dict[str, Any] = {name: value for name, value in search.items() if name != "tools"}
-    tools = [*map(_tool, offer.tools), *search.get("tools", ())]
+    tools = [*offer.tools.as_sent(_tool), *search.get("tools", ())]
     if not tools:
         return fields
     fields["tools"] = tools

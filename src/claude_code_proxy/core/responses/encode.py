@@ -62,7 +62,7 @@ def encode(conversation: Conversation, profile: Profile, *, model: str, report: 
 
 def _tool_fields(offer: Offer) -> dict[str, Any]:
     fields: dict[str, Any] = {}
-    tools = [_tool(tool) for tool in offer.tools]
+    tools = offer.tools.as_sent(_tool)
     if offer.search is not None:
         tools.append(_search_tool(offer.search))
     if tools:
