@@ -88,7 +88,7 @@ class ContentReader:
                 self._unknown(block, block_path, items)
                 continue
             fields = _FIELDS.get(block_type)
-            if fields is not None and not block.keys() <= fields:
+            if fields is not None and not fields.issuperset(block):
                 for key in block.keys() - fields:
                     self._report.dropped(
                         "field_dropped", f"{block_path}.{key}", "no such field upstream", quiet=True

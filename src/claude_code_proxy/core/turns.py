@@ -8,7 +8,7 @@ user turn that follows, ids and names are the upstream's, nothing is empty.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,32 +17,28 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.profile import Effort
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """Text; `cached` says that a cache mark stood on it."""
 
     text: str
     cached: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Instruction:
+class Instruction(NamedTuple):
     """The text of a system message in the middle of the conversation, to be kept where it stands."""
 
     text: str
     cached: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(NamedTuple):
     """An image: a `data:` URL or the URL the client gave."""
 
     url: str
     cached: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(NamedTuple):
     """A PDF, as a `data:` URL."""
 
     filename: str
@@ -54,16 +50,14 @@ Part: TypeAlias = Text | Image | File
 UserPart: TypeAlias = Text | Image | File | Instruction
 
 
-@dataclass(frozen=True, slots=True)
-class Thinking:
+class Thinking(NamedTuple):
     """Earlier reasoning: its readable text and, if the same provider sealed it, what it wants back."""
 
     text: str
     sealed: SealedReasoning | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCall:
+class ToolCall(NamedTuple):
     """A tool call: `arguments` is the text of a JSON object, `extra` travels back beside the call."""
 
     id: str
@@ -75,8 +69,7 @@ class ToolCall:
 AssistantPart: TypeAlias = Text | Thinking | ToolCall
 
 
-@dataclass(frozen=True, slots=True)
-class ToolResult:
+class ToolResult(NamedTuple):
     """The result of the call `id` of the assistant turn before."""
 
     id: str
@@ -85,16 +78,14 @@ class ToolResult:
     cached: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class UserTurn:
+class UserTurn(NamedTuple):
     """Results first, in the order of the calls, then what the user and the system say."""
 
     results: tuple[ToolResult, ...]
     parts: tuple[UserPart, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AssistantTurn:
+class AssistantTurn(NamedTuple):
     """What the model said, thought and called, in its own order."""
 
     parts: tuple[AssistantPart, ...]
