@@ -108,6 +108,7 @@ def converted(request: Any, profile: Profile) -> Any:
         result = convert_request(request, profile=profile, model="m", message_id="msg_1")
     except ApiError as error:
         return error.status, error.message
+    assert result.payload == wire.dumps(result.body)
     counted = tokens.estimate(result.body, None, result.tools)
     assert counted == tokens.estimate(result.body)
     return result.body, result.reply, result.report.notices, counted

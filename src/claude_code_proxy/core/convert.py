@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from claude_code_proxy.core import wire
 from claude_code_proxy.core.chat.encode import encode as encode_chat
 from claude_code_proxy.core.fields import required_text
 from claude_code_proxy.core.parameters import local_stops
@@ -38,6 +39,16 @@ class Converted:
     report: Report
     stream: bool
     max_tokens: int
+
+    @property
+    def payload(self) -> bytes:
+        """The bytes of `body`."""
+        tools = self.tools
+        if not tools.encoded or self.body.get("tools") != tools.encoded:
+            return wire.dumps(self.body)
+        if tools.written is None:
+            tools.written = wire.dumps(tools.encoded)
+        return wire.dumps({**self.body, "tools": wire.written(tools.written)})
 
 
 def limit_field(profile: Profile) -> str:

@@ -108,10 +108,11 @@ class OfferedTools(tuple[Tool, ...]):
     """The tools that go upstream; requests that offer the same ones may share the object.
 
     So what is made of them for each request is made once and kept here: `encoded` in the upstream's format,
-    of which no part may be changed, and `tokens`, their count.
+    of which no part may be changed, `written` as JSON, and `tokens`, their count.
     """
 
     encoded: list[dict[str, Any]] | None = None
+    written: bytes | None = None
     tokens: float | None = None
 
     def as_sent(self, encode: Callable[[Tool], dict[str, Any]]) -> list[dict[str, Any]]:

@@ -85,6 +85,11 @@ def dumps(value: Any) -> bytes:
         return orjson.dumps(_clean(value))
 
 
+def written(json: bytes) -> Any:
+    """JSON that is written already, as a value for `dumps`."""
+    return orjson.Fragment(json)
+
+
 def dumps_text(value: Any) -> str:
     """`dumps` as a string, for JSON inside JSON such as tool arguments."""
     return dumps(value).decode()

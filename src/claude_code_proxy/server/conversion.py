@@ -76,7 +76,7 @@ class Conversion:
     def _convert(self, message_id: str) -> None:
         self.converted = convert(self._request, self.config, self.profile, message_id, self._session_id)
         self.body = self.converted.body
-        self.payload = wire.dumps(self.body)
+        self.payload = self.converted.payload
         if self._size >= LARGE:
             self.count()  # here, in the thread
 
