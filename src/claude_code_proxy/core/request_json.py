@@ -50,10 +50,7 @@ def read(data: bytes, memory: ToolMemory) -> Any:
     fields = wire.fields(data)
     if fields is None or ("tools" not in fields and len(data) < LARGE):
         return wire.loads(data)
-    try:
-        return {key: _field(key, raw, memory) for key, raw in fields.items()}
-    except wire.WireError:
-        return wire.loads(data)  # which says where in the whole body the fault is
+    return {key: _field(key, raw, memory) for key, raw in fields.items()}
 
 
 def _field(key: str, raw: memoryview, memory: ToolMemory) -> Any:

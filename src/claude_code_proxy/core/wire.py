@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import Any
 
 import msgspec
 import orjson
 
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -33,7 +35,11 @@ def loads(data: bytes | str | memoryview) -> Any:
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
-        pass
+        return _loads_exactly(data)
+
+
+def _loads_exactly(data: bytes | str | memoryview) -> Any:
+    """`loads` by the standard library alone."""
     text = data if isinstance(data, str) else str(data, "utf-8-sig", errors="replace")
     try:
         return json.loads(text.removeprefix("\ufeff"), strict=True)
@@ -44,7 +50,7 @@ def loads(data: bytes | str | memoryview) -> Any:
 
 
 def fields(data: bytes) -> dict[str, memoryview] | None:
-    """The bytes of each value of a JSON object, whose own JSON is not checked; None where that is none."""
+    """The bytes of each value of a JSON object; None where `data` is none, or no valid JSON."""
     try:
         return {key: memoryview(raw) for key, raw in _FIELDS.decode(data).items()}
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
@@ -102,7 +108,9 @@ def to_base64url(value: Any) -> str:
 
 def from_base64url(text: str) -> Any:
     """The value that `to_base64url` wrote. Raises `ValueError` for anything else, without quoting it."""
-    return loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
+    data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    # The digits of a number beyond 64 bits are the provider's, and orjson would round them.
+    return _loads_exactly(data) if _LONG_NUMBER.search(data) else loads(data)
 
 
 def _clean(value: Any) -> Any:
