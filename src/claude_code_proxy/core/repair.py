@@ -70,7 +70,8 @@ class _Pairing:
                 upstream_id = self._unique_id(tool_id, ids_of_turn, item.path)
                 ids_of_turn.add(upstream_id)
                 extra = tool_id.extra if tool_id.profile == self._profile.name else None
-                check_nesting(extra, f"{item.path}.id")
+                if extra is not None:
+                    check_nesting(extra, f"{item.path}.id")
                 parts.append(ToolCall(upstream_id, self._names.upstream(item.name), item.arguments, extra))
                 self._open.append(_OpenCall(item, upstream_id))
             else:

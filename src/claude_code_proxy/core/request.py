@@ -109,14 +109,10 @@ class _Messages:
         messages = body.get("messages")
         if not isinstance(messages, list):
             raise invalid_request(f"messages: must be an array of messages, found {kind_of(messages)}")
-        last_user = last_spoken = -1
         for index, message in enumerate(messages):
             if not isinstance(message, dict):
                 raise invalid_request(f"messages.{index}: must be an object, found {kind_of(message)}")
-            if message.get("role") == "user":
-                last_user = index
-                if not _only_results(message.get("content")):
-                    last_spoken = index
+        last_user, last_spoken = _last_of_user(messages)
         for index, message in enumerate(messages):
             path = f"messages.{index}"
             content = message.get("content")
@@ -191,6 +187,17 @@ class _Messages:
         if self.reader.summaries:
             self.drafts.user(list(self.reader.summaries), path)
             self.reader.summaries.clear()
+
+
+def _last_of_user(messages: list[dict[str, Any]]) -> tuple[int, int]:
+    """The indexes of the user's last message and of the last in which the user speaks; -1 without one."""
+    last_user = -1
+    for index in range(len(messages) - 1, -1, -1):
+        if messages[index].get("role") == "user":
+            last_user = max(last_user, index)
+            if not _only_results(messages[index].get("content")):
+                return last_user, index
+    return last_user, -1
 
 
 def _has_results(content: Any) -> bool:
