@@ -12,9 +12,10 @@ NAME = "claude_code_proxy"
 ROOMS = {
     "core": {"core"},
     "config": {"config", "core"},
-    "server": {"server", "config", "core"},
+    "http1": {"http1"},
+    "server": {"server", "config", "core", "http1"},
     "demo": {"demo", "config", "core"},
-    "conformance": {"conformance", "core"},
+    "conformance": {"conformance", "core", "http1"},
     "cli": {"cli", "server", "config", "core", "demo"},
 }
 """Each room and the rooms it may import."""

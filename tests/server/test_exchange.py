@@ -94,6 +94,25 @@ async def test_nothing_listens() -> None:
     assert "127.0.0.1" in reply.json["error"]["message"]
 
 
+@pytest.mark.parametrize(("retries", "status"), [(2, 200), (0, 502)])
+async def test_a_kept_connection_that_is_dead_costs_no_wait(
+    retries: int, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "_FIRST_DELAY", 60.0)
+    requests = itertools.count()
+
+    async def script(request: Request, connection: Connection) -> None:
+        await (reset if next(requests) == 1 else say_hello)(request, connection)
+
+    async with (
+        running_upstream(script) as upstream,
+        running_proxy([model(upstream.base)], max_retries=retries) as proxy,
+    ):
+        assert (await ask(proxy)).status == 200
+        assert (await asyncio.wait_for(ask(proxy), 5)).status == status
+    assert upstream.connections == len(upstream.requests) - 1
+
+
 # --- silence ------------------------------------------------------------------------------------------
 async def test_the_hold_limit_begins_the_answer_and_pings_keep_it_alive() -> None:
     async with (

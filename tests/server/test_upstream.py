@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from claude_code_proxy import http1
 from claude_code_proxy.core.errors import ApiError
-from claude_code_proxy.server import upstream
+from claude_code_proxy.server import transport, upstream
 from claude_code_proxy.server.auth import redact
 
 from .harness import KEY, Proxy, ask, model, running_proxy
@@ -124,6 +125,33 @@ async def test_a_host_that_does_not_exist() -> None:
         reply = await ask(proxy)
     assert reply.status == 502
     assert "does-not-exist.invalid" in reply.json["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (http1.RequestError("the header x"), 500, "cannot be sent: the header x"),
+        (http1.ConnectTimeoutError("late"), 504, "no connection in time"),
+        (http1.DnsError("unknown"), 502, "cannot find the host"),
+        (http1.TlsError("self-signed"), 502, "no secure connection"),
+        (http1.ConnectError("refused"), 502, "refused"),
+        (http1.ResetError("gone"), 502, "connection reset by"),
+        (http1.AnswerError("banana"), 502, "the answer is not HTTP: banana"),
+    ],
+)
+def test_each_failure_has_its_words(error: http1.HttpError, status: int, words: str) -> None:
+    with pytest.raises(ApiError) as raised, transport.connecting("https://api.example.com"):
+        raise error
+    assert raised.value.status == status
+    assert words in raised.value.message
+
+
+async def test_configured_headers_go_out_as_utf_8() -> None:
+    async with running_upstream(say_hello) as upstream:
+        entry = model(upstream.base, extra_headers={"X-Team": "Grün ☕"})
+        async with running_proxy([entry]) as proxy:
+            assert (await ask(proxy)).status == 200
+    assert upstream.requests[0].header("x-team") == "Grün ☕"
 
 
 def test_redacting_takes_both_keys_and_leaves_placeholders() -> None:

@@ -7,7 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
+from claude_code_proxy import http1
+from claude_code_proxy.core import wire
 
 from .judge import Answer, Judgement, judge
 
@@ -68,40 +69,48 @@ async def run(
 ) -> list[Result]:
     """Ask every case, `jobs` at a time; `done` hears of each result as it comes."""
     gate = asyncio.Semaphore(jobs)
-    connector = aiohttp.TCPConnector(limit=0, force_close=True)
+    client = http1.Client(idle_connections=0)
 
     async def one(case: Case) -> Result:
         async with gate:
             began = time.monotonic()
-            answer = await ask(session, case, target)
+            answer = await ask(client, case, target)
             seconds = time.monotonic() - began
         result = Result(case, judge(answer, case.mode, case.expected), seconds)
         if done is not None:
             done(result)
         return result
 
-    async with aiohttp.ClientSession(connector=connector) as session:
+    try:
         return await asyncio.gather(*map(one, cases))
+    finally:
+        await client.close()
 
 
-async def ask(session: aiohttp.ClientSession, case: Case, target: Target) -> Answer:
+async def ask(client: http1.Client, case: Case, target: Target) -> Answer:
     """Send one case's request; whatever happens is an `Answer`."""
     body = bytearray()
     status, content_type = 0, ""
+    headers = http1.Headers(
+        {
+            "content-type": "application/json",
+            "authorization": f"Bearer {target.key}",
+            "anthropic-version": "2023-06-01",
+        }
+    )
+    url = f"{target.base_url.rstrip('/')}/v1/messages"
     try:
         async with asyncio.timeout(target.limit):
-            async with session.post(
-                f"{target.base_url.rstrip('/')}/v1/messages",
-                json=request_body(case, target.model),
-                headers={"authorization": f"Bearer {target.key}", "anthropic-version": "2023-06-01"},
-                timeout=aiohttp.ClientTimeout(total=None),
-                allow_redirects=False,
-            ) as response:
-                status, content_type = response.status, response.headers.get("content-type", "")
-                async for piece in response.content.iter_any():
+            sent = wire.dumps(request_body(case, target.model))
+            response = await client.request("POST", url, headers, sent)
+            try:
+                status, content_type = response.status, response.headers.get("content-type") or ""
+                while piece := await response.read():
                     body += piece
+            finally:
+                response.close()
     except TimeoutError:
         return Answer(status=status, content_type=content_type, body=bytes(body), ended="timeout")
-    except (aiohttp.ClientError, ConnectionError):
+    except http1.HttpError:
         return Answer(status=status, content_type=content_type, body=bytes(body), ended="dropped")
     return Answer(status=status, content_type=content_type, body=bytes(body))

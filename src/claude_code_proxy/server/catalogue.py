@@ -24,9 +24,8 @@ from .caller_keys import CallerKeys
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from multidict import CIMultiDict
-
     from claude_code_proxy.config.model import ModelConfig
+    from claude_code_proxy.http1 import Headers
 
     from .call import Call
     from .gateway import Gateway
@@ -132,7 +131,7 @@ async def _ask(gateway: Gateway, config: ModelConfig, key: str) -> list[Listed]:
     return list(_read(wire.loads(data)))[:_MOST_MODELS]
 
 
-def _headers(config: ModelConfig, key: str) -> CIMultiDict[str]:
+def _headers(config: ModelConfig, key: str) -> Headers:
     if config.format == "openai":
         sent = headers.converted_request(config, key, stream=False)
     else:
@@ -141,7 +140,7 @@ def _headers(config: ModelConfig, key: str) -> CIMultiDict[str]:
         sent = headers.native_request([(b"anthropic-version", b"2023-06-01")], own, config, key, Report())
     if not key:
         for name in ("Authorization", "x-api-key", "api-key"):
-            sent.popall(name, None)
+            sent.discard(name)
     return sent
 
 

@@ -19,8 +19,7 @@ from .limits import Limits
 from .offload import offload
 
 if TYPE_CHECKING:
-    import aiohttp
-
+    from claude_code_proxy import http1
     from claude_code_proxy.config.model import ModelConfig
     from claude_code_proxy.core.deltas import Usage
     from claude_code_proxy.core.errors import ApiError
@@ -92,7 +91,7 @@ async def _stream(call: Call, conversion: Conversion, client: UpstreamClient, li
 
 async def _ask(
     exchange: Exchange, call: Call, conversion: Conversion, client: UpstreamClient
-) -> aiohttp.ClientResponse:
+) -> http1.Response:
     """Send the request; where the upstream says what it cannot take, correct that and send it again."""
     for tries_left in range(MAX_CORRECTIONS, -1, -1):
         response = await exchange.open(client, conversion.payload)
@@ -106,7 +105,7 @@ async def _ask(
     return response
 
 
-def _refusal(response: aiohttp.ClientResponse, answer: bytes, call: Call, conversion: Conversion) -> ApiError:
+def _refusal(response: http1.Response, answer: bytes, call: Call, conversion: Conversion) -> ApiError:
     config = conversion.config
     error = read_error(
         response.status,

@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    import aiohttp
-
+    from claude_code_proxy import http1
     from claude_code_proxy.core.deltas import Usage
 
     from .call import Call, HeaderList
@@ -109,7 +108,7 @@ class Exchange:
         self._speech: asyncio.Task[None] | None = None  # a ping being written
         self._verdict: ApiError | None = None  # why the timer cancelled the task
         self._settled = False  # the timer ended the wait for an upstream that was done
-        self._response: aiohttp.ClientResponse | None = None
+        self._response: http1.Response | None = None
         self._api_base = ""
 
     async def __aenter__(self) -> Self:
@@ -133,16 +132,19 @@ class Exchange:
             if self._speech is not None:
                 self._speech.cancel()
             if self._response is not None:
-                self._response.close()  # a connection whose answer was read to its end is back in the pool
+                self._response.close()  # a connection whose answer has come to its end is kept
 
     # --- towards the upstream -------------------------------------------------------------------------
-    async def open(self, client: UpstreamClient, body: bytes) -> aiohttp.ClientResponse:
+    async def open(self, client: UpstreamClient, body: bytes) -> http1.Response:
         """Send the request; return the response, of whatever status, when its headers are there.
 
         Tries again while nothing has reached the client. Raises `ApiError` when no response comes.
         """
         self._api_base = client.config.api_base
         self._answering = False
+        if self._response is not None:  # it said what to correct; its connection can serve this request
+            self._response.close()
+            self._response = None
         self._waiting_since = self._loop.time()
         tries = 0
         while True:
@@ -186,7 +188,7 @@ class Exchange:
         assert self._response is not None
         self._waiting_since = self._loop.time()
         try:
-            data = await self._response.content.readany()
+            data = await self._response.read()
         except transport.READ_FAILURES as error:
             raise transport.cut_error(error, self._api_base) from None
         self._waiting_since = None
@@ -234,12 +236,12 @@ class Exchange:
         if not self.call.ended:
             await self._write(b"", more=False)
         self.call.usage = self.translator.usage
-        content = self._response.content if self._response is not None else None
-        if content is None or content.is_eof():
+        response = self._response
+        if response is None or response.at_end:
             return
         try:
             async with asyncio.timeout(_LINGER):
-                while await content.readany():
+                while await response.read():
                     pass
         except transport.READ_FAILURES:  # a time-out is an OSError
             return  # it is not reused; leaving the exchange closes it

@@ -11,10 +11,11 @@ from claude_code_proxy.core.upstream_errors import read_error
 from .log import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from claude_code_proxy.config.model import ModelConfig
     from claude_code_proxy.core.errors import ApiError
+    from claude_code_proxy.http1 import Headers
 
     from .call import Call
     from .caller_keys import CallerKeys
@@ -73,9 +74,7 @@ def is_reason(error: ApiError) -> bool:
     return error.status == 402 or error.status >= 500
 
 
-def refusal(
-    status: int, headers: Mapping[str, str], body: bytes, config: ModelConfig, call: Call
-) -> ApiError | None:
+def refusal(status: int, headers: Headers, body: bytes, config: ModelConfig, call: Call) -> ApiError | None:
     """A passthrough upstream's answer as an error, if it is a reason to move on."""
     if status < 400:
         return None

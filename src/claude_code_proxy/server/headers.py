@@ -5,16 +5,15 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from multidict import CIMultiDict
-
 from claude_code_proxy import __version__
 from claude_code_proxy.core import sealed_keys
 from claude_code_proxy.core.rate_headers import REQUEST_IDS
+from claude_code_proxy.http1 import Headers
 
 from .auth import bearer_token
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from claude_code_proxy.config.model import ModelConfig
     from claude_code_proxy.core.report import Report
@@ -69,9 +68,9 @@ _REQUEST_ENDS_HERE = _HOP_BY_HOP | {
 _RESPONSE_ENDS_HERE = _HOP_BY_HOP | {"content-length", "content-encoding", "date", "server", "set-cookie"}
 
 
-def converted_request(config: ModelConfig, key: str, *, stream: bool) -> CIMultiDict[str]:
+def converted_request(config: ModelConfig, key: str, *, stream: bool) -> Headers:
     """Headers for an upstream of another protocol: nothing of the client's but its key."""
-    headers = CIMultiDict(
+    headers = Headers(
         {
             "Content-Type": "application/json",
             "Accept": "text/event-stream" if stream else "application/json",
@@ -79,21 +78,21 @@ def converted_request(config: ModelConfig, key: str, *, stream: bool) -> CIMulti
             "User-Agent": USER_AGENT,
         }
     )
-    headers.update(config.extra_headers)
+    _put_configured(headers, config)
     _put_key(headers, config.profile.auth, key)
     return headers
 
 
 def native_request(
     raw_headers: HeaderList, sent: Mapping[str, str], config: ModelConfig, key: str, report: Report
-) -> CIMultiDict[str]:
+) -> Headers:
     """Headers for an upstream of the client's own protocol: all that is end to end, in order.
 
     `raw_headers` are the client's, `sent` the same by lower-case name. The key goes on in the form in which
     it came (both, if it came in both) unless the entry says otherwise.
     """
     ends_here = _REQUEST_ENDS_HERE | _named_by_connection(sent.get("connection", ""))
-    headers: CIMultiDict[str] = CIMultiDict()
+    headers = Headers()
     for raw_name, raw_value in raw_headers:
         name = raw_name.decode("latin-1")
         if name in ends_here or name.startswith("x-forwarded-"):
@@ -107,7 +106,7 @@ def native_request(
     headers["Accept-Encoding"] = "identity"
     headers.setdefault("Content-Type", "application/json")
     headers.setdefault("User-Agent", USER_AGENT)
-    headers.update(config.extra_headers)
+    _put_configured(headers, config)
     if config.native.auth != "as_sent":
         _put_key(headers, config.native.auth, key)
         return headers
@@ -118,17 +117,17 @@ def native_request(
     return headers
 
 
-def native_response(upstream: Mapping[str, str], items: Iterable[tuple[str, str]]) -> HeaderList:
+def native_response(upstream: Headers) -> HeaderList:
     """An upstream's response headers as they go on to the client."""
-    ends_here = _RESPONSE_ENDS_HERE | _named_by_connection(upstream.get("connection", ""))
+    ends_here = _RESPONSE_ENDS_HERE | _named_by_connection(upstream.get("connection") or "")
     return [
         (name.lower().encode("latin-1", "replace"), value.encode("latin-1", "replace"))
-        for name, value in items
+        for name, value in upstream.items()
         if name.lower() not in ends_here
     ]
 
 
-def upstream_request_id(headers: Mapping[str, str]) -> str:
+def upstream_request_id(headers: Headers) -> str:
     """The id that an upstream gave to the request, under whichever name; "" when it gave none."""
     for name in REQUEST_IDS:
         if value := headers.get(name):
@@ -136,7 +135,13 @@ def upstream_request_id(headers: Mapping[str, str]) -> str:
     return ""
 
 
-def _put_key(headers: CIMultiDict[str], form: str, key: str) -> None:
+def _put_configured(headers: Headers, config: ModelConfig) -> None:
+    """Set the entry's own headers; text that is not ASCII goes out as UTF-8."""
+    for name, value in config.extra_headers.items():
+        headers[name] = value if value.isascii() else value.encode().decode("latin-1")
+
+
+def _put_key(headers: Headers, form: str, key: str) -> None:
     if form == "bearer":
         headers["Authorization"] = f"Bearer {key}"
     else:

@@ -26,9 +26,8 @@ def configure(level: str) -> None:
         target.handlers[:] = [handler]
         target.propagate = False
         target.setLevel(logging.WARNING if name == "uvicorn.error" else level.upper())
-    # aiohttp and asyncio may quote what a peer sent; what matters of it is in our own errors
-    for name in ("aiohttp", "asyncio"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    # asyncio may quote what a peer sent; what matters of it is in our own errors
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
 
 class RequestLog:

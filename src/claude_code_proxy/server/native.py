@@ -17,8 +17,7 @@ from .native_stream import NativeStream, counts, usage_of
 from .offload import offload
 
 if TYPE_CHECKING:
-    import aiohttp
-
+    from claude_code_proxy import http1
     from claude_code_proxy.config.model import ModelConfig
 
     from .call import Call
@@ -52,7 +51,7 @@ async def serve(
     async with Exchange(call, limits, lambda: stream) as exchange:
         response = await exchange.open(client, body)
         if response.status == 200 and response.content_type == "text/event-stream":
-            exchange.stream_headers = headers.native_response(response.headers, response.headers.items())
+            exchange.stream_headers = headers.native_response(response.headers)
             await exchange.relay()
             return
         data = await exchange.read_all()
@@ -63,7 +62,7 @@ async def serve(
         await pass_whole(call, response, data, renamed)
 
 
-def _check_move(call: Call, config: ModelConfig, response: aiohttp.ClientResponse, data: bytes) -> None:
+def _check_move(call: Call, config: ModelConfig, response: http1.Response, data: bytes) -> None:
     """Raise the upstream's refusal as an `ApiError` where another model may answer instead."""
     if call.may_move_on and (error := refusal(response.status, response.headers, data, config, call)):
         raise error
@@ -83,17 +82,17 @@ async def prepare(
     return gateway.upstreams.client(config, url, forwarded), body
 
 
-async def pass_whole(call: Call, response: aiohttp.ClientResponse, data: bytes, renamed: str | None) -> None:
+async def pass_whole(call: Call, response: http1.Response, data: bytes, renamed: str | None) -> None:
     """Hand a whole answer on, with the client's model name put back if `renamed` says so."""
     if response.status == 200:
         call.usage = _usage_in(data)
         if renamed is not None:
             data = native_body.restore_model(data, renamed)
-    answered = headers.native_response(response.headers, response.headers.items())
+    answered = headers.native_response(response.headers)
     await call.respond(response.status, data, answered)
 
 
-def _hooked(gateway: Gateway, call: Call, response: aiohttp.ClientResponse, data: bytes) -> bytes:
+def _hooked(gateway: Gateway, call: Call, response: http1.Response, data: bytes) -> bytes:
     """A whole answer as the response hook wants it; its own bytes where nothing is changed."""
     hooks = gateway.hooks
     if hooks is None or not hooks.sees_answers or response.status != 200 or call.report is None:

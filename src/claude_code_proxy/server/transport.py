@@ -6,13 +6,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import aiohttp
-
+from claude_code_proxy import http1
 from claude_code_proxy.core.errors import ApiError
 from claude_code_proxy.core.upstream_errors import transport_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from claude_code_proxy.core.upstream_errors import TransportKind
 
 
 @contextmanager
@@ -20,24 +21,23 @@ def connecting(api_base: str) -> Iterator[None]:
     """Turn the HTTP client's exceptions up to the response headers into `ApiError`."""
     try:
         yield
-    except aiohttp.ServerTimeoutError:
-        raise transport_error("timeout_connect", "", api_base=api_base) from None
-    except aiohttp.ClientConnectorDNSError as error:
-        raise transport_error("dns", _words(error), api_base=api_base) from None
-    except (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch) as error:
-        raise transport_error("tls", _words(error), api_base=api_base) from None
-    except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError) as error:
-        raise transport_error("connect", _words(error), api_base=api_base) from None
-    except (aiohttp.ClientConnectionError, OSError) as error:
-        raise transport_error("reset", _words(error), api_base=api_base) from None
-    except aiohttp.ClientError as error:
-        raise transport_error(
-            "reset", f"the answer is not HTTP: {_words(error)}", api_base=api_base
-        ) from None
+    except http1.HttpError as error:
+        if isinstance(error, http1.RequestError):
+            raise ApiError(500, "api_error", f"the request cannot be sent: {error}") from None
+        kind = next(kind for of, kind in _KINDS.items() if isinstance(error, of))
+        raise transport_error(kind, _words(error), api_base=api_base) from None
 
 
-READ_FAILURES = (aiohttp.ClientError, OSError)
-"""What the HTTP client raises while an answer is read."""
+_KINDS: dict[type[http1.HttpError], TransportKind] = {
+    http1.ConnectTimeoutError: "timeout_connect",
+    http1.DnsError: "dns",
+    http1.TlsError: "tls",
+    http1.ConnectError: "connect",
+    http1.HttpError: "reset",
+}
+
+READ_FAILURES = (http1.HttpError, OSError)
+"""What the HTTP client raises while an answer is read, and a time limit for that."""
 
 
 def cut_error(error: BaseException, api_base: str) -> ApiError:
@@ -58,9 +58,6 @@ def redirect_error(status: int, location: str, api_base: str) -> ApiError:
 
 
 def _words(error: BaseException) -> str:
-    """An exception in one line, without what it may carry of the request."""
-    if isinstance(error, aiohttp.ClientResponseError):
-        return error.message
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return str(error.os_error.strerror or error.os_error)
-    return " ".join(str(error).split()) or type(error).__name__
+    """What the HTTP client says, which is nothing of the request."""
+    words = str(error)
+    return f"the answer is not HTTP: {words}" if isinstance(error, http1.AnswerError) else words

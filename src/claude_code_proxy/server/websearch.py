@@ -17,6 +17,7 @@ from claude_code_proxy.core.errors import ApiError
 from claude_code_proxy.core.fold import fold
 from claude_code_proxy.core.reply import ReplyContext
 from claude_code_proxy.core.report import Report
+from claude_code_proxy.http1 import Headers
 
 from . import converted, headers, ids
 
@@ -65,7 +66,7 @@ async def serve(
 
 async def _search(gateway: Gateway, call: Call, url: str, query: str) -> Any:
     """The service's answer as a JSON value. Raises `ApiError` in words for the model."""
-    sent = {"Accept": "application/json", "User-Agent": headers.USER_AGENT}
+    sent = Headers({"Accept": "application/json", "User-Agent": headers.USER_AGENT})
     if key := call.headers.get(headers.SEARCH_KEY, "").strip():
         name = gateway.settings.search_key_header
         sent[name] = f"Bearer {key}" if name.lower() == "authorization" else key

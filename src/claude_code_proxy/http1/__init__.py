@@ -1,0 +1,34 @@
+"""A thin HTTP/1.1 client: one connection per exchange, kept for the next one; nothing that nobody here needs.
+
+`Client.request` sends, `Response.read` gives the body as it arrives. There are no redirects and no cookies in
+it, and no header of its own but `Host`, `Content-Length` and `Proxy-Authorization`.
+"""
+
+from .client import Client, Response
+from .errors import (
+    AnswerError,
+    ConnectError,
+    ConnectTimeoutError,
+    CutError,
+    DnsError,
+    HttpError,
+    RequestError,
+    ResetError,
+    TlsError,
+)
+from .headers import Headers
+
+__all__ = [
+    "AnswerError",
+    "Client",
+    "ConnectError",
+    "ConnectTimeoutError",
+    "CutError",
+    "DnsError",
+    "Headers",
+    "HttpError",
+    "RequestError",
+    "ResetError",
+    "Response",
+    "TlsError",
+]

@@ -1,0 +1,108 @@
+"""Connections that are open: those in use, and those kept for the next request to the same origin."""
+
+from __future__ import annotations
+
+import re
+import time
+from asyncio import get_running_loop
+from typing import TYPE_CHECKING
+
+from .dial import Dialer
+
+if TYPE_CHECKING:
+    from asyncio import TimerHandle
+
+    from .address import Origin
+    from .connection import Connection
+
+_EARLY = 0.01  # seconds by which a timer may be early
+_TIMEOUT = re.compile(r"timeout\s*=\s*(\d+)", re.IGNORECASE)
+
+
+class Pool:
+    """Gives out the connection that was used last, so that those not needed grow old and are closed.
+
+    `seconds` is how long an idle connection is kept, `most` how many are for one origin. There is no limit
+    for those in use.
+    """
+
+    def __init__(self, seconds: float, most: int) -> None:
+        self._seconds = seconds
+        self._most = most
+        self._dialer = Dialer()
+        self._open: set[Connection] = set()
+        self._idle: dict[Origin, list[Connection]] = {}  # oldest first
+        self._sweeper: TimerHandle | None = None
+
+    def take(self, origin: Origin) -> Connection | None:
+        """A kept connection to `origin`, if there is one."""
+        idle = self._idle.get(origin)
+        now = time.monotonic()
+        while idle:
+            connection = idle.pop()
+            if connection.is_idle and now < connection.expires:
+                return connection
+            connection.close()
+        return None
+
+    async def dial(self, origin: Origin, seconds: float) -> Connection:
+        """A new connection to `origin` within `seconds`. Raises `ConnectError`."""
+        connection = await self._dialer.dial(origin, seconds, self._lost)
+        if connection.is_idle:
+            self._open.add(connection)
+        return connection
+
+    def give(self, connection: Connection) -> None:
+        """Take a connection back: keep it if its exchange allows, else close it."""
+        if not connection.is_reusable:
+            connection.close()
+            return
+        connection.expires = time.monotonic() + min(self._seconds, _announced(connection))
+        connection.rest()
+        idle = self._idle.setdefault(connection.origin, [])
+        idle.append(connection)
+        if len(idle) > self._most:
+            idle[0].close()
+        if self._sweeper is None:
+            self._sweeper = get_running_loop().call_later(self._seconds, self._sweep)
+
+    def forget(self, origin: Origin) -> None:
+        """Close the idle connections to `origin`: one of them turned out to be dead."""
+        for connection in self._idle.pop(origin, ()):
+            connection.close()
+
+    def close(self) -> None:
+        """Close every connection, in use or not."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
+        for connection in list(self._open):
+            connection.close()
+        self._idle.clear()
+
+    def _lost(self, connection: Connection) -> None:
+        self._open.discard(connection)
+        idle = self._idle.get(connection.origin, [])
+        if connection in idle:
+            idle.remove(connection)
+
+    def _sweep(self) -> None:
+        """Close what was idle for too long."""
+        now = time.monotonic() + _EARLY
+        for connection in [one for idle in self._idle.values() for one in idle if now >= one.expires]:
+            connection.close()
+        self._idle = {origin: idle for origin, idle in self._idle.items() if idle}
+        self._sweeper = None
+        if self._idle:
+            following = min(one.expires for idle in self._idle.values() for one in idle)
+            self._sweeper = get_running_loop().call_later(following - now, self._sweep)
+
+
+def _announced(connection: Connection) -> float:
+    """For how many seconds the server says that it keeps an idle connection, less one for the way.
+
+    `Keep-Alive: timeout=5` is no standard (RFC 2068 19.7.1 had it), but what Node.js and others send.
+    """
+    value = connection.headers.get("keep-alive")
+    found = value and _TIMEOUT.search(value)
+    return int(found[1]) - 1 if found else float("inf")
