@@ -49,8 +49,29 @@ def test_odd_bodies(raw: bytes) -> None:
     assert outcome(raw) == plain(raw)
 
 
+KNOWN = b'[{"name":"A"}]'
+REPEATED = [
+    b'{"tools":%b,"x":1}', b'{"x":1,"tools":%b}', b'{"x":{"tools":%b}}', b'{"x":{"tools":%b},"tools":[]}', b'{"tools":[],"x":{"tools":%b}}',
+    b'{"tools":[1],"tools":%b}', b'{"tools":%b,"tools":[1]}', b'{"tools":%b', b'{"tools":%b1}', b'{"tools":%b]}', b'[{"tools":%b}]',
+    b'{"x":"\\"tools\\":%b"}', b'{"tools":"stand","x":{"tools":%b}}', b'{"tools": %b}', b'"tools":%b',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", REPEATED, ids=range(len(REPEATED)))
+def test_known_tools_count_where_they_are_the_tools(body: bytes) -> None:
+    memory = ToolMemory("stand-in")
+    memory.read(KNOWN)
+    raw = body % KNOWN
+    expected = plain(raw)
+    try:
+        found: Any = repr(read(raw, memory))
+    except wire.WireError as error:
+        found = str(error), error.position, error.line, error.column
+    assert found == expected
+
+
 def outcome(raw: bytes) -> Any:
-    memory = ToolMemory()
+    memory = ToolMemory("stand-in")
     try:
         first = read(raw, memory)
     except wire.WireError as error:
@@ -81,7 +102,7 @@ def tools(*names: str) -> bytes:
 
 
 def test_the_same_tools_are_the_same_object() -> None:
-    memory = ToolMemory()
+    memory = ToolMemory("stand-in")
     first = memory.read(tools("A"))
     assert memory.read(tools("A")) is first
     assert memory.read(tools("B")) is not first
@@ -90,7 +111,7 @@ def test_the_same_tools_are_the_same_object() -> None:
 
 def test_too_many_tools_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ToolMemory, "MAX_BYTES", 2 * len(tools("A")))
-    memory = ToolMemory()
+    memory = ToolMemory("stand-in")
     first = memory.read(tools("A"))
     memory.read(tools("B"))
     assert memory.read(tools("A")) is first
@@ -125,7 +146,7 @@ def requests() -> list[tuple[str, Any, Profile]]:
 @pytest.mark.parametrize(("name", "request_", "profile"), requests(), ids=[name for name, *_ in requests()])
 def test_shared_tools_convert_alike(name: str, request_: dict[str, Any], profile: Profile) -> None:
     expected = converted(copy.deepcopy(request_), profile)
-    memory = ToolMemory()
+    memory = ToolMemory("stand-in")
     raw = json.dumps(request_).encode()
     other = Profile(schema_dialect="gemini", drop_tools=("B*",))
     for _ in range(3):
@@ -151,7 +172,7 @@ def test_changes_of_one_request_do_not_reach_another(changes: list[list[dict[str
         {"name": "Late", "input_schema": {"type": "object"}, "defer_loading": True},
         {"type": "web_search_20250305", "name": "web_search"},
     ]
-    memory = ToolMemory()
+    memory = ToolMemory("stand-in")
     profile = Profile()
     for content in changes:
         messages = [{"role": "user", "content": "Hi"}, {"role": "system", "content": content}]

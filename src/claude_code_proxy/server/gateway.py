@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from claude_code_proxy.core.request_json import ToolMemory
 from claude_code_proxy.core.tokens import Calibration
 
+from . import ids
 from .catalogue import Catalogue
 from .fallback import Cooldowns
 from .hooks import Hooks
@@ -36,7 +37,7 @@ class Gateway:
     log: RequestLog = field(default_factory=RequestLog)
     cooldowns: Cooldowns = field(default_factory=Cooldowns)
     learned: Learned = field(default_factory=Learned)
-    tools: ToolMemory = field(default_factory=ToolMemory)
+    tools: ToolMemory = field(default_factory=lambda: ToolMemory(ids.unguessable()))
     catalogue: Catalogue = field(default_factory=Catalogue)
     hooks: Hooks | None = field(init=False, default=None)
     in_flight: int = 0

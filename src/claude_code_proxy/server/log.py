@@ -26,6 +26,8 @@ def configure(level: str) -> None:
         target.handlers[:] = [handler]
         target.propagate = False
         target.setLevel(logging.WARNING if name == "uvicorn.error" else level.upper())
+    # what each record would look up although no line of ours says it
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # asyncio may quote what a peer sent; what matters of it is in our own errors
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
