@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, TextIO
 
 from .auth import redact
 
@@ -19,17 +21,38 @@ _MAX_SHOWN = 200
 
 def configure(level: str) -> None:
     """Write this program's log at `level` and above to the standard error stream."""
-    handler = logging.StreamHandler()
+    handler = _Lines()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     for name in ("claude_code_proxy", "uvicorn.error"):
         target = logging.getLogger(name)
         target.handlers[:] = [handler]
         target.propagate = False
         target.setLevel(logging.WARNING if name == "uvicorn.error" else level.upper())
-    # what each record would look up although no line of ours says it
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # asyncio may quote what a peer sent; what matters of it is in our own errors
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+
+
+class _Lines(logging.StreamHandler[TextIO]):
+    """Writes records, and lines without one.
+
+    To make a record, look up where in the code that was, and format it takes three times as long as the
+    line of a request: a tenth of what the whole request takes.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._second = 0
+        self._date = ""
+
+    def info(self, text: str) -> None:
+        """Write a line as the formatter would at level INFO."""
+        now = time.time()
+        if int(now) != self._second:
+            self._second = int(now)
+            self._date = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self._second))
+        with suppress(OSError, ValueError):  # nobody reads it any more
+            self.stream.write(f"{self._date},{int(now * 1000) % 1000:03d} INFO {text}\n")
+            self.stream.flush()
 
 
 class RequestLog:
@@ -44,7 +67,7 @@ class RequestLog:
             return
         self._warn_of_notices(call)
         if logger.isEnabledFor(logging.INFO):
-            logger.info(_line(call))
+            _info(_line(call))
         if logger.isEnabledFor(logging.DEBUG) and call.report is not None:
             for notice in call.report.notices:
                 logger.debug(
@@ -74,6 +97,14 @@ class RequestLog:
                     _shown(call, notice.path),
                     _shown(call, notice.reason),
                 )
+
+
+def _info(text: str) -> None:
+    for handler in logger.handlers:
+        if isinstance(handler, _Lines):
+            handler.info(text)
+            return
+    logger.info("%s", text)  # not started by `configure`: whoever did wants records
 
 
 def _line(call: Call) -> str:
