@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LARGE = 256 << 10
+LARGE = 512 << 10
 """Bytes from which work moves to a thread (measured in docs/operations.md)."""
 
 _P = ParamSpec("_P")

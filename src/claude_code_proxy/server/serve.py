@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import signal
 import socket
+import sys
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _BACKLOG = 2048
 _OBJECTS_BEFORE_COLLECTION = 20_000  # docs/performance.md
+_TURN = 0.001  # seconds for which a thread that works on a large body keeps the interpreter from the loop
 _KEEP_ALIVE = 75  # seconds; longer than clients and load balancers keep idle connections
 
 
@@ -91,6 +93,7 @@ class Config(uvicorn.Config):
         gc.collect()
         gc.freeze()
         gc.set_threshold(_OBJECTS_BEFORE_COLLECTION, 20, 20)
+        sys.setswitchinterval(_TURN)
 
     def configure_logging(self) -> None:
         """Set up our own log instead of uvicorn's; called in each process."""
