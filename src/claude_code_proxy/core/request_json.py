@@ -31,6 +31,7 @@ class ToolMemory:
         self._stand_in = stand_in
         self._known: dict[bytes, ToolList] = {}
         self._size = 0
+        self._behind = 0  # the bytes behind the key, where it was found last
 
     def read(self, raw: bytes) -> Any:
         """The value of `raw`, the JSON of a `tools` field. Raises `WireError`."""
@@ -54,7 +55,10 @@ class ToolMemory:
         The rest is parsed with the stand-in in place of the array. Where that turns up as the value of
         `tools`, the array stood there, and not the same bytes somewhere else.
         """
-        start = data.rfind(_KEY) + len(_KEY)
+        start = len(data) - self._behind
+        if not data.endswith(_KEY, 0, start):  # what follows the tools changes less than what precedes them
+            start = data.rfind(_KEY) + len(_KEY)
+            self._behind = len(data) - start
         found = next((raw for raw in tuple(self._known) if data.startswith(raw, start)), None)
         if found is None:
             return None

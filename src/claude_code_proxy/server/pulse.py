@@ -12,6 +12,10 @@ _LONGEST = 2.0  # seconds: a deadline that has come nearer, as when an answer en
 _SHORTEST = 0.01
 
 
+def _nothing(_: float) -> float:
+    return _LONGEST
+
+
 class Pulse:
     """Calls `look(now)` from time to time until stopped; `look` returns the seconds to its next deadline.
 
@@ -29,7 +33,8 @@ class Pulse:
         self._handle = self._loop.call_later(min(max(delay, _SHORTEST), _LONGEST), self._fire)
 
     def stop(self) -> None:
-        """Never look again."""
+        """Never look again, and let go of who looks: as long as the two hold each other, neither is freed."""
+        self._look = _nothing
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
