@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _ENCODERS = {"chat": encode_chat, "responses": encode_responses}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Converted:
     """A converted request.
 

@@ -166,7 +166,9 @@ class Sampling:
     top_k: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(
+    slots=True, kw_only=True
+)  # not frozen: each request makes one, which would take three times as long
 class Conversation:
     """One request. `max_tokens` is already within the profile's limit; `extra` goes upstream as it is.
 

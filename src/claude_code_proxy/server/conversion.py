@@ -42,6 +42,9 @@ def convert(
     return replace(converted, body={**body, "stream": False})
 
 
+_NO_TOOLS = OfferedTools()
+
+
 class Conversion:
     """One request on its way to the upstream: what is sent, and what its answer needs to know.
 
@@ -115,7 +118,7 @@ class Conversion:
         corrected = [notice for notice in report.notices if notice.code == "corrected"]
         self._convert(self.converted.reply.message_id)
         report.notices[:] = [*self.report.notices, *corrected]
-        self.converted = replace(self.converted, report=report)
+        self.converted.report = report
 
     def accepted(self) -> None:
         """The upstream took the request: what its refusals taught is true, and the request can go.
@@ -125,7 +128,7 @@ class Conversion:
         self._reply = self.reply
         self._request.clear()
         self.body, self.payload = {}, b""
-        self.converted = replace(self.converted, body={}, tools=OfferedTools())
+        self.converted.body, self.converted.tools = {}, _NO_TOOLS
         lesson = {key: value for made in self._corrections for key, value in made.lesson.items()}
         if lesson:
             self.gateway.learned.add(self.config, lesson)
@@ -153,13 +156,12 @@ class Conversion:
     @property
     def reply(self) -> ReplyContext:
         """What the answer must know of the request."""
-        return self._reply or replace(
-            self.converted.reply,
-            input_tokens=self.input_tokens,
-            max_tokens=self.max_tokens,
-            api_base=self.config.api_base,
-            secret=self._key,
-        )
+        if self._reply is not None:
+            return self._reply
+        reply = self.converted.reply
+        reply.input_tokens, reply.max_tokens = self.input_tokens, self.max_tokens
+        reply.api_base, reply.secret = self.config.api_base, self._key
+        return reply
 
     def learn(self, usage: Usage | None) -> None:
         """Calibrate the count by what the upstream counted."""
