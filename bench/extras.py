@@ -107,11 +107,13 @@ class _Disturber:
 
 
 def workers(load: Load, rounds: int, seconds: float) -> dict[str, Any]:
-    """Requests per second with one worker and with two, both cores free to all.
+    """Requests of 500 kB per second with one worker and with two, both cores free to all.
 
     On a machine with two cores the load program needs its share of them, so that two workers cannot reach
-    twice the rate of one: `generator` is what it used of both, `cpu_us` the processor time of a request.
+    twice the rate of one: `generator` is what it used of both, `cpu_us` the processor time of a request. Large
+    requests keep that share small.
     """
+    body = workload.request(500_000, stream=False)
     load.answer(workload.chat_whole())
     rates: dict[int, list[float]] = {1: [], 2: []}
     cpus: dict[int, list[float]] = {1: [], 2: []}
@@ -126,7 +128,7 @@ def workers(load: Load, rounds: int, seconds: float) -> dict[str, Any]:
                 before = peer.cpu()
                 run = load.run(
                     peer.port,
-                    peer.request(workload.request(stream=False)),
+                    peer.request(body),
                     connections=32,
                     count=1_000_000,
                     seconds=seconds,
