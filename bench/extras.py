@@ -110,8 +110,8 @@ def workers(load: Load, rounds: int, seconds: float) -> dict[str, Any]:
     """Requests of 500 kB per second with one worker and with two, both cores free to all.
 
     On a machine with two cores the load program needs its share of them, so that two workers cannot reach
-    twice the rate of one: `generator` is what it used of both, `cpu_us` the processor time of a request. Large
-    requests keep that share small.
+    twice the rate of one: `generator` is what it used of both, `cpu_us` the processor time of a request.
+    Large requests keep that share small.
     """
     body = workload.request(500_000, stream=False)
     load.answer(workload.chat_whole())
