@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from claude_code_proxy.config.settings import ServerSettings
 
 _BACKLOG = 2048
+# uvloop takes one connection from each listener in a turn of its loop (libuv/libuv#3696). A turn of a busy
+# server takes 10 ms: of 256 clients that come at once the last ones would wait for more than a second.
+_MORE_LISTENERS = 15
 _OBJECTS_BEFORE_COLLECTION = 20_000  # docs/performance.md
 _TURN = 0.001  # seconds for which a thread that works on a large body keeps the interpreter from the loop
 _KEEP_ALIVE = 75  # seconds; longer than clients and load balancers keep idle connections
@@ -48,17 +51,19 @@ def serve(settings: ServerSettings) -> int:
     print(f"claude-code-proxy listening on http://{host}:{listener.getsockname()[1]}", flush=True)  # noqa: T201
     # uvicorn drains on a signal and then raises it again; for SIGTERM that is a clean end
     signal.signal(signal.SIGTERM, _ignore)
+    listeners = [listener, *(listener.dup() for _ in range(_MORE_LISTENERS))]
     try:
         if settings.workers > 1:
             from uvicorn.supervisors import Multiprocess
 
-            Multiprocess(config, sockets=[listener]).run()
+            Multiprocess(config, sockets=listeners).run()
         else:
-            uvicorn.Server(config).run(sockets=[listener])
+            uvicorn.Server(config).run(sockets=listeners)
     except KeyboardInterrupt:
         return 130
     finally:
-        listener.close()
+        for one in listeners:
+            one.close()
     return 0
 
 
