@@ -79,8 +79,9 @@ Parameters from the pages "Bash tool", "Text editor tool" and "Memory tool" of t
 """
 
 
-_MOST_OFFERS = 64  # kept for one array: which of its tools go upstream changes as deferred ones are loaded
-_MOST_PROFILES = 8
+# What is kept for one array. Which of its tools go upstream changes as deferred ones are loaded.
+_MOST_OFFERS = 4
+_MOST_PROFILES = 4
 
 
 class ToolList(list[Any]):

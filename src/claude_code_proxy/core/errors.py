@@ -59,6 +59,17 @@ class ApiError(Exception):
         return {"type": "error", "error": error, "request_id": request_id}
 
 
+def let_go(error: BaseException | None) -> None:
+    """Free what an error holds that was dealt with: the frames it came through, and so a whole request.
+
+    A frame with its error in a variable is a circle, which would live until the garbage collector finds it.
+    """
+    while error is not None:
+        earlier = error.__context__
+        error.__traceback__ = error.__context__ = None
+        error = earlier
+
+
 def invalid_request(message: str) -> ApiError:
     """The client's request cannot be served as it stands; `message` starts with the JSON path."""
     return ApiError(400, "invalid_request_error", message)

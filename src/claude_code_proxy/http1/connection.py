@@ -7,6 +7,7 @@ connection, and one future to whoever waits for it.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .answer import BODY, DONE, HEAD, IDLE, LIMIT, AnswerParser
@@ -37,7 +38,7 @@ class Connection(asyncio.Protocol):
         "_answer",
         "_body",
         "_closed",
-        "_error",
+        "_failure",
         "_full",
         "_loop",
         "_lost",
@@ -57,7 +58,7 @@ class Connection(asyncio.Protocol):
         self._lost = lost
         self._transport: asyncio.Transport
         self._closed = True  # until it is made
-        self._error: HttpError = CutError(_ENDED)  # why the answer is not whole, where it is not
+        self._failure: Callable[[], HttpError] = partial(CutError, _ENDED)  # why there is no whole answer
         self._waiter: asyncio.Future[None] | None = None
         self._answer = AnswerParser()
         self._paused = False  # reading
@@ -156,7 +157,7 @@ class Connection(asyncio.Protocol):
     async def _news(self) -> None:
         """Wait until something came. Raises what there is to raise when nothing will."""
         if self._closed:
-            raise self._error
+            raise self._failure()
         self._waiter = self._loop.create_future()
         try:
             await self._waiter
@@ -214,11 +215,11 @@ class Connection(asyncio.Protocol):
         answer = self._answer
         answer.end(cleanly=not words and error is None)
         if error is not None:
-            self._error = error
+            self._failure = partial(AnswerError, *error.args)
         elif answer.stage is HEAD:
-            self._error = ResetError(words or _ENDED, unheard=not answer.unread)
+            self._failure = partial(ResetError, words or _ENDED, unheard=not answer.unread)
         else:
-            self._error = CutError(words or _ENDED)
+            self._failure = partial(CutError, words or _ENDED)
         self._body = None
         self._transport.abort()
         self._wake()

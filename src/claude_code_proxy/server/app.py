@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from claude_code_proxy.config.models import ModelsFile
 from claude_code_proxy.config.problems import ConfigError
-from claude_code_proxy.core.errors import ApiError
+from claude_code_proxy.core.errors import ApiError, let_go
 
 from . import pages
 from .body import ClientGoneError
@@ -97,9 +97,11 @@ class App:
         except ApiError as error:
             if not call.started:
                 await call.respond_error(error)
-        except asyncio.CancelledError:
+            let_go(error)
+        except asyncio.CancelledError as error:
             if not call.gone:
                 raise
+            let_go(error)
         except Exception:
             logger.exception("%s failed", call.request_id)
             if not call.started:

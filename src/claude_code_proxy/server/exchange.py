@@ -17,7 +17,7 @@ import random
 from typing import TYPE_CHECKING, Protocol, Self
 
 from claude_code_proxy.core import sse
-from claude_code_proxy.core.errors import ApiError
+from claude_code_proxy.core.errors import ApiError, let_go
 from claude_code_proxy.core.upstream_errors import transport_error
 
 from . import headers, transport
@@ -125,7 +125,10 @@ class Exchange:
         """Turn what ended the exchange into the end of the answer, and leave nothing behind."""
         self._waiting_since = None
         try:
-            return error is not None and await self._end_badly(error)
+            dealt_with = error is not None and await self._end_badly(error)
+            if dealt_with:
+                let_go(error)
+            return dealt_with
         finally:
             self._pulse.stop()
             self._watcher.cancel()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.core.errors import ApiError
+from claude_code_proxy.core.errors import ApiError, let_go
 
 from . import converted, native, websearch
 from .body import model_of, parse_object, read_body
@@ -34,6 +34,7 @@ async def messages(gateway: Gateway, call: Call) -> None:
             if following is None or call.started or not is_reason(error):
                 raise
             note_move(gateway, call, config, following, error)
+            let_go(error)
             request = await offload(len(raw), parse_object, raw, gateway.tools)  # serving it used it up
         else:
             if asked.fallback:
