@@ -47,7 +47,7 @@ class Converted:
         if not tools.encoded or self.body.get("tools") != tools.encoded:
             return wire.dumps(self.body)
         if tools.written is None:
-            tools.written = wire.dumps(tools.encoded)
+            tools.written = bytes(memoryview(wire.dumps(tools.encoded)))  # orjson's own has room to spare
         return wire.dumps({**self.body, "tools": wire.written(tools.written)})
 
 

@@ -110,6 +110,7 @@ class Declared:
     def __init__(self, declared: Iterable[Any], profile: Profile) -> None:
         self._profile = profile
         self._names: ToolNames | None = None
+        self._tools: dict[str, tuple[Tool, list[Notice]]] = {}
         self._offers: dict[frozenset[str], tuple[OfferedTools, list[Notice]]] = {}
         self.report = Report()
         self.tools: dict[str, tuple[dict[str, Any], str]] = {}
@@ -152,18 +153,24 @@ class Declared:
         """The tools but those `left_out`, as the upstream gets them."""
         found = self._offers.get(left_out)
         if found is None:
-            names, told = self.names, Report()
-            tools = OfferedTools(
-                self._tool(tool, names.upstream(name), path, told)
-                for name, (tool, path) in self.tools.items()
-                if name not in left_out
-            )
+            made = [self._made(name) for name in self.tools if name not in left_out]
             if len(self._offers) >= _MOST_OFFERS:
                 self._offers.clear()
-            found = self._offers[left_out] = tools, told.notices
+            found = self._offers[left_out] = (
+                OfferedTools(tool for tool, _ in made),
+                [notice for _, notices in made for notice in notices],
+            )
         tools, notices = found
         report.notices += notices
         return tools
+
+    def _made(self, name: str) -> tuple[Tool, list[Notice]]:
+        """One tool as the upstream gets it, and what was changed for that."""
+        if name not in self._tools:
+            told = Report()
+            tool, path = self.tools[name]
+            self._tools[name] = self._tool(tool, self.names.upstream(name), path, told), told.notices
+        return self._tools[name]
 
     def declare(self, tool: Any, path: str, report: Report) -> None:
         """Take one entry of an array of tools. Raises `ApiError` 400."""
