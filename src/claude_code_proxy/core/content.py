@@ -110,7 +110,7 @@ class ContentReader:
         text = block.get("text")
         if not isinstance(text, str):
             raise invalid_request(f"{path}.text: must be a string, found {kind_of(text)}")
-        cached = self._cached(block, path)
+        cached = "cache_control" in block and self._cached(block, path)
         if text:
             items.append(Text(text, cached))
 
@@ -193,7 +193,8 @@ class ContentReader:
         content = block.get("content")
         parts = [] if content is None else self._items(content, f"{path}.content", _TOOL_RESULT)
         is_error = block.get("is_error") is True
-        items.append(ResultDraft(tool_id, tuple(parts), is_error, self._cached(block, path), path))
+        cached = "cache_control" in block and self._cached(block, path)
+        items.append(ResultDraft(tool_id, tuple(parts), is_error, cached, path))
 
     def _tool_reference(self, block: dict[str, Any], path: str, items: list[Any]) -> None:
         name = required_text(block, "tool_name", path)

@@ -119,6 +119,8 @@ def client_tool_id(tool_id: ToolId, used: Container[str]) -> str:
 
 def open_tool_id(client_id: str) -> ToolId:
     """The provider's id behind an id from the client; an id that is not ours comes back as it is."""
+    if not client_id.startswith(TOOL_ID_PREFIX):
+        return ToolId(client_id)
     match _decode(client_id, TOOL_ID_PREFIX):
         case [str(profile), str(raw), extra, *_] if raw:
             return ToolId(raw, profile, extra)

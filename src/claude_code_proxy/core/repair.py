@@ -102,14 +102,16 @@ class _Pairing:
                 parts.append(item)
             elif calls := waiting.get(item.id):
                 # Calls that share an id take the results in turn; what is left over joins the last one.
-                target = next((call for call in calls if not call.results), calls[-1])
+                target = calls[0]
+                if target.results:
+                    target = next((call for call in calls if not call.results), calls[-1])
                 target.results.append(item)
             else:
                 parts.extend(self._orphan(item))
         self._turns.append(UserTurn(self._answers(), tuple(parts)))
 
     def _answers(self) -> tuple[ToolResult, ...]:
-        answers = tuple(self._answer(call) for call in self._open)
+        answers = tuple([self._answer(call) for call in self._open])
         self._open.clear()
         return answers
 

@@ -26,8 +26,12 @@ class ResultContent(NamedTuple):
 def read_result(result: ToolResult, stays: Callable[[Part], bool]) -> ResultContent:
     """The content of `result`; `stays` says which images and files the format takes inside of it."""
     texts = [part.text for part in result.parts if isinstance(part, Text)]
-    media = [part for part in result.parts if not isinstance(part, Text)]
-    away = [part for part in media if not stays(part)]
+    media: list[Part] = []
+    away: list[Part] = []
+    if len(texts) < len(result.parts):
+        for part in result.parts:
+            if not isinstance(part, Text):
+                (media if stays(part) else away).append(part)
     moved: list[Part] = []
     if away:
         nouns = ["image" if isinstance(part, Image) else "document" for part in away]
@@ -40,4 +44,4 @@ def read_result(result: ToolResult, stays: Callable[[Part], bool]) -> ResultCont
     if result.is_error and not text.lower().startswith(_SELF_DECLARED_ERRORS):
         # Without a word of it the model takes the failure for a success.
         text = f"Error: {text or _NO_OUTPUT}"
-    return ResultContent(text, [part for part in media if stays(part)], moved)
+    return ResultContent(text, media, moved)

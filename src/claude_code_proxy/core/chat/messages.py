@@ -108,7 +108,7 @@ class _Writer:
             content = leading + [self._part(part) for part in inline]
         else:
             text = text or self._profile.tool_result_filler
-            cached = result.cached or any(part.cached for part in result.parts)
+            cached = self._marks.kept and (result.cached or any(part.cached for part in result.parts))
             content = self._one_text(text, cached=cached)
         return {"role": "tool", "tool_call_id": result.id, "content": content}
 
@@ -132,7 +132,8 @@ class _Writer:
             text = f"<think>\n{_joined(thoughts)}\n</think>\n\n{text}"
         message: Message = {"role": "assistant"}
         if text:
-            message["content"] = self._one_text(text, cached=any(part.cached for part in texts))
+            cached = self._marks.kept and any(part.cached for part in texts)
+            message["content"] = self._one_text(text, cached=cached)
         elif profile.assistant_empty_content != "omit":
             message["content"] = "" if profile.assistant_empty_content == "empty_string" else None
         self._add_reasoning(message, thoughts, required=bool(calls))
