@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_several_listeners_share_an_address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_several_listeners_share_an_address(
+    loggers: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     models = tmp_path / "models.yaml"
     models.write_text("- model_id: m\n  api_base: http://127.0.0.1:9\n")
     seen: list[socket.socket] = []

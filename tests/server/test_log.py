@@ -6,32 +6,21 @@ import io
 import logging
 import re
 import time
-from typing import TYPE_CHECKING
 
 import pytest
 
 from claude_code_proxy.server import log
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 @pytest.fixture
-def written() -> Iterator[io.StringIO]:
-    """What a server writes that was configured as `serve` does it; everything is put back afterwards."""
-    names = ("claude_code_proxy", "uvicorn.error", "asyncio")
-    loggers = [logging.getLogger(name) for name in names]
-    kept = [(logger.handlers[:], logger.propagate, logger.level) for logger in loggers]
+def written(loggers: None) -> io.StringIO:
+    """What a server writes that was configured as `serve` does it."""
     log.configure("info")
     stream = io.StringIO()
     handler = log.logger.handlers[0]
     assert isinstance(handler, logging.StreamHandler)
     handler.setStream(stream)
-    yield stream
-    for logger, (handlers, propagate, level) in zip(loggers, kept, strict=True):
-        logger.handlers[:] = handlers
-        logger.propagate = propagate
-        logger.setLevel(level)
+    return stream
 
 
 def test_lines_of_requests_look_like_all_others(
