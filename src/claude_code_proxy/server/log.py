@@ -35,8 +35,8 @@ def configure(level: str) -> None:
 class _Lines(logging.StreamHandler[TextIO]):
     """Writes records, and lines without one.
 
-    To make a record, look up where in the code that was, and format it takes three times as long as the
-    line of a request: a tenth of what the whole request takes.
+    To make a record, look up where in the code that was, and format it takes four times as long as the line
+    alone (docs/performance.md).
     """
 
     def __init__(self) -> None:
