@@ -58,12 +58,20 @@ def render(result: dict[str, Any]) -> str:
                 )
             )
         lines += [_row(row) for row in rows] + [""]
+    if chunk := _per_chunk(result["scenarios"]):
+        lines.append("processor time of one more chunk: " + _pairs(chunk, lambda us: f"{us:.1f} us"))
     lines += _extras(result["extras"])
     lines += ["", "goals"]
     lines += [
         f"  {'ok  ' if goal['ok'] else 'MISS'} {goal['goal']}: {goal['found']}" for goal in result["goals"]
     ]
     return "\n".join(lines)
+
+
+def _per_chunk(scenarios: dict[str, Any]) -> dict[str, float]:
+    """By peer: what 512 chunks cost over 64, for each of those more; in microseconds."""
+    many, few = scenarios.get("chunks-16", {}), scenarios.get("stream-16", {})
+    return {peer: (f["cpu"] - few[peer]["cpu"]) / (512 - 64) for peer, f in many.items() if peer in few}
 
 
 def _extras(extras: dict[str, Any]) -> list[str]:
