@@ -70,6 +70,19 @@ def test_known_tools_count_where_they_are_the_tools(body: bytes) -> None:
     assert found == expected
 
 
+def test_tools_that_another_thread_forgets_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = ToolMemory("stand-in")
+    tools = memory.read(KNOWN)
+    loads = wire.loads
+
+    def forgetful(data: bytes) -> Any:
+        memory._known = {}
+        return loads(data)
+
+    monkeypatch.setattr(wire, "loads", forgetful)
+    assert read(b'{"tools":%b}' % KNOWN, memory)["tools"] is tools
+
+
 def outcome(raw: bytes) -> Any:
     memory = ToolMemory("stand-in")
     try:

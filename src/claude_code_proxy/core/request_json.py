@@ -55,20 +55,22 @@ class ToolMemory:
         The rest is parsed with the stand-in in place of the array. Where that turns up as the value of
         `tools`, the array stood there, and not the same bytes somewhere else.
         """
-        start = len(data) - self._behind
+        start = max(len(data) - self._behind, 0)
         if not data.endswith(_KEY, 0, start):  # what follows the tools changes less than what precedes them
             start = data.rfind(_KEY) + len(_KEY)
             self._behind = len(data) - start
-        found = next((raw for raw in tuple(self._known) if data.startswith(raw, start)), None)
-        if found is None:
+        # Another thread may forget them all meanwhile: what is found here is kept here.
+        known = tuple(self._known.items())
+        raw, tools = next((entry for entry in known if data.startswith(entry[0], start)), (b"", None))
+        if tools is None:
             return None
         try:
-            value = wire.loads(data[:start] + wire.dumps(self._stand_in) + data[start + len(found) :])
+            value = wire.loads(data[:start] + wire.dumps(self._stand_in) + data[start + len(raw) :])
         except wire.WireError:
             return None
         if not isinstance(value, dict) or value.get("tools") != self._stand_in:
             return None
-        value["tools"] = self._known[found]
+        value["tools"] = tools
         return value
 
 
