@@ -69,9 +69,14 @@ def render(result: dict[str, Any]) -> str:
 
 
 def _per_chunk(scenarios: dict[str, Any]) -> dict[str, float]:
-    """By peer: what 512 chunks cost over 64, for each of those more; in microseconds."""
+    """By peer: what the longer answers cost over the shorter ones, for each chunk more; in microseconds."""
     many, few = scenarios.get("chunks-16", {}), scenarios.get("stream-16", {})
-    return {peer: (f["cpu"] - few[peer]["cpu"]) / (512 - 64) for peer, f in many.items() if peer in few}
+    more = {
+        name: f["chunk_rate"] / f["rate"] - few[name]["chunk_rate"] / few[name]["rate"]
+        for name, f in many.items()
+        if name in few and f["rate"] and few[name]["rate"]
+    }
+    return {name: (many[name]["cpu"] - few[name]["cpu"]) / chunks for name, chunks in more.items()}
 
 
 def _extras(extras: dict[str, Any]) -> list[str]:

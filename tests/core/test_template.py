@@ -220,23 +220,21 @@ def test_a_chunk_that_is_no_single_event_teaches_nothing() -> None:
     payload = {"choices": [{"delta": {"content": "a"}}]}
     hole = Hole(payload["choices"][0]["delta"], "content")
     raw = json.dumps(payload).encode()
-    assert learn(b"data: " + raw, payload, hole, ()) is None
+    assert learn(b"data: " + raw, payload, [hole]) is None
     assert (
-        learn(b"data: " + raw + b"\n\n: and a comment\n\n" + b"data: " + raw + b"\n\n", payload, hole, ())
+        learn(b"data: " + raw + b"\n\n: and a comment\n\n" + b"data: " + raw + b"\n\n", payload, [hole])
         is None
     )
     assert (
-        learn(
-            b'data: {"content": "x0"}\n\n', {"content": "x0", "y": 1}, Hole({"content": "x0"}, "content"), ()
-        )
+        learn(b'data: {"content": "x0"}\n\n', {"content": "x0", "y": 1}, [Hole({"content": "x0"}, "content")])
         is None
     )
     broken = b'data: {"content": "a", oops}\n\n'
-    assert learn(broken, {"content": "a"}, Hole({"content": "a"}, "content"), ()) is None
+    assert learn(broken, {"content": "a"}, [Hole({"content": "a"}, "content")]) is None
 
 
 def test_events_of_the_responses_format_do_not_repeat() -> None:
     decoder = ResponsesDecoder(Profile(api="responses"), ReplyContext(model="m", message_id="m"), Report())
-    assert decoder.hole({"delta": "a"}, Text("a")) is None
+    assert decoder.holes({"delta": "a"}, Text("a")) == []
     with pytest.raises(RuntimeError):
         decoder.repeated([ToolArguments(0, "a")])

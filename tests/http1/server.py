@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -27,6 +28,12 @@ class Peer:
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         lengths = [line for line in head.split("\r\n") if line.lower().startswith("content-length:")]
         return head, await self.reader.readexactly(int(lengths[0].split(":")[1]) if lengths else 0)
+
+    def reset(self) -> None:
+        """End the connection with a reset instead of an end (SO_LINGER with no time to linger)."""
+        connection = self.writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        self.writer.transport.abort()
 
     async def send(self, *pieces: bytes) -> None:
         for piece in pieces:

@@ -233,10 +233,7 @@ async def test_a_cut_answer(client: Client, sent: bytes, error: type[Exception],
         await peer.send(sent)
         await asyncio.sleep(0.02)
         if how == "reset":
-            peer.writer.get_extra_info("socket").setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0"
-            )
-            peer.writer.transport.abort()
+            peer.reset()
 
     async with serving(handler) as server:
         response = await post(client, server)
@@ -253,10 +250,7 @@ async def test_a_reset_is_no_end_of_a_body(client: Client) -> None:
         await peer.request()
         await peer.send(b"HTTP/1.1 200 OK\r\n\r\nhello")
         await asyncio.sleep(0.02)
-        peer.writer.get_extra_info("socket").setsockopt(
-            socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0"
-        )
-        peer.writer.transport.abort()
+        peer.reset()
 
     async with serving(handler) as server:
         response = await post(client, server)

@@ -137,9 +137,9 @@ def upstream_tool_id(tool_id: ToolId, profile: Profile) -> str:
         if len(raw) == 9 and raw.isascii() and raw.isalnum():
             return raw
         return base62(raw, 9)
-    if len(raw) <= _MAX_OPENAI_ID:
-        return raw if _VALID_TOOL_ID.match(raw) else _ILLEGAL.sub("_", raw)
-    safe = _ILLEGAL.sub("_", raw)
+    safe = raw if _VALID_TOOL_ID.match(raw) else _ILLEGAL.sub("_", raw)
+    if len(safe) <= _MAX_OPENAI_ID:
+        return safe
     return f"{safe[:40]}_{hashlib.sha256(raw.encode('utf-8', 'replace')).hexdigest()[:20]}"
 
 

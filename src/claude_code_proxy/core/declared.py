@@ -36,6 +36,15 @@ _IMPOSSIBLE_TOOLS = ("computer_", "browser_toolset_")
 _FIELDS = frozenset({"type", "name", "description", "input_schema", "strict", "defer_loading"})
 
 _STRING = {"type": "string"}
+_FILE_EDIT = {
+    "path": _STRING,
+    "file_text": _STRING,
+    "old_str": _STRING,
+    "new_str": _STRING,
+    "insert_line": {"type": "integer"},
+    "insert_text": _STRING,
+    "view_range": {"type": "array", "items": {"type": "integer"}},
+}
 _TYPED_TOOLS: dict[str, tuple[str, dict[str, Any]]] = {
     "bash_": (
         "Run a command in a persistent shell, or restart the shell.",
@@ -45,13 +54,7 @@ _TYPED_TOOLS: dict[str, tuple[str, dict[str, Any]]] = {
         "View, create and edit files.",
         {
             "command": {"type": "string", "enum": ["view", "create", "str_replace", "insert", "undo_edit"]},
-            "path": _STRING,
-            "file_text": _STRING,
-            "old_str": _STRING,
-            "new_str": _STRING,
-            "insert_line": {"type": "integer"},
-            "insert_text": _STRING,
-            "view_range": {"type": "array", "items": {"type": "integer"}},
+            **_FILE_EDIT,
         },
     ),
     "memory_": (
@@ -61,13 +64,7 @@ _TYPED_TOOLS: dict[str, tuple[str, dict[str, Any]]] = {
                 "type": "string",
                 "enum": ["view", "create", "str_replace", "insert", "delete", "rename"],
             },
-            "path": _STRING,
-            "file_text": _STRING,
-            "old_str": _STRING,
-            "new_str": _STRING,
-            "insert_line": {"type": "integer"},
-            "insert_text": _STRING,
-            "view_range": {"type": "array", "items": {"type": "integer"}},
+            **_FILE_EDIT,
             "old_path": _STRING,
             "new_path": _STRING,
         },

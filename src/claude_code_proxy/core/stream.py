@@ -119,16 +119,16 @@ class AnswerReader:
         """Whether the next byte begins an event."""
         return self._sse.between
 
-    def repetition(self, chunk: bytes, events: list[Event]) -> Repetition | None:
-        """How chunks that repeat `chunk` are read, which has just become `events`; None: as any other."""
+    def repetition(self, chunk: bytes, event: Event) -> Repetition | None:
+        """How chunks that repeat `chunk` are read, which has just become `event`; None: as any other."""
         (payload, deltas), self._last = self._last, (None, [])
-        if len(deltas) != 1 or len(events) != 1 or events[0]["type"] != "content_block_delta":
+        if len(deltas) != 1 or event["type"] != "content_block_delta":
             return None
-        hole = self._decoder.hole(payload, deltas[0])
-        if hole is None or not self._writer.passes(deltas[0]):
+        holes = self._decoder.holes(payload, deltas[0])
+        if not holes or not self._writer.passes(deltas[0]):
             return None
-        template = learn(chunk, payload, hole, self._decoder.PADDINGS)
-        return None if template is None else Repetition(template, deltas[0], events[0])
+        template = learn(chunk, payload, holes)
+        return None if template is None else Repetition(template, deltas[0], event)
 
     def repeat(self, delta: Delta, texts: list[str]) -> list[Event] | None:
         """Take texts of deltas like `delta`; their events, or None where each is written as it came."""
@@ -309,7 +309,7 @@ class StreamConverter:
         self._repetition = None
         if self._lessons and len(events) == 1 and not begun:
             self._lessons -= 1
-            self._repetition = self.reader.repetition(data[:end], events)
+            self._repetition = self.reader.repetition(data[:end], events[0])
         return data[end:]
 
     def close(self) -> bytes:

@@ -6,17 +6,14 @@ strings are known; a chunk that begins, goes on and ends with those same bytes s
 string. Where the text needs no closer look, four of five recorded chunks are of this kind
 (`tests/core/test_template.py`), and one of them costs a fifth of what parsing it would.
 
-Nothing here knows a wire format: the decoder says where the string stands (`Decoder.hole`).
+Nothing here knows a wire format: the decoder says where the strings stand (`Decoder.holes`).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from claude_code_proxy.core import sse, wire
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 END = b"\n\n"
 """What ends a chunk."""
@@ -80,20 +77,18 @@ class Template:
         return text if padding.isalnum() else b""
 
 
-def learn(chunk: bytes, payload: dict[str, Any], hole: Hole, paddings: Iterable[str]) -> Template | None:
+def learn(chunk: bytes, payload: dict[str, Any], holes: list[Hole]) -> Template | None:
     """The template of a chunk; None where it has none.
 
     `chunk` are the bytes of one event with its `END`, `payload` is its JSON, which is changed by this. The
-    text stands in `hole`; `paddings` are keys of `payload` whose strings mean nothing.
+    text stands in the first of `holes`; a second one holds padding.
     """
-    padding = next((key for key in paddings if isinstance(payload.get(key), str)), None)
-    holes = [hole] if padding is None else [hole, Hole(payload, padding)]
     spots = [_spot(chunk, key, owner[key]) for owner, key in holes]
     if any(start < 0 for start, _ in spots) or not chunk.endswith(END):
         return None
     cuts = [0, *(position for spot in sorted(spots) for position in spot), len(chunk) - len(END)]
     fixed = [chunk[cuts[at] : cuts[at + 1]] for at in range(0, len(cuts), 2)]
-    middle = fixed[1] if padding else b""
+    middle = fixed[1] if len(holes) > 1 else b""
     template = Template(fixed[0], middle, fixed[-1], padding_first=spots != sorted(spots))
     return template if _holds(template, payload, holes) else None
 

@@ -178,14 +178,14 @@ def estimate(
 
 
 def _count_tools(sent: Sequence[Mapping[str, Any]], counts: TextCounts, tools: OfferedTools | None) -> float:
-    known = tools.tokens if tools is not None and len(tools) == len(sent) else None
-    if known is not None:
-        return known
+    shared = tools if tools is not None and len(tools) == len(sent) else None
+    if shared is not None and shared.tokens is not None:
+        return shared.tokens
     tokens = TOOL_TOKENS * len(sent) + counts.count(
         wire.dumps_text(tool.get("function", tool)) for tool in sent
     )
-    if tools is not None and len(tools) == len(sent):
-        tools.tokens = tokens
+    if shared is not None:
+        shared.tokens = tokens
     return tokens
 
 

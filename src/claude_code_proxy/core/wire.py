@@ -17,6 +17,7 @@ import orjson
 
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 _ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -53,7 +54,7 @@ def fields(data: bytes) -> dict[str, memoryview] | None:
     """The bytes of each value of a JSON object; None where `data` is none, or no valid JSON."""
     try:
         return {key: memoryview(raw) for key, raw in _FIELDS.decode(data).items()}
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+    except _UNREADABLE:
         return None
 
 
@@ -61,7 +62,7 @@ def elements(data: memoryview) -> list[memoryview] | None:
     """The bytes of each element of a JSON array, like `fields`."""
     try:
         return [memoryview(raw) for raw in _ELEMENTS.decode(data)]
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+    except _UNREADABLE:
         return None
 
 

@@ -86,7 +86,7 @@ class Conversion:
     async def run_hook(self) -> None:
         """Let the user's request hook have the body. Raises `ApiError` where that fails and shall not."""
         hooks = self.gateway.hooks
-        if hooks is not None:
+        if hooks is not None and hooks.sees_requests:
             self.body, self.payload = await hooks.request(wire.loads(self.payload), self.payload, self.report)
 
     @property

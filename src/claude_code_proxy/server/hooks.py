@@ -58,6 +58,11 @@ class Hooks:
         self._slow_told = False
 
     @property
+    def sees_requests(self) -> bool:
+        """Whether there is a request hook."""
+        return self._request is not None
+
+    @property
     def sees_answers(self) -> bool:
         """Whether there is a response hook."""
         return self._response is not None

@@ -74,7 +74,7 @@ async def prepare(
     """The client and the body for one passed-through request; `request` is `raw` parsed and is used up."""
     call.report = report = Report()
     body = await offload(len(raw), native_body.edit, raw, request, config, report)
-    if gateway.hooks is not None:
+    if gateway.hooks is not None and gateway.hooks.sees_requests:
         _, body = await gateway.hooks.request(wire.loads(body), body, report)
     forwarded = headers.native_request(call.raw_headers, call.headers, config, call.key, report)
     if call.query:

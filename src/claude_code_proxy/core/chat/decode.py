@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.report import Report
 
 _REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
+_PADDINGS = ("obfuscation", "p")  # OpenAI's and Mistral's guard against traffic analysis: they say nothing
 _MAX_CITED = 100
 _SPOKEN_FIELDS = frozenset(("text", "summary"))
 
@@ -49,8 +50,6 @@ class Decoder:
     """The `object` of a whole answer."""
     READS_ERRORS: ClassVar[bool] = False
     """Whether an event named `error` is one of this format's own."""
-    PADDINGS: ClassVar[tuple[str, ...]] = ("obfuscation", "p")
-    """Keys of a chunk whose strings say nothing: OpenAI's and Mistral's guard against traffic analysis."""
     complete: ClassVar[bool] = False
     """Nothing can follow: never known before the end, since token counts may come after the finish."""
 
@@ -100,11 +99,18 @@ class Decoder:
         self._usage(payload, choices, found)
         return found
 
-    def hole(self, payload: Any, delta: Delta) -> Hole | None:
+    def holes(self, payload: Any, delta: Delta) -> list[Hole]:
         """Where the text of `delta` stands in `payload`, the chunk that said it and nothing else.
 
-        None unless a chunk with another text there would be the same kind of delta and change nothing here.
+        Behind it the chunk's padding, if it has one. Empty unless a chunk with other strings there would be
+        the same kind of delta and change nothing here.
         """
+        hole = self._hole(payload, delta)
+        if hole is None:
+            return []
+        return [hole, *(Hole(payload, key) for key in _PADDINGS if isinstance(payload.get(key), str))][:2]
+
+    def _hole(self, payload: Any, delta: Delta) -> Hole | None:
         choices = payload.get("choices") if isinstance(payload, dict) and not _suspicious(payload) else None
         choice = choices[0] if isinstance(choices, list) and len(choices) == 1 else None
         spoken = choice.get("delta") if isinstance(choice, dict) else None

@@ -80,7 +80,7 @@ class ToolCalls:
 
     @staticmethod
     def hole(delta: dict[str, Any]) -> Hole | None:
-        """Where the arguments stand in a delta that has said nothing else; see `Decoder.hole`."""
+        """Where the arguments stand in a delta that has said nothing else; see `Decoder.holes`."""
         match delta.get("tool_calls"):
             case [{"function": {"arguments": str()} as function}] if not function.get("name"):
                 return Hole(function, "arguments")

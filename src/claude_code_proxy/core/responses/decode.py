@@ -54,8 +54,6 @@ class Decoder:
     """The `object` of a whole answer."""
     READS_ERRORS: ClassVar[bool] = True
     """Whether an event named `error` is one of this format's own."""
-    PADDINGS: ClassVar[tuple[str, ...]] = ("obfuscation",)
-    """Keys of an event whose strings say nothing."""
 
     def __init__(self, profile: Profile, reply: ReplyContext, report: Report) -> None:
         self._profile = profile
@@ -93,9 +91,9 @@ class Decoder:
         read(self, payload, found)
         return found
 
-    def hole(self, payload: Any, delta: Delta) -> Hole | None:  # noqa: ARG002 - the chat format's has one
+    def holes(self, payload: Any, delta: Delta) -> list[Hole]:  # noqa: ARG002 - the chat format has some
         """None: no event repeats the one before, each has a number of its own."""
-        return None
+        return []
 
     def repeated(self, deltas: list[ToolArguments]) -> None:
         """Never called, since nothing repeats."""
