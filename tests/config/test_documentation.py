@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +17,9 @@ from claude_code_proxy.config.example import EXAMPLE
 from claude_code_proxy.config.kinds import describe
 from claude_code_proxy.config.settings import SETTINGS, ServerSettings
 from claude_code_proxy.core import profile
+from tests import paths
 
-PATH = Path(__file__).parents[2] / "docs" / "configuration.md"
+PATH = paths.REPOSITORY / "docs" / "configuration.md"
 DOCUMENT = PATH.read_text(encoding="utf-8")
 
 

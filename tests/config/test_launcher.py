@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,8 +18,12 @@ from claude_code_proxy.config.keys import parse_key
 from claude_code_proxy.config.launcher import Changes, Limits, Target, apply_changes, plan_changes
 from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.config.providers import Provider, choose, load_providers
+from tests import paths
 
-CASES = Path(__file__).parents[1] / "cases" / "config"
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CASES = paths.CASES / "config"
 ENVIRONMENTS = json.loads((CASES / "launcher_environments.json").read_text(encoding="utf-8"))
 BAD_FILES = json.loads((CASES / "bad_providers.json").read_text(encoding="utf-8"))
 LEAST = {"base_url": "http://127.0.0.1:8082", "auth_key": "sk-planted", "model": "m"}

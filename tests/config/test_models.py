@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,10 +21,12 @@ from claude_code_proxy.config.models import (
 from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.core import quirks
 from claude_code_proxy.core.profile import Profile
+from tests import paths
 
-BAD = json.loads(
-    (Path(__file__).parents[1] / "cases" / "config" / "bad_models.json").read_text(encoding="utf-8")
-)
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BAD = json.loads((paths.CASES / "config" / "bad_models.json").read_text(encoding="utf-8"))
 
 
 def load(tmp_path: Path, text: str) -> ModelTable:

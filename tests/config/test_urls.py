@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
 from claude_code_proxy.config import urls
+from tests import paths
 
-CASES = json.loads(
-    (Path(__file__).parents[1] / "cases" / "config" / "endpoints.json").read_text(encoding="utf-8")
-)
+CASES = json.loads((paths.CASES / "config" / "endpoints.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["api_base"])

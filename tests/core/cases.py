@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import fields
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import sse
 from claude_code_proxy.core.profile import Profile
 from claude_code_proxy.core.reply import ReplyContext
 from claude_code_proxy.core.report import Report
+from tests import paths
 
-CASES = Path(__file__).parent.parent / "cases"
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CASES = paths.CASES
 PROFILE_KEYS = {field.name for field in fields(Profile)}
 
 

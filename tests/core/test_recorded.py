@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from openai import ContentFilterFinishReasonError, LengthFinishReasonError, OpenAIError
@@ -23,8 +22,12 @@ from claude_code_proxy.core.profile import Profile
 from claude_code_proxy.core.reply import ReplyContext
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.stream import StreamConverter, StreamFold, message_from_answer
+from tests import paths
 
-RECORDED = Path(__file__).parents[2].parent / "shared" / "recorded"
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RECORDED = paths.REPOSITORY.parent / "shared" / "recorded"
 FAILING = {"058_gpustack_reasoning", "061_groq_error", "164_openrouter_error"}
 """The streams in which the provider itself reports an error (read by eye)."""
 

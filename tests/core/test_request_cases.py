@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from claude_code_proxy.core.convert import Converted, convert_request
 from claude_code_proxy.core.errors import ApiError
 from claude_code_proxy.core.profile import Profile
+from tests import paths
 from tests.core import openai_types
 
-CASES = sorted((Path(__file__).parents[1] / "cases" / "request").glob("*.json"))
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CASES = sorted((paths.CASES / "request").glob("*.json"))
 
 
 def load(path: Path) -> dict[str, Any]:

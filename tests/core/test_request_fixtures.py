@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,9 +13,13 @@ from claude_code_proxy.core import wire
 from claude_code_proxy.core.convert import Converted, convert_request
 from claude_code_proxy.core.profile import Profile
 from claude_code_proxy.core.request import BILLING_PREFIX
+from tests import paths
 from tests.core import openai_types
 
-FIXTURES = sorted((Path(__file__).parents[1] / "fixtures").glob("*.json"))
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FIXTURES = sorted(paths.FIXTURES.glob("*.json"))
 PROFILES = {
     "default": Profile(),
     "deepseek": Profile(

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,10 +18,14 @@ from claude_code_proxy.core.profile import Profile
 from claude_code_proxy.core.reply import ReplyContext
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.stream import StreamConverter, StreamFold, message_from_answer
+from tests import paths
 from tests.core.cases import matches, parse_events
 from tests.core.test_answers import cut
 
-FOLDER = Path(__file__).parents[1] / "cases" / "responses"
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FOLDER = paths.CASES / "responses"
 STREAMS = sorted(FOLDER.glob("stream_*.json"))
 ANSWERS = sorted(FOLDER.glob("answer_*.json"))
 

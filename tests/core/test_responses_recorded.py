@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from openai.types.responses import Response
@@ -20,8 +19,12 @@ from claude_code_proxy.core.profile import Profile
 from claude_code_proxy.core.reply import ReplyContext
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.stream import StreamConverter, StreamFold, message_from_answer
+from tests import paths
 
-RECORDED = Path(__file__).parents[2].parent / "shared" / "recorded"
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RECORDED = paths.REPOSITORY.parent / "shared" / "recorded"
 PROFILE = Profile(api="responses", reasoning_replay="responses_item", name="openai")
 FAILING = {"138_openai_responses-error"}
 """The provider itself reports an error."""

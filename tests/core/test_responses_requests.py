@@ -6,8 +6,7 @@ import importlib
 import json
 import pkgutil
 from functools import cache
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import openai.types
 import pytest
@@ -19,10 +18,14 @@ from claude_code_proxy.core.convert import convert_request, limit_field
 from claude_code_proxy.core.errors import ApiError
 from claude_code_proxy.core.profile import Profile
 from claude_code_proxy.core.tokens import estimate
+from tests import paths
 from tests.core.openai_types import _consume
 from tests.core.test_request_cases import comparable, convert, load
 
-CASES = sorted((Path(__file__).parents[1] / "cases" / "responses").glob("request_*.json"))
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CASES = sorted((paths.CASES / "responses").glob("request_*.json"))
 KNOWN = set(response_create_params.ResponseCreateParamsBase.__annotations__) | {"stream"}
 EXTENSIONS = {"thinking"}
 """Fields that providers added to the body."""
@@ -196,7 +199,7 @@ def test_no_summary_where_it_was_refused() -> None:
     assert "reasoning" not in body
 
 
-FIXTURES = sorted((Path(__file__).parents[1] / "fixtures").glob("*.json"))
+FIXTURES = sorted(paths.FIXTURES.glob("*.json"))
 
 
 @pytest.mark.parametrize("model", ["gpt-5.5", "gpt-6.2-sol", "gpt-5.3-codex"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,13 +12,15 @@ from claude_code_proxy.core.convert import convert_request
 from claude_code_proxy.core.profile import Profile
 from claude_code_proxy.core.tokens import Calibration, TextCounts, estimate
 from claude_code_proxy.server.tokenizer import exact_counter
+from tests import paths
 
 from .cases import CASES, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-FIXTURES = sorted((Path(__file__).parents[1] / "fixtures").glob("*.json"))
+FIXTURES = sorted(paths.FIXTURES.glob("*.json"))
 TEXTS: dict[str, str] = {
     case["name"]: case["text"] for case in load(CASES / "tokens" / "texts.json")["cases"]
 }

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +14,9 @@ import pytest
 from claude_code_proxy.core import quirks
 from claude_code_proxy.core.convert import convert_request
 from claude_code_proxy.core.tokens import estimate
+from tests import paths
 
-FIXTURE = Path(__file__).parents[1] / "fixtures" / "330_02_mcp_tool_reference.json"
+FIXTURE = paths.FIXTURES / "330_02_mcp_tool_reference.json"
 OBJECTS = (
     "issue",
     "branch",

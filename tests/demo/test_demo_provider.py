@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -14,11 +13,12 @@ import pytest
 from claude_code_proxy.demo.provider import Provider, create_app
 from claude_code_proxy.demo.script import Chunk, Reply, error_reply, json_reply, stream_reply
 from claude_code_proxy.demo.serving import running, serve_in_thread
+from tests import paths
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-REFUSALS = json.loads((Path(__file__).parents[1] / "cases/demo/refusals.json").read_text())
+REFUSALS = json.loads((paths.CASES / "demo/refusals.json").read_text())
 BASH: Any = {"type": "function", "function": {"name": "Bash", "parameters": {"type": "object"}}}
 HELLO: Any = [{"role": "user", "content": "say hello you"}]
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from claude_code_proxy.demo import checks
 from claude_code_proxy.demo.rules import answer, sample
+from tests import paths
 
-CASES = json.loads((Path(__file__).parents[1] / "cases/demo/answers.json").read_text())
+CASES = json.loads((paths.CASES / "demo/answers.json").read_text())
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])

@@ -11,7 +11,9 @@ from typing import NoReturn
 
 import pytest
 
-CACHE = Path(os.environ.get("E2E_CACHE") or Path(__file__).parents[2] / ".cache")
+from tests import paths
+
+CACHE = Path(os.environ.get("E2E_CACHE") or paths.REPOSITORY / ".cache")
 _LIMIT = 300  # seconds; the client is a download of 120 MB
 
 

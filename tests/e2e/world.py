@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import yaml
 
+from tests import paths
 from tests.e2e.namespace import Namespace, private_network
 from tests.e2e.processes import listening_url, process, proxy_command, wait_until
 
@@ -31,7 +32,7 @@ KEY = "sk-e2e-0123456789abcdef"
 MODEL = "demo-reason"
 _PROVIDER_PORT = 9000
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
-_REPOSITORY = Path(__file__).parents[2]
+_REPOSITORY = paths.REPOSITORY
 
 
 @dataclass

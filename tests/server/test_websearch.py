@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from claude_code_proxy.server import websearch
+from tests import paths
 
 from .harness import BODY, KEY, Client, Reply, ask, eventually, model, running_proxy
 from .upstream import Connection, Request, running_upstream, say_hello
 
-FIXTURE = json.loads(
-    (Path(__file__).parents[1] / "fixtures" / "13_web_search_server_tool.json").read_text(encoding="utf-8")
-)
+FIXTURE = json.loads((paths.FIXTURES / "13_web_search_server_tool.json").read_text(encoding="utf-8"))
 SEARCH = {**FIXTURE["body"], "model": "m"}
 WHOLE = {key: value for key, value in SEARCH.items() if key != "stream"}
 CLIENT = {"x-claude-code-session-id": "00000000-0000-4000-8000-000000000000", "x-proxy-report": "1"}
