@@ -9,7 +9,7 @@ import pytest
 from claude_code_proxy.cli import main, output
 from claude_code_proxy.config import presets
 from claude_code_proxy.config.models import load_models
-from claude_code_proxy.core import quirks
+from claude_code_proxy.core import providers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,33 +19,35 @@ def init(path: Path, *arguments: str) -> int:
     return main.run(["init", "--models", str(path), *arguments])
 
 
-@pytest.mark.parametrize("name", quirks.PRESETS)
+@pytest.mark.parametrize("name", providers.PRESETS)
 def test_every_provider_gets_entries_that_work(tmp_path: Path, name: str) -> None:
     path = tmp_path / "m.yaml"
     assert init(path, "--provider", name) == output.OK
     table = load_models(path)
     assert table.warnings == ()
-    preset = quirks.PRESETS[name]
+    preset = providers.PRESETS[name]
     assert [model.model_name for model in table.models] == list(preset.models or ["*"])
     for model in table.models:
         assert model.api_base == preset.api_base
         assert model.profile.name == name
-        limits = quirks.known_limits(name, model.model_name)
+        limits = providers.known_limits(name, model.model_name)
         assert (model.profile.context_window, model.profile.max_output or None) == (
             limits[0],
             model.max_tokens,
         )
     text = path.read_text()
     assert all(variable in text for variable in preset.key_variables)
-    for context, out in (quirks.known_limits(name, model) for model in preset.models):
+    for context, out in (providers.known_limits(name, model) for model in preset.models):
         assert context is None or f"context: {context}" in text
         assert out is None or f"max_tokens: {out}" in text
 
 
 def test_all_providers_at_once_share_no_id(tmp_path: Path) -> None:
     path = tmp_path / "m.yaml"
-    assert init(path, "--provider", *quirks.PRESETS) == output.OK
-    assert len(load_models(path).models) == sum(len(preset.models) or 1 for preset in quirks.PRESETS.values())
+    assert init(path, "--provider", *providers.PRESETS) == output.OK
+    assert len(load_models(path).models) == sum(
+        len(preset.models) or 1 for preset in providers.PRESETS.values()
+    )
 
 
 def test_a_catalogue_routes_every_model(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from claude_code_proxy.config import entry, providers
 from claude_code_proxy.config.example import EXAMPLE
 from claude_code_proxy.config.kinds import describe
 from claude_code_proxy.config.settings import SETTINGS, ServerSettings
-from claude_code_proxy.core import profile
+from claude_code_proxy.core.providers import profile
 from tests import paths
 
 PATH = paths.REPOSITORY / "docs" / "configuration.md"

@@ -19,8 +19,8 @@ from claude_code_proxy.config.models import (
     load_models,
 )
 from claude_code_proxy.config.problems import ConfigError
-from claude_code_proxy.core import quirks
-from claude_code_proxy.core.profile import Profile
+from claude_code_proxy.core import providers
+from claude_code_proxy.core.providers.profile import Profile
 from tests import paths
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ def test_least_entry(tmp_path: Path) -> None:
     assert model.model_name == "a"
     assert model.format == "openai"
     assert model.chat_url == "https://x.example/v1/chat/completions"
-    assert model.profile == quirks.profile_for(api_base="https://x.example", model="a")
-    assert model.native == quirks.native_for("https://x.example")
+    assert model.profile == providers.profile_for(api_base="https://x.example", model="a")
+    assert model.native == providers.native_for("https://x.example")
     assert model.can_stream
     assert model.restore_model_name
     assert (model.connect_timeout, model.first_byte_timeout, model.idle_timeout, model.hold) == (None,) * 4
@@ -111,12 +111,12 @@ def test_context_falls_back_to_the_longest_prompt(tmp_path: Path) -> None:
     ],
 )
 def test_profile_keys(tmp_path: Path, line: str, changes: dict[str, Any]) -> None:
-    base = quirks.profile_for(api_base="https://x.example", model="a")
+    base = providers.profile_for(api_base="https://x.example", model="a")
     assert one(tmp_path, line).profile == dataclasses.replace(base, **changes)
 
 
 def test_named_profile_and_single_keys(tmp_path: Path) -> None:
-    row = quirks.profile_for(api_base="https://x.example", model="a", name="deepseek")
+    row = providers.profile_for(api_base="https://x.example", model="a", name="deepseek")
     assert one(tmp_path, "profile: deepseek").profile == row
     assert one(tmp_path, "profile: {name: deepseek, vision: true}", "stop_max: 1").profile == (
         dataclasses.replace(row, vision=True, stop_max=1)
@@ -125,7 +125,9 @@ def test_named_profile_and_single_keys(tmp_path: Path) -> None:
 
 def test_profile_is_found_by_the_upstreams_name_for_the_model(tmp_path: Path) -> None:
     model = one(tmp_path, "model_name: deepseek-reasoner", base="https://api.deepseek.com")
-    assert model.profile == quirks.profile_for(api_base="https://api.deepseek.com", model="deepseek-reasoner")
+    assert model.profile == providers.profile_for(
+        api_base="https://api.deepseek.com", model="deepseek-reasoner"
+    )
 
 
 def test_every_profile_field_can_be_set() -> None:
@@ -164,7 +166,7 @@ def test_passthrough_keys(tmp_path: Path) -> None:
         "max_tokens: 8k",
     )
     assert model.native == dataclasses.replace(
-        quirks.native_for("https://x.example"),
+        providers.native_for("https://x.example"),
         auth="x-api-key",
         drop_betas=("context-1m-*",),
         drop_fields=("context_management",),
@@ -277,7 +279,7 @@ def test_wildcards_have_the_profile_of_the_concrete_model(tmp_path: Path) -> Non
     )
     model = table.resolve("d/deepseek-reasoner")
     assert model is not None
-    row = quirks.profile_for(api_base="https://api.deepseek.com", model="deepseek-reasoner")
+    row = providers.profile_for(api_base="https://api.deepseek.com", model="deepseek-reasoner")
     assert model.profile == dataclasses.replace(row, stop_max=2)
 
 

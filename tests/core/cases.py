@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import sse
-from claude_code_proxy.core.profile import Profile
+from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.reply import ReplyContext
 from claude_code_proxy.core.report import Report
 from tests import paths

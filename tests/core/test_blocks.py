@@ -28,7 +28,7 @@ from claude_code_proxy.core.deltas import (
 )
 from claude_code_proxy.core.errors import ApiError
 from claude_code_proxy.core.fold import fold
-from claude_code_proxy.core.profile import Profile
+from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.reply import ReplyContext
 from claude_code_proxy.core.report import Report
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from claude_code_proxy.core import quirks
+from claude_code_proxy.core import providers
 from claude_code_proxy.core.convert import Converted, convert_request
 from claude_code_proxy.core.stream import StreamFold, message_from_answer
 
-OPENROUTER = quirks.profile_named("openrouter")
+OPENROUTER = providers.profile_named("openrouter")
 SEARCH = {"type": "web_search_20250305", "name": "web_search"}
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from claude_code_proxy.core import continuity, wire
 from claude_code_proxy.core.continuity import ToolId, ToolNames
-from claude_code_proxy.core.profile import Profile
+from claude_code_proxy.core.providers.profile import Profile
 from tests.core.test_jsonscan import JSON
 
 NAMES = st.lists(st.text(min_size=1, max_size=80), max_size=6)

@@ -14,7 +14,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any
 
-from claude_code_proxy.core import quirks, wire
+from claude_code_proxy.core import providers, wire
 from claude_code_proxy.core.convert import convert_request
 from claude_code_proxy.core.stream import StreamFold, message_from_answer
 
@@ -135,7 +135,7 @@ class Client:
 
 def serve(job: dict[str, Any]) -> Any:
     """What one proxy process does in one turn: convert the request, then the answer."""
-    profile = quirks.profile_named(job["profile"])
+    profile = providers.profile_named(job["profile"])
     converted = convert_request(
         job["request"], profile=profile, model=job["model"], message_id=f"msg_{job['turn']}"
     )

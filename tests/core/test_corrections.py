@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from claude_code_proxy.core.corrections import apply, corrections
-from claude_code_proxy.core.profile import Profile
+from claude_code_proxy.core.providers.profile import Profile
 
 from .cases import CASES, load
 

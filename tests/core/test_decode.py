@@ -18,7 +18,7 @@ from claude_code_proxy.core.deltas import (
     ToolStart,
     Usage,
 )
-from claude_code_proxy.core.profile import Profile
+from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.reply import ReplyContext
 from claude_code_proxy.core.report import Report
 

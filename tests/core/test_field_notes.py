@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from claude_code_proxy.core import quirks
+from claude_code_proxy.core import providers
 from claude_code_proxy.core.convert import convert_request
 from claude_code_proxy.core.corrections import apply, corrections
-from claude_code_proxy.core.profile import Profile
+from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.stream import message_from_answer
 from claude_code_proxy.core.upstream_errors import read_error
 
@@ -137,7 +137,7 @@ def test_08_and_09_thinking_is_never_text_of_the_answer(field: Any) -> None:
 
 
 def test_10_deepseek_gets_the_reasoning_of_every_tool_turn() -> None:
-    profile = quirks.profile_for(api_base="https://api.deepseek.com", model="deepseek-v4-pro")
+    profile = providers.profile_for(api_base="https://api.deepseek.com", model="deepseek-v4-pro")
     with_thought = (HI, model_says(thought("R"), call("t1")), user(result("t1")))
     without = (HI, model_says(call("t1")), user(result("t1"), text("[Request interrupted by user]")))
     assert messages(*with_thought, profile=profile)[1]["reasoning_content"] == "R"
@@ -146,7 +146,7 @@ def test_10_deepseek_gets_the_reasoning_of_every_tool_turn() -> None:
 
 
 def test_11_no_effort_while_thinking_is_off() -> None:
-    profile = quirks.profile_named("deepseek")
+    profile = providers.profile_named("deepseek")
     asked = {"thinking": {"type": "disabled"}, "output_config": {"effort": "high"}}
     body = convert(asked, profile)
     assert body["thinking"] == {"type": "disabled"}
@@ -154,7 +154,7 @@ def test_11_no_effort_while_thinking_is_off() -> None:
 
 
 def test_12_geminis_signature_comes_back_on_its_call() -> None:
-    gemini = quirks.profile_named("gemini")
+    gemini = providers.profile_named("gemini")
     request = {"model": "claude-x", "max_tokens": 10, "messages": [HI], "tools": [tool("Read")]}
     reply = convert_request(request, profile=gemini, model="m", message_id="msg_1").reply
     extra = {"google": {"thought_signature": "S+/="}}
@@ -211,7 +211,7 @@ def test_16_the_output_limit_is_lowered_and_never_raised() -> None:
 
 @pytest.mark.parametrize("model", ["o3", "gpt-5", "gpt-5.1-mini"])
 def test_17_reasoning_models_get_max_completion_tokens_only(model: str) -> None:
-    body = convert({}, quirks.profile_for(api_base="https://api.openai.com/v1", model=model))
+    body = convert({}, providers.profile_for(api_base="https://api.openai.com/v1", model=model))
     assert body["max_completion_tokens"] == 1000
     assert "max_tokens" not in body
 
@@ -321,9 +321,9 @@ def test_27_cache_marks_stay_here_unless_the_provider_knows_them() -> None:
     marked = {**text("hi"), "cache_control": {"type": "ephemeral"}}
     assert "cache_control" not in json.dumps(messages(user(marked)))
     base = "https://openrouter.ai/api/v1"
-    claude = quirks.profile_for(api_base=base, model="anthropic/claude-sonnet-4.6")
+    claude = providers.profile_for(api_base=base, model="anthropic/claude-sonnet-4.6")
     assert "cache_control" in json.dumps(messages(user(marked), profile=claude))
-    other = quirks.profile_for(api_base=base, model="openai/gpt-5")
+    other = providers.profile_for(api_base=base, model="openai/gpt-5")
     assert "cache_control" not in json.dumps(messages(user(marked), profile=other))
 
 

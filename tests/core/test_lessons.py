@@ -9,7 +9,7 @@ import pytest
 
 from claude_code_proxy.core.convert import convert_request
 from claude_code_proxy.core.corrections import apply, corrections
-from claude_code_proxy.core.profile import Profile
+from claude_code_proxy.core.providers.profile import Profile
 
 from .cases import CASES, load
 

@@ -18,7 +18,7 @@ from openai.types.chat import ChatCompletionChunk
 from pydantic import ValidationError
 
 from claude_code_proxy.core.errors import ApiError
-from claude_code_proxy.core.profile import Profile
+from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.reply import ReplyContext
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.stream import StreamConverter, StreamFold, message_from_answer

@@ -14,7 +14,7 @@ import pytest
 
 from claude_code_proxy.core.continuity import open_reasoning
 from claude_code_proxy.core.errors import ApiError
-from claude_code_proxy.core.profile import Profile
+from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.reply import ReplyContext
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.stream import StreamConverter, StreamFold, message_from_answer

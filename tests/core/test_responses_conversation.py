@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from claude_code_proxy.core import quirks, wire
+from claude_code_proxy.core import providers, wire
 from claude_code_proxy.core.convert import convert_request
 from claude_code_proxy.core.stream import StreamFold, message_from_answer
 from tests.core.test_responses_requests import validate
@@ -111,7 +111,7 @@ def as_stream(output: list[dict[str, Any]]) -> bytes:
 
 @pytest.mark.parametrize("profile_name", ["openai", "azure", "copilot"])
 def test_the_provider_gets_its_own_items_back(profile_name: str) -> None:
-    profile = quirks.profile_for(api_base="", model="gpt-5.5", name=profile_name)
+    profile = providers.profile_for(api_base="", model="gpt-5.5", name=profile_name)
     assert profile.api == "responses"
     provider = StrictProvider()
     messages: list[dict[str, Any]] = [{"role": "user", "content": "begin"}]
@@ -158,7 +158,7 @@ def test_the_provider_gets_its_own_items_back(profile_name: str) -> None:
 
 def test_another_providers_items_stay_away() -> None:
     """The same conversation, moved to another provider: its calls go along, its encrypted state does not."""
-    openai = quirks.profile_for(api_base="", model="gpt-5.5", name="openai")
+    openai = providers.profile_for(api_base="", model="gpt-5.5", name="openai")
     provider = StrictProvider()
     output = [provider.reasoning("1", spoken=True), provider.call(1, 0)]
     whole = {"object": "response", "status": "completed", "output": output}
@@ -175,10 +175,10 @@ def test_another_providers_items_stay_away() -> None:
         {"role": "assistant", "content": message["content"]},
         {"role": "user", "content": [result]},
     ]
-    azure = quirks.profile_for(api_base="", model="gpt-5.5", name="azure")
+    azure = providers.profile_for(api_base="", model="gpt-5.5", name="azure")
     moved = convert_request(request, profile=azure, model="gpt-5.5", message_id="msg_2").body
     assert [item.get("type") for item in moved["input"]] == [None, "function_call", "function_call_output"]
-    deepseek = quirks.profile_for(api_base="", model="deepseek-v4-pro", name="deepseek")
+    deepseek = providers.profile_for(api_base="", model="deepseek-v4-pro", name="deepseek")
     chat = convert_request(request, profile=deepseek, model="deepseek-v4-pro", message_id="msg_3").body
     assert chat["messages"][1]["reasoning_content"] == "thought 1 é"
     assert "gAAAA" not in json.dumps(chat)

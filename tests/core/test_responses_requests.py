@@ -13,10 +13,10 @@ import pytest
 from openai.types.responses import response_create_params
 from pydantic import TypeAdapter
 
-from claude_code_proxy.core import quirks, wire
+from claude_code_proxy.core import providers, wire
 from claude_code_proxy.core.convert import convert_request, limit_field
 from claude_code_proxy.core.errors import ApiError
-from claude_code_proxy.core.profile import Profile
+from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.tokens import estimate
 from tests import paths
 from tests.core.openai_types import _consume
@@ -207,7 +207,7 @@ FIXTURES = sorted(paths.FIXTURES.glob("*.json"))
 def test_what_claude_code_sends_is_a_valid_request(path: Path, model: str) -> None:
     request: dict[str, Any] = json.loads(path.read_text())["body"]
     request.setdefault("max_tokens", 1)  # a count_tokens request has none
-    profile = quirks.profile_for(api_base="https://api.openai.com/v1", model=model)
+    profile = providers.profile_for(api_base="https://api.openai.com/v1", model=model)
     converted = convert_request(request, profile=profile, model=model, message_id="msg_1")
     validate(converted.body)
     text = wire.dumps_text(converted.body)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from claude_code_proxy.core import stream
 from claude_code_proxy.core.chat.decode import parse_chunk
 from claude_code_proxy.core.deltas import Text, ToolArguments
-from claude_code_proxy.core.profile import Profile
+from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.reply import ReplyContext
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.responses.decode import Decoder as ResponsesDecoder

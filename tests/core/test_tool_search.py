@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from claude_code_proxy.core import quirks
+from claude_code_proxy.core import providers
 from claude_code_proxy.core.convert import convert_request
 from claude_code_proxy.core.tokens import estimate
 from tests import paths
@@ -90,7 +90,7 @@ def up_front() -> dict[str, Any]:
 
 
 def sent(request: dict[str, Any], provider: str) -> dict[str, Any]:
-    profile = quirks.profile_named(provider)
+    profile = providers.profile_named(provider)
     return convert_request(request, profile=profile, model="m", message_id="msg_1").body
 
 
@@ -100,7 +100,7 @@ def tool_tokens(request: dict[str, Any], provider: str = "deepseek") -> tuple[in
     return whole, whole - estimate(sent(own_request(), provider))
 
 
-PROVIDERS = [name for name in quirks.PROFILE_NAMES if quirks.profile_named(name).api == "chat"]
+PROVIDERS = [name for name in providers.PROFILE_NAMES if providers.profile_named(name).api == "chat"]
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

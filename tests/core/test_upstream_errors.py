@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from claude_code_proxy.core.errors import ERROR_TYPES, ApiError
-from claude_code_proxy.core.profile import Profile
+from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.upstream_errors import (
     TransportKind,
     mid_stream,

@@ -12,7 +12,7 @@ import yaml
 
 from claude_code_proxy.config.lessons import entry_lines
 from claude_code_proxy.config.models import load_models
-from claude_code_proxy.core.profile import Profile
+from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.server.learned import MAX_MODELS, Learned
 
 from .harness import BODY, Proxy, ask, model, running_proxy

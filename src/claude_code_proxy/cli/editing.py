@@ -15,7 +15,7 @@ from claude_code_proxy.config.keys import BadKey, parse_key
 from claude_code_proxy.config.problems import ConfigError, Problem, did_you_mean
 from claude_code_proxy.config.providers import load_providers
 from claude_code_proxy.config.providers_text import CannotEditError, new_text, with_default, with_provider
-from claude_code_proxy.core.quirks.presets import PRESETS
+from claude_code_proxy.core.providers.presets import PRESETS
 
 from . import output
 from .arguments import UsageError, take_options
@@ -23,7 +23,7 @@ from .arguments import UsageError, take_options
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from claude_code_proxy.core.quirks.presets import Preset
+    from claude_code_proxy.core.providers.presets import Preset
 
 
 def use(arguments: Sequence[str], path: Path, env: Mapping[str, str]) -> int:  # noqa: ARG001 - one shape for all

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from claude_code_proxy.core.quirks import Preset
+    from claude_code_proxy.core.providers import Preset
 
 
 def init(path: Path, providers: Sequence[str], *, force: bool) -> int:

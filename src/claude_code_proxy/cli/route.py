@@ -12,9 +12,9 @@ from claude_code_proxy.config.problems import ConfigError, Problem
 from claude_code_proxy.config.session import Session, SessionModel, speaks_anthropic
 from claude_code_proxy.config.session_models import known_entries, session_entries, table_of
 from claude_code_proxy.config.settings import ServerSettings
-from claude_code_proxy.core import quirks
-from claude_code_proxy.core.profile import NativeProfile
-from claude_code_proxy.core.quirks.addresses import row_at
+from claude_code_proxy.core import providers
+from claude_code_proxy.core.providers.addresses import row_at
+from claude_code_proxy.core.providers.profile import NativeProfile
 
 from . import proxy
 
@@ -140,7 +140,7 @@ def _can_go_straight(provider: Provider) -> bool:
     """Whether Claude Code and the provider understand each other without anything in between."""
     if not speaks_anthropic(provider):
         return False
-    needs = quirks.native_for(provider.base_url, provider.profile)
+    needs = providers.native_for(provider.base_url, provider.profile)
     usual = NativeProfile()
     return (needs.mid_system, needs.drop_betas, needs.drop_fields) == (
         usual.mid_system,

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from claude_code_proxy.core import quirks
-from claude_code_proxy.core.profile import Effort, NativeProfile, Profile
+from claude_code_proxy.core import providers
+from claude_code_proxy.core.providers.profile import Effort, NativeProfile, Profile
 
 from . import urls
 from .kinds import BadValue, convert, shown
@@ -95,7 +95,7 @@ def read_entry(
     api_base, parts = reader.api_base()
     format_ = reader.format(parts)
     profile_name, overrides = reader.profile(format_)
-    native = reader.native(format_, quirks.native_for(api_base, profile_name))
+    native = reader.native(format_, providers.native_for(api_base, profile_name))
     max_input_tokens = reader.size("max_input_tokens")
     extra_headers = reader.headers()
     can_stream = reader.take("can_stream", bool, default=True)
@@ -243,9 +243,11 @@ class _Reader:
         if isinstance(named, dict):
             keys = dict(named)
             named = keys.pop("name", None)
-        if named is not None and named not in quirks.PROFILE_NAMES:
+        if named is not None and named not in providers.PROFILE_NAMES:
             self.problem(
-                "profile", f"unknown profile {shown(named)}", did_you_mean(str(named), quirks.PROFILE_NAMES)
+                "profile",
+                f"unknown profile {shown(named)}",
+                did_you_mean(str(named), providers.PROFILE_NAMES),
             )
             named = None
         overrides: dict[str, Any] = {}

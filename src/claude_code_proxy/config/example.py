@@ -1,11 +1,11 @@
 """The models.yaml that `claude-code-proxy init` writes when no provider is named."""
 
-from claude_code_proxy.core import quirks
+from claude_code_proxy.core import providers
 
 from .presets import HEAD
 
-_MODEL = quirks.PRESETS["deepseek"].models[0]
-_CONTEXT, _OUTPUT = quirks.known_limits("deepseek", _MODEL)
+_MODEL = providers.PRESETS["deepseek"].models[0]
+_CONTEXT, _OUTPUT = providers.known_limits("deepseek", _MODEL)
 
 EXAMPLE = f"""\
 {HEAD}#

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from claude_code_proxy.core import quirks
+from claude_code_proxy.core import providers
 
 from .urls import endpoints, is_anthropic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from claude_code_proxy.core.profile import NativeProfile, Profile
+    from claude_code_proxy.core.providers.profile import NativeProfile, Profile
 
     from .urls import Format
 
@@ -110,7 +110,7 @@ def resolve_profile(api_base: str, model: str, name: str | None, overrides: Mapp
 
     `name` is a profile's name or None; raises `quirks.UnknownProfile` for a wrong one.
     """
-    row = quirks.profile_for(api_base=api_base, model=model, name=name)
+    row = providers.profile_for(api_base=api_base, model=model, name=name)
     api = overrides.get("api", row.api)
     if api != row.api:
         row = replace(row, **_OTHER_API[api])

@@ -6,7 +6,7 @@ import re
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.core import quirks
+from claude_code_proxy.core import providers
 
 from .kinds import shown
 from .problems import ConfigError, did_you_mean
@@ -25,35 +25,35 @@ _OWN_PART = re.compile(r"\b[A-Z]{3,}\b")
 _PLAIN = re.compile(r"[A-Za-z0-9][\w./:@+-]*(/\*)?")
 
 
-def chosen(names: Iterable[str]) -> list[quirks.Preset]:
+def chosen(names: Iterable[str]) -> list[providers.Preset]:
     """The presets of these names, each once. Raises `ConfigError` with the near names for a wrong one."""
-    wrong = [name for name in names if name not in quirks.PRESETS]
+    wrong = [name for name in names if name not in providers.PRESETS]
     if wrong:
         raise ConfigError(
             "\n".join(
-                f"no provider is called {shown(name)} ({did_you_mean(name, quirks.PRESETS) or _known()})"
+                f"no provider is called {shown(name)} ({did_you_mean(name, providers.PRESETS) or _known()})"
                 for name in wrong
             )
         )
-    return [quirks.PRESETS[name] for name in dict.fromkeys(names)]
+    return [providers.PRESETS[name] for name in dict.fromkeys(names)]
 
 
 def _known() -> str:
-    return f"there are {', '.join(quirks.PRESETS)}"
+    return f"there are {', '.join(providers.PRESETS)}"
 
 
-def sections(presets: Sequence[quirks.Preset], present: Container[str] = ()) -> str:
+def sections(presets: Sequence[providers.Preset], present: Container[str] = ()) -> str:
     """The entries of `presets` as YAML, without those whose model ids are `present` already."""
     written = [_section(preset, present) for preset in presets]
     return "\n".join(text for text in written if text)
 
 
-def own_parts(presets: Iterable[quirks.Preset]) -> list[str]:
+def own_parts(presets: Iterable[providers.Preset]) -> list[str]:
     """What the user has to replace in the addresses of `presets`, such as RESOURCE."""
     return [word for preset in presets for word in _OWN_PART.findall(preset.api_base)]
 
 
-def _section(preset: quirks.Preset, present: Container[str]) -> str:
+def _section(preset: providers.Preset, present: Container[str]) -> str:
     if preset.models:
         entries = [_entry(preset, model) for model in preset.models if model not in present]
     else:
@@ -65,18 +65,18 @@ def _section(preset: quirks.Preset, present: Container[str]) -> str:
     return "\n".join([*(f"# {line}" for line in about), *entries, ""])
 
 
-def _entry(preset: quirks.Preset, model: str) -> str:
-    context, output = quirks.known_limits(preset.name, model)
+def _entry(preset: providers.Preset, model: str) -> str:
+    context, output = providers.known_limits(preset.name, model)
     return _lines({"model_id": model, **_address(preset), "context": context, "max_tokens": output})
 
 
-def _catalogue(preset: quirks.Preset) -> str:
+def _catalogue(preset: providers.Preset) -> str:
     """All of a provider's models: `openrouter/NAME` asks it for `NAME`."""
     return _lines({"model_id": f"{preset.name}/*", "model_name": "*", **_address(preset)})
 
 
-def _address(preset: quirks.Preset) -> dict[str, Any]:
-    found = quirks.profile_for(api_base=preset.api_base, model="").name
+def _address(preset: providers.Preset) -> dict[str, Any]:
+    found = providers.profile_for(api_base=preset.api_base, model="").name
     named = {} if found == preset.name else {"profile": preset.name}
     return {"api_base": preset.api_base, **named}
 

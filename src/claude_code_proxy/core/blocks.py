@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from claude_code_proxy.core.anthropic import Event
     from claude_code_proxy.core.errors import ApiError
-    from claude_code_proxy.core.profile import Profile
+    from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.reply import ReplyContext
     from claude_code_proxy.core.report import Report
 

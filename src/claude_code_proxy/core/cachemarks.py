@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from claude_code_proxy.core.profile import Profile
+    from claude_code_proxy.core.providers.profile import Profile
 
 _MOST_BREAKPOINTS = 4  # of OpenAI's prompt_cache_breakpoint per request
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from claude_code_proxy.core.continuity import SealedReasoning
-    from claude_code_proxy.core.profile import Profile
+    from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
 
     Read: TypeAlias = Callable[["ContentReader", dict[str, Any], str, list[Any]], None]

@@ -22,7 +22,7 @@ from claude_code_proxy.core import wire
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
-    from claude_code_proxy.core.profile import Profile
+    from claude_code_proxy.core.providers.profile import Profile
 
 SIGNATURE_PREFIX = "px1."
 TOOL_ID_PREFIX = "px1_"

@@ -17,7 +17,7 @@ from claude_code_proxy.core.responses.encode import encode as encode_responses
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from claude_code_proxy.core.profile import Profile
+    from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.turns import OfferedTools
 
 

@@ -15,13 +15,13 @@ from claude_code_proxy.core import lessons
 from claude_code_proxy.core.error_body import Fault, read_fault
 from claude_code_proxy.core.overflow import MIN_OUTPUT_TOKENS, SAFETY_TOKENS, find_overflow
 from claude_code_proxy.core.parameters import SUMMARY
-from claude_code_proxy.core.profile import EFFORTS
+from claude_code_proxy.core.providers.profile import EFFORTS
 from claude_code_proxy.core.thinking import clamp_effort
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from claude_code_proxy.core.profile import Profile
+    from claude_code_proxy.core.providers.profile import Profile
 
 MAX_CORRECTIONS = 3
 """How often one request may be corrected."""

@@ -19,7 +19,7 @@ from claude_code_proxy.core.turns import OfferedTools, Tool, WebSearch
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from claude_code_proxy.core.profile import Profile
+    from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Notice
 
 PLACEHOLDER = "DeferredToolPlaceholder"

@@ -14,7 +14,7 @@ from claude_code_proxy.core.overflow import MIN_OUTPUT_TOKENS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from claude_code_proxy.core.profile import Profile
+    from claude_code_proxy.core.providers.profile import Profile
 
 _FOR_GOOD: dict[str, Mapping[str, Any]] = {
     "stop": {"stop_max": 0},

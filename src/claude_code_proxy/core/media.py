@@ -12,7 +12,7 @@ from claude_code_proxy.core.turns import File, Image, Text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from claude_code_proxy.core.profile import Profile
+    from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
     from claude_code_proxy.core.turns import Part
 

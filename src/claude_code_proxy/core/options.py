@@ -18,7 +18,7 @@ from claude_code_proxy.core.turns import Sampling
 from claude_code_proxy.core.wire import WireError, loads
 
 if TYPE_CHECKING:
-    from claude_code_proxy.core.profile import Profile
+    from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
 
 _READ = frozenset(

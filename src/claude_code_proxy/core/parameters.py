@@ -11,7 +11,7 @@ from claude_code_proxy.core.thinking import thinks
 from claude_code_proxy.core.turns import OfferedTools
 
 if TYPE_CHECKING:
-    from claude_code_proxy.core.profile import Profile
+    from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
     from claude_code_proxy.core.turns import Conversation, ThinkingSettings, WebSearch
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from claude_code_proxy.core.continuity import ToolNames
     from claude_code_proxy.core.drafts import Draft, UserDraft
-    from claude_code_proxy.core.profile import Profile
+    from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.turns import AssistantPart, Turn, UserPart
 

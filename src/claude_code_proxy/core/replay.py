@@ -9,7 +9,7 @@ from claude_code_proxy.core.turns import AssistantTurn, UserTurn
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from claude_code_proxy.core.profile import Profile
+    from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.turns import Conversation, Turn
 
 

@@ -27,7 +27,7 @@ from claude_code_proxy.core.turns import Conversation, Instruction, Text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from claude_code_proxy.core.profile import Profile
+    from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
 
 BILLING_PREFIX = "x-anthropic-billing-header:"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from claude_code_proxy.core.anthropic import Event
-    from claude_code_proxy.core.profile import Profile
+    from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.reply import ReplyContext
     from claude_code_proxy.core.report import Report
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core.errors import invalid_request
 from claude_code_proxy.core.fields import whole_or_none
-from claude_code_proxy.core.profile import EFFORTS
+from claude_code_proxy.core.providers.profile import EFFORTS
 from claude_code_proxy.core.turns import ThinkingSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from claude_code_proxy.core.profile import Effort, Profile
+    from claude_code_proxy.core.providers.profile import Effort, Profile
 
 _BUDGETS: tuple[tuple[int, Effort], ...] = ((4096, "low"), (16384, "medium"), (32768, "high"))
 """Budgets in tokens below which an effort stands for them."""

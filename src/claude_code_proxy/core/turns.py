@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from claude_code_proxy.core.continuity import SealedReasoning
-    from claude_code_proxy.core.profile import Effort
+    from claude_code_proxy.core.providers.profile import Effort
 
 
 class Text(NamedTuple):

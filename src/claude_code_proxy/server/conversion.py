@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.convert import Converted
     from claude_code_proxy.core.corrections import Correction
     from claude_code_proxy.core.deltas import Usage
-    from claude_code_proxy.core.profile import Profile
+    from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.reply import ReplyContext
     from claude_code_proxy.core.report import Report
 

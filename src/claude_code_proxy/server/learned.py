@@ -10,7 +10,7 @@ from .log import logger
 
 if TYPE_CHECKING:
     from claude_code_proxy.config.model import ModelConfig
-    from claude_code_proxy.core.profile import Profile
+    from claude_code_proxy.core.providers.profile import Profile
 
 MAX_MODELS = 256
 """Models of which something is remembered; beyond that the one taught longest ago is forgotten."""

@@ -33,7 +33,7 @@ from claude_code_proxy.core.upstream_errors import answer_error
 
 if TYPE_CHECKING:
     from claude_code_proxy.core.chat.tooldialects import TextCall
-    from claude_code_proxy.core.profile import Profile
+    from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.reply import ReplyContext
     from claude_code_proxy.core.report import Report
 

@@ -13,7 +13,7 @@ from claude_code_proxy.core.turns import AssistantTurn, Text
 
 if TYPE_CHECKING:
     from claude_code_proxy.core.parameters import Offer
-    from claude_code_proxy.core.profile import Profile
+    from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
     from claude_code_proxy.core.turns import Conversation, Tool
 

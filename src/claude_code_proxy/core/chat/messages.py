@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import TypeAlias
 
-    from claude_code_proxy.core.profile import Profile
+    from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
     from claude_code_proxy.core.turns import Conversation, Part, ToolResult, UserTurn
 

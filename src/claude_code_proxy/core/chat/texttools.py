@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from claude_code_proxy.core.chat.tooldialects import Calls, Notation, Parameters
-    from claude_code_proxy.core.profile import TextDialect
+    from claude_code_proxy.core.providers.profile import TextDialect
 
 MAX_CALL = 4 << 20
 """Characters of a group of calls after which it is taken for text."""

@@ -9,7 +9,7 @@ from claude_code_proxy.core.thinking import clamp_effort, effort_for
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from claude_code_proxy.core.profile import Effort, Profile
+    from claude_code_proxy.core.providers.profile import Effort, Profile
     from claude_code_proxy.core.report import Report
     from claude_code_proxy.core.turns import ThinkingSettings
 

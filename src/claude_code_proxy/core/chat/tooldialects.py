@@ -17,7 +17,7 @@ from claude_code_proxy.core.jsonscan import ObjectScanner
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from claude_code_proxy.core.profile import TextDialect
+    from claude_code_proxy.core.providers.profile import TextDialect
 
     Parameters = Mapping[str, Mapping[str, Any]]
     """JSON Schema of the parameters by tool name: it alone tells a number from a text."""

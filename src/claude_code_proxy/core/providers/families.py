@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from claude_code_proxy.core.profile import Effort
+    from claude_code_proxy.core.providers.profile import Effort
 
 
 class Family(NamedTuple):

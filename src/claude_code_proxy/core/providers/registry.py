@@ -7,12 +7,11 @@ import difflib
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
-from claude_code_proxy.core.profile import Profile
-
-from . import china, hosted, local
-from .addresses import row_at, row_of_model
-from .families import FAMILIES
-from .limits import known_limits
+from claude_code_proxy.core.providers import china, hosted, local
+from claude_code_proxy.core.providers.addresses import row_at, row_of_model
+from claude_code_proxy.core.providers.families import FAMILIES
+from claude_code_proxy.core.providers.model_limits import known_limits
+from claude_code_proxy.core.providers.profile import Profile
 
 CUSTOM = Profile(
     evidence="the most widely accepted behaviour of every field; nothing known about the provider"

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from claude_code_proxy.core.profile import NativeProfile
-
-from .addresses import row_at
+from claude_code_proxy.core.providers.addresses import row_at
+from claude_code_proxy.core.providers.profile import NativeProfile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

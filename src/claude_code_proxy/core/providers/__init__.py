@@ -5,11 +5,16 @@ then the overrides of the model's family are laid over it. All of it is data: no
 asks which provider it talks to.
 """
 
-from .limits import known_limits
-from .lookup import PROFILE_NAMES, UnknownProfile, profile_for, profile_named
-from .native import native_for
-from .presets import PRESETS, Preset
-from .table import notes, table
+from claude_code_proxy.core.providers.documentation import notes, table
+from claude_code_proxy.core.providers.model_limits import known_limits
+from claude_code_proxy.core.providers.native import native_for
+from claude_code_proxy.core.providers.presets import PRESETS, Preset
+from claude_code_proxy.core.providers.registry import (
+    PROFILE_NAMES,
+    UnknownProfile,
+    profile_for,
+    profile_named,
+)
 
 __all__ = [
     "PRESETS",

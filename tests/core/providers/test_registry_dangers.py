@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 
-from claude_code_proxy.core import quirks
+from claude_code_proxy.core import providers
 from claude_code_proxy.core.chat.usage import read_usage
 from claude_code_proxy.core.convert import Converted, convert_request
 from claude_code_proxy.core.stream import StreamConverter, StreamFold, message_from_answer
 from claude_code_proxy.core.upstream_errors import read_error
-
-from .cases import CASES, load, parse_events
+from tests.core.cases import CASES, load, parse_events
 
 TOOL = {"name": "Read", "input_schema": {"type": "object", "properties": {"path": {"type": "string"}}}}
 THINKING = {"thinking": {"type": "adaptive"}, "output_config": {"effort": "medium"}}
@@ -52,7 +51,7 @@ def request(*messages: Any, **fields: Any) -> dict[str, Any]:
 
 
 def converted(name: str, model: str, asked: dict[str, Any]) -> Converted:
-    profile = quirks.profile_for(api_base="", model=model, name=name)
+    profile = providers.profile_for(api_base="", model=model, name=name)
     return convert_request(asked, profile=profile, model=model, message_id="msg_1")
 
 
@@ -63,7 +62,7 @@ def sent(name: str, model: str, asked: dict[str, Any]) -> dict[str, Any]:
 def replayed(name: str, model: str, asked: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
     """The next request to the same model, after a client has taken `answer` and run its tools."""
     first = converted(name, model, asked)
-    profile = quirks.profile_for(api_base="", model=model, name=name)
+    profile = providers.profile_for(api_base="", model=model, name=name)
     whole = {"object": "chat.completion", "choices": [{"message": answer, "finish_reason": "tool_calls"}]}
     message, _ = message_from_answer(json.loads(json.dumps(whole)), profile, first.reply, first.report)
     results = [result(block["id"]) for block in message["content"] if block["type"] == "tool_use"]
@@ -184,7 +183,7 @@ def test_gemini_gets_a_stand_in_for_the_signature_of_another_providers_call() ->
 
 
 # --- fields -------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", quirks.PROFILE_NAMES)
+@pytest.mark.parametrize("name", providers.PROFILE_NAMES)
 def test_never_both_limit_fields(name: str) -> None:
     """Ark answers with an error where both are there."""
     body = sent(name, "model", request())
@@ -296,7 +295,7 @@ def test_error(name: str, status: int, body: Any, becomes: int, kind: str, says:
         status,
         {},
         raw,
-        profile=quirks.profile_for(api_base="", model="m", name=name),
+        profile=providers.profile_for(api_base="", model="m", name=name),
         model="m",
         now=0,
         api_base="https://x.example",
@@ -314,7 +313,7 @@ def test_each_providers_overflow_makes_claude_code_compact(case: dict[str, Any])
         case["status"],
         {},
         json.dumps(case["body"]).encode(),
-        profile=quirks.profile_for(api_base="", model=case["model"], name=case["provider"]),
+        profile=providers.profile_for(api_base="", model=case["model"], name=case["provider"]),
         model="m",
         now=0,
         input_tokens=300_000,
@@ -325,7 +324,7 @@ def test_each_providers_overflow_makes_claude_code_compact(case: dict[str, Any])
 
 
 def test_every_provider_has_an_overflow() -> None:
-    assert {case["provider"] for case in WORDS} == {*quirks.PROFILE_NAMES} - {"custom"}
+    assert {case["provider"] for case in WORDS} == {*providers.PROFILE_NAMES} - {"custom"}
 
 
 OVERFLOWS = [
@@ -341,7 +340,7 @@ def test_an_overflow_inside_a_200_has_the_numbers_that_make_claude_code_compact(
     payload: dict[str, Any], streamed: bool
 ) -> None:
     found = converted("minimax", "MiniMax-M3", request())
-    profile = quirks.profile_for(api_base="", model="MiniMax-M3", name="minimax")
+    profile = providers.profile_for(api_base="", model="MiniMax-M3", name="minimax")
     reply = _reply(found, input_tokens=1_200_000)
     chunk = b"data: " + json.dumps(payload).encode() + b"\n\n"
     reader = StreamConverter(profile, reply, found.report, "req_1") if streamed else None
@@ -360,7 +359,7 @@ def test_an_overflow_inside_a_200_has_the_numbers_that_make_claude_code_compact(
 
 def test_a_wrong_key_inside_a_200_is_named_and_masked() -> None:
     found = converted("minimax", "MiniMax-M3", request())
-    profile = quirks.profile_for(api_base="", model="MiniMax-M3", name="minimax")
+    profile = providers.profile_for(api_base="", model="MiniMax-M3", name="minimax")
     reply = _reply(found, api_base="https://api.minimax.io/v1", secret="planted-4711-secret")
     reader = StreamConverter(profile, reply, found.report, "req_1")
     begun = reader.begin()

@@ -10,12 +10,13 @@ from typing import Any, get_type_hints
 import msgspec
 import pytest
 
-from claude_code_proxy.core import profile, quirks
-from claude_code_proxy.core.profile import NativeProfile, Profile
-from claude_code_proxy.core.quirks.addresses import HOSTS, LOCAL_PORTS, MODEL_PREFIXES
-from claude_code_proxy.core.quirks.families import FAMILIES, Family
-from claude_code_proxy.core.quirks.limits import LIMITS
-from claude_code_proxy.core.quirks.native import NATIVE_ROWS
+from claude_code_proxy.core import providers
+from claude_code_proxy.core.providers import profile
+from claude_code_proxy.core.providers.addresses import HOSTS, LOCAL_PORTS, MODEL_PREFIXES
+from claude_code_proxy.core.providers.families import FAMILIES, Family
+from claude_code_proxy.core.providers.model_limits import LIMITS
+from claude_code_proxy.core.providers.native import NATIVE_ROWS
+from claude_code_proxy.core.providers.profile import NativeProfile, Profile
 from tests import paths
 
 ROOT = paths.REPOSITORY
@@ -58,7 +59,7 @@ def as_json(value: Any) -> Any:
 
 @pytest.mark.parametrize("case", PROFILES, ids=lambda case: f"{case['row']}-{case['model']}")
 def test_profile_of_a_model(case: dict[str, Any]) -> None:
-    found = quirks.profile_for(api_base=case["api_base"], model=case["model"], name=case.get("name"))
+    found = providers.profile_for(api_base=case["api_base"], model=case["model"], name=case.get("name"))
     assert found.name == case["row"], case["why"]
     got = {key: as_json(getattr(found, key)) for key in case["fields"]}
     assert got == case["fields"], case["why"]
@@ -66,26 +67,26 @@ def test_profile_of_a_model(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", NATIVE, ids=lambda case: str(case["row"]))
 def test_needs_of_a_native_endpoint(case: dict[str, Any]) -> None:
-    native = quirks.native_for(case["api_base"], case.get("name"))
+    native = providers.native_for(case["api_base"], case.get("name"))
     assert native.name == case["row"], case["why"]
     assert {key: as_json(getattr(native, key)) for key in case["fields"]} == case["fields"], case["why"]
 
 
 def test_a_name_without_a_native_row_changes_nothing() -> None:
-    assert quirks.native_for("https://api.deepseek.com/anthropic", "mistral") == quirks.native_for(
+    assert providers.native_for("https://api.deepseek.com/anthropic", "mistral") == providers.native_for(
         "https://x.example"
     )
 
 
 def test_every_promised_name_has_a_row_and_a_case() -> None:
-    assert set(quirks.PROFILE_NAMES) == {*PUBLIC_NAMES, "custom"}
-    assert {case["row"] for case in PROFILES} == set(quirks.PROFILE_NAMES)
+    assert set(providers.PROFILE_NAMES) == {*PUBLIC_NAMES, "custom"}
+    assert {case["row"] for case in PROFILES} == set(providers.PROFILE_NAMES)
     assert {case["row"] for case in NATIVE} == {row.name for row in NATIVE_ROWS}
 
 
-@pytest.mark.parametrize("name", quirks.PROFILE_NAMES)
+@pytest.mark.parametrize("name", providers.PROFILE_NAMES)
 def test_row_has_evidence_and_valid_values(name: str) -> None:
-    row = quirks.profile_named(name)
+    row = providers.profile_named(name)
     assert len(row.evidence) > 30
     check_values(Profile, {field.name: getattr(row, field.name) for field in dataclasses.fields(row)})
 
@@ -116,20 +117,20 @@ def check_values(owner: type, values: Any) -> None:
     assert list(words) == sorted(words, key=profile.EFFORTS.index), "ascending"
 
 
-@pytest.mark.parametrize("preset", quirks.PRESETS.values(), ids=lambda preset: str(preset.name))
-def test_preset_address_finds_its_own_rows(preset: quirks.Preset) -> None:
+@pytest.mark.parametrize("preset", providers.PRESETS.values(), ids=lambda preset: str(preset.name))
+def test_preset_address_finds_its_own_rows(preset: providers.Preset) -> None:
     model = preset.models[0] if preset.models else "model"
-    found = quirks.profile_for(api_base=preset.api_base, model=model).name
+    found = providers.profile_for(api_base=preset.api_base, model=model).name
     assert found == ("custom" if preset.name in NAMED_ONLY else preset.name)
     if preset.anthropic_base:
         name = preset.name if preset.name in NAMED_ONLY else None
-        assert quirks.native_for(preset.anthropic_base, name).name == preset.name
+        assert providers.native_for(preset.anthropic_base, name).name == preset.name
     assert all(variable.isupper() for variable in preset.key_variables)
     assert len(preset.models) <= 3
 
 
 def test_presets_cover_every_provider() -> None:
-    assert set(quirks.PRESETS) == set(PUBLIC_NAMES)
+    assert set(providers.PRESETS) == set(PUBLIC_NAMES)
 
 
 def test_addresses_point_at_rows() -> None:
@@ -142,16 +143,16 @@ def test_addresses_point_at_rows() -> None:
     [("depseek", "deepseek"), ("OpenAI", "openai"), ("lm-studio", "lmstudio"), ("grok", "groq")],
 )
 def test_unknown_profile_names_the_near_ones(wrong: str, near: str) -> None:
-    with pytest.raises(quirks.UnknownProfile) as caught:
-        quirks.profile_named(wrong)
+    with pytest.raises(providers.UnknownProfile) as caught:
+        providers.profile_named(wrong)
     assert near in caught.value.near
     assert caught.value.name == wrong
     assert f"did you mean {caught.value.near[0]}" in str(caught.value)
 
 
 def test_unknown_profile_without_a_near_one() -> None:
-    with pytest.raises(quirks.UnknownProfile) as caught:
-        quirks.profile_for(api_base="https://api.deepseek.com", model="m", name="zzzz")
+    with pytest.raises(providers.UnknownProfile) as caught:
+        providers.profile_for(api_base="https://api.deepseek.com", model="m", name="zzzz")
     assert caught.value.near == []
     assert str(caught.value) == "unknown profile 'zzzz'"
 
@@ -171,7 +172,7 @@ def test_unknown_profile_without_a_near_one() -> None:
     ],
 )
 def test_known_limits(row: str, model: str, limits: tuple[int | None, int | None]) -> None:
-    assert quirks.known_limits(row, model) == limits
+    assert providers.known_limits(row, model) == limits
 
 
 @pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: f"{limit.rows[0]}-{limit.pattern}")
@@ -184,7 +185,7 @@ def test_limit_has_a_row_evidence_and_a_figure(limit: Any) -> None:
 
 def test_document_equals_the_data() -> None:
     document = (ROOT / "docs" / "providers.md").read_text()
-    for mark, rendered in (("table", quirks.table()), ("notes", quirks.notes())):
+    for mark, rendered in (("table", providers.table()), ("notes", providers.notes())):
         start, end = f"<!-- {mark} -->\n", f"\n<!-- /{mark} -->"
         assert document.split(start)[1].split(end)[0] == rendered, (
             f"docs/providers.md: render the {mark} again"

@@ -7,7 +7,7 @@ choice without a source. State: November 2026, from documents; no row was tried 
 
 from __future__ import annotations
 
-from claude_code_proxy.core.profile import Profile
+from claude_code_proxy.core.providers.profile import Profile
 
 ROWS: tuple[Profile, ...] = (
     Profile(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .addresses import row_at
-from .lookup import profile_named
-from .native import native_for
-from .presets import PRESETS, Preset
+from claude_code_proxy.core.providers.addresses import row_at
+from claude_code_proxy.core.providers.native import native_for
+from claude_code_proxy.core.providers.presets import PRESETS, Preset
+from claude_code_proxy.core.providers.registry import profile_named
 
 _HEAD = (
     "| profile | provider | `api_base` | native `api_base` | key in |",

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from claude_code_proxy.core import quirks
+from claude_code_proxy.core import providers
 from claude_code_proxy.core.convert import convert_request
 from tests import paths
 
@@ -21,7 +21,7 @@ CASES: list[dict[str, Any]] = FILE["cases"]
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['profile']}-{case['model']}")
 def test_converted_request(case: dict[str, Any]) -> None:
-    profile = quirks.profile_for(api_base="", model=case["model"], name=case["profile"])
+    profile = providers.profile_for(api_base="", model=case["model"], name=case["profile"])
     converted = convert_request(FILE["request"], profile=profile, model=case["model"], message_id="msg_1")
     body = dict(converted.body)
     messages = body.pop("messages")
@@ -43,4 +43,4 @@ def test_converted_request(case: dict[str, Any]) -> None:
 
 
 def test_every_provider_has_a_case() -> None:
-    assert {case["profile"] for case in CASES} == {*quirks.PROFILE_NAMES} - {"custom"}
+    assert {case["profile"] for case in CASES} == {*providers.PROFILE_NAMES} - {"custom"}

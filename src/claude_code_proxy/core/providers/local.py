@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from claude_code_proxy.core.profile import Profile
+from claude_code_proxy.core.providers.profile import Profile
 
 ROWS: tuple[Profile, ...] = (
     Profile(
