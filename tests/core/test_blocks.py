@@ -26,7 +26,7 @@ from claude_code_proxy.core.deltas import (
     ToolStart,
     Usage,
 )
-from claude_code_proxy.core.errors import ApiError
+from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.fold import fold
 from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.reply import ReplyContext

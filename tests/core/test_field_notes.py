@@ -14,10 +14,10 @@ import pytest
 
 from claude_code_proxy.core import providers
 from claude_code_proxy.core.convert import convert_request
-from claude_code_proxy.core.corrections import apply, corrections
+from claude_code_proxy.core.errors.corrections import apply, corrections
+from claude_code_proxy.core.errors.upstream import read_error
 from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.stream import message_from_answer
-from claude_code_proxy.core.upstream_errors import read_error
 
 PLAIN = Profile()
 HI = {"role": "user", "content": "hi"}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from claude_code_proxy.core import tokens, wire
 from claude_code_proxy.core.convert import convert_request
 from claude_code_proxy.core.declared import Declared, ToolList
-from claude_code_proxy.core.errors import ApiError
+from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.request_json import LARGE, ToolMemory, read
 from tests.core import cases

@@ -14,7 +14,7 @@ import pytest
 from openai.types.responses import Response
 
 from claude_code_proxy.core.continuity import open_reasoning
-from claude_code_proxy.core.errors import ApiError
+from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.reply import ReplyContext
 from claude_code_proxy.core.report import Report

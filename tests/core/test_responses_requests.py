@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from claude_code_proxy.core import providers, wire
 from claude_code_proxy.core.convert import convert_request, limit_field
-from claude_code_proxy.core.errors import ApiError
+from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.tokens import estimate
 from tests import paths

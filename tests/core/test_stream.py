@@ -9,7 +9,7 @@ import pytest
 
 from claude_code_proxy.core import sse
 from claude_code_proxy.core.deltas import Usage
-from claude_code_proxy.core.errors import ApiError
+from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.reply import ReplyContext
 from claude_code_proxy.core.report import Report

@@ -1,6 +1,6 @@
 import pytest
 
-from claude_code_proxy.core.errors import ApiError
+from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.server.auth import extract_api_key
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from claude_code_proxy.core import sealed_keys
-from claude_code_proxy.core.errors import ApiError
+from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.server.fallback import Cooldowns
 
 from .harness import BODY, KEY, Proxy, ask, model, running_proxy

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from claude_code_proxy import http1
-from claude_code_proxy.core.errors import ApiError
+from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.server import transport, upstream
 from claude_code_proxy.server.auth import redact
 

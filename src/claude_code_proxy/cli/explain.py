@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.config.models import load_models
 from claude_code_proxy.core import wire
-from claude_code_proxy.core.errors import ApiError
+from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.server.explanation import Explanation
 from claude_code_proxy.server.explanation import explain as explain_request
 from claude_code_proxy.server.hooks import Hooks

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from claude_code_proxy.core.anthropic import Event
-    from claude_code_proxy.core.errors import ApiError
+    from claude_code_proxy.core.errors.api import ApiError
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.reply import ReplyContext
     from claude_code_proxy.core.report import Report

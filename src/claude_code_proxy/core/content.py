@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from claude_code_proxy.core import history
 from claude_code_proxy.core.continuity import open_reasoning
 from claude_code_proxy.core.drafts import CallDraft, ResultDraft
-from claude_code_proxy.core.errors import invalid_request
+from claude_code_proxy.core.errors.api import invalid_request
 from claude_code_proxy.core.fields import check_nesting, json_text, kind_of, required_text, text_or_empty
 from claude_code_proxy.core.media import NO_RESULT_IMAGES, Media
 from claude_code_proxy.core.turns import Image, Text, Thinking

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core.continuity import ToolNames
-from claude_code_proxy.core.errors import invalid_request
+from claude_code_proxy.core.errors.api import invalid_request
 from claude_code_proxy.core.fields import check_nesting, kind_of, list_or_none, object_or_none, text_or_empty
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.schema import clean_parameters, is_strict

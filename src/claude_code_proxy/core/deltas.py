@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from claude_code_proxy.core.errors import ApiError
+    from claude_code_proxy.core.errors.api import ApiError
 
 StopReason = Literal[
     "end_turn", "tool_use", "max_tokens", "stop_sequence", "refusal", "model_context_window_exceeded"

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import wire
-from claude_code_proxy.core.errors import invalid_request
+from claude_code_proxy.core.errors.api import invalid_request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from claude_code_proxy.core import options
 from claude_code_proxy.core.content import ContentReader
 from claude_code_proxy.core.drafts import Drafts
-from claude_code_proxy.core.errors import ApiError, invalid_request
+from claude_code_proxy.core.errors.api import ApiError, invalid_request
 from claude_code_proxy.core.fields import (
     boolean_or_none,
     kind_of,

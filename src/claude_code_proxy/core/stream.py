@@ -13,11 +13,11 @@ from claude_code_proxy.core.blocks import BlockWriter
 from claude_code_proxy.core.chat.decode import Decoder as ChatDecoder
 from claude_code_proxy.core.chat.decode import parse_chunk
 from claude_code_proxy.core.deltas import Delta, Failure, ToolArguments, Usage
-from claude_code_proxy.core.errors import ApiError
+from claude_code_proxy.core.errors.api import ApiError
+from claude_code_proxy.core.errors.upstream import answer_error, mid_stream
 from claude_code_proxy.core.fold import fold
 from claude_code_proxy.core.responses.decode import Decoder as ResponsesDecoder
 from claude_code_proxy.core.template import END, Template, learn
-from claude_code_proxy.core.upstream_errors import answer_error, mid_stream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from claude_code_proxy.config.models import ModelsFile
 from claude_code_proxy.config.problems import ConfigError
-from claude_code_proxy.core.errors import ApiError, let_go
+from claude_code_proxy.core.errors.api import ApiError, let_go
 
 from . import pages
 from .body import ClientGoneError

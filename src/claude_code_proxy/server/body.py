@@ -6,7 +6,7 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import request_json, wire
-from claude_code_proxy.core.errors import ApiError, invalid_request
+from claude_code_proxy.core.errors.api import ApiError, invalid_request
 
 if TYPE_CHECKING:
     from claude_code_proxy.core.request_json import ToolMemory

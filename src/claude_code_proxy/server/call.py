@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
     from claude_code_proxy.core.deltas import Usage
-    from claude_code_proxy.core.errors import ApiError
+    from claude_code_proxy.core.errors.api import ApiError
     from claude_code_proxy.core.report import Report
 
     Scope = MutableMapping[str, Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from claude_code_proxy.core import sealed_keys
-from claude_code_proxy.core.errors import ApiError, invalid_request
+from claude_code_proxy.core.errors.api import ApiError, invalid_request
 
 from .auth import extract_api_key
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from claude_code_proxy.core import sealed_keys, wire
-from claude_code_proxy.core.errors import ApiError
+from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.report import Report
 
 from . import headers

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import tokens, wire
 from claude_code_proxy.core.convert import convert_request, limit_field
-from claude_code_proxy.core.corrections import apply, corrections
+from claude_code_proxy.core.errors.corrections import apply, corrections
 from claude_code_proxy.core.turns import OfferedTools
 
 from . import ids
@@ -16,8 +16,8 @@ from .offload import LARGE, offload
 if TYPE_CHECKING:
     from claude_code_proxy.config.model import ModelConfig
     from claude_code_proxy.core.convert import Converted
-    from claude_code_proxy.core.corrections import Correction
     from claude_code_proxy.core.deltas import Usage
+    from claude_code_proxy.core.errors.corrections import Correction
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.reply import ReplyContext
     from claude_code_proxy.core.report import Report

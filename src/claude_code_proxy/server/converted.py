@@ -7,9 +7,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import anthropic, sse, wire
-from claude_code_proxy.core.corrections import MAX_CORRECTIONS
+from claude_code_proxy.core.errors.corrections import MAX_CORRECTIONS
+from claude_code_proxy.core.errors.upstream import read_error
 from claude_code_proxy.core.stream import StreamConverter, StreamFold, message_from_answer
-from claude_code_proxy.core.upstream_errors import read_error
 
 from . import headers
 from .conversion import Conversion
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from claude_code_proxy import http1
     from claude_code_proxy.config.model import ModelConfig
     from claude_code_proxy.core.deltas import Usage
-    from claude_code_proxy.core.errors import ApiError
+    from claude_code_proxy.core.errors.api import ApiError
 
     from .call import Call
     from .exchange import Translator

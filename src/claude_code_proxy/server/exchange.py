@@ -17,8 +17,8 @@ import random
 from typing import TYPE_CHECKING, Protocol, Self
 
 from claude_code_proxy.core import sse
-from claude_code_proxy.core.errors import ApiError, let_go
-from claude_code_proxy.core.upstream_errors import transport_error
+from claude_code_proxy.core.errors.api import ApiError, let_go
+from claude_code_proxy.core.errors.upstream import transport_error
 
 from . import headers, transport
 from .limits import CLIENT_STALL

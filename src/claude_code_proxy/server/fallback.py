@@ -6,7 +6,7 @@ import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from claude_code_proxy.core.upstream_errors import read_error
+from claude_code_proxy.core.errors.upstream import read_error
 
 from .log import logger
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from claude_code_proxy.config.model import ModelConfig
-    from claude_code_proxy.core.errors import ApiError
+    from claude_code_proxy.core.errors.api import ApiError
     from claude_code_proxy.http1 import Headers
 
     from .call import Call

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from claude_code_proxy import __version__
 from claude_code_proxy.core import sealed_keys
-from claude_code_proxy.core.rate_headers import REQUEST_IDS
+from claude_code_proxy.core.errors.rate_limits import REQUEST_IDS
 from claude_code_proxy.http1 import Headers
 
 from .auth import bearer_token

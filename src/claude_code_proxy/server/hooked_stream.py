@@ -10,7 +10,7 @@ from .native_stream import END_OF_EVENT, data_of
 
 if TYPE_CHECKING:
     from claude_code_proxy.core.deltas import Usage
-    from claude_code_proxy.core.errors import ApiError
+    from claude_code_proxy.core.errors.api import ApiError
     from claude_code_proxy.core.report import Report
 
     from .exchange import Translator

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.core import wire
-from claude_code_proxy.core.errors import ApiError
+from claude_code_proxy.core.errors.api import ApiError
 
 from .log import logger
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.core.errors import ApiError, let_go
+from claude_code_proxy.core.errors.api import ApiError, let_go
 
 from . import converted, native, websearch
 from .body import model_of, parse_object, read_body

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from claude_code_proxy.config.table import ALIAS_PREFIX, is_shown_by_clients
-from claude_code_proxy.core.errors import ApiError, invalid_request
+from claude_code_proxy.core.errors.api import ApiError, invalid_request
 
 if TYPE_CHECKING:
     from claude_code_proxy.config.model import ModelConfig

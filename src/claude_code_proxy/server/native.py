@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import wire
-from claude_code_proxy.core.errors import ERROR_TYPES, ApiError
+from claude_code_proxy.core.errors.api import ERROR_TYPES, ApiError
 from claude_code_proxy.core.report import Report
 
 from . import headers, native_body

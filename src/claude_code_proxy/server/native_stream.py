@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import sse, wire
 from claude_code_proxy.core.deltas import Usage
-from claude_code_proxy.core.errors import ApiError
+from claude_code_proxy.core.errors.api import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from claude_code_proxy import http1
-from claude_code_proxy.core.errors import ApiError
-from claude_code_proxy.core.upstream_errors import transport_error
+from claude_code_proxy.core.errors.api import ApiError
+from claude_code_proxy.core.errors.upstream import transport_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from claude_code_proxy.core.upstream_errors import TransportKind
+    from claude_code_proxy.core.errors.upstream import TransportKind
 
 
 @contextmanager

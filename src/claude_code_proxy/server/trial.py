@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from claude_code_proxy.core.errors import invalid_request
+from claude_code_proxy.core.errors.api import invalid_request
 
 from .caller_keys import CallerKeys
 from .conversion import Conversion

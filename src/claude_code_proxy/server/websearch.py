@@ -13,7 +13,7 @@ from urllib.parse import quote
 from claude_code_proxy.core import sse, websearch, wire
 from claude_code_proxy.core.blocks import BlockWriter
 from claude_code_proxy.core.deltas import Finish, Text, Usage
-from claude_code_proxy.core.errors import ApiError
+from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.fold import fold
 from claude_code_proxy.core.reply import ReplyContext
 from claude_code_proxy.core.report import Report

@@ -13,8 +13,8 @@ import pytest
 from claude_code_proxy.core import providers
 from claude_code_proxy.core.chat.usage import read_usage
 from claude_code_proxy.core.convert import Converted, convert_request
+from claude_code_proxy.core.errors.upstream import read_error
 from claude_code_proxy.core.stream import StreamConverter, StreamFold, message_from_answer
-from claude_code_proxy.core.upstream_errors import read_error
 from tests.core.cases import CASES, load, parse_events
 
 TOOL = {"name": "Read", "input_schema": {"type": "object", "properties": {"path": {"type": "string"}}}}

@@ -27,9 +27,9 @@ from claude_code_proxy.core.deltas import (
     Usage,
     WebSearch,
 )
-from claude_code_proxy.core.errors import ApiError
+from claude_code_proxy.core.errors.api import ApiError
+from claude_code_proxy.core.errors.upstream import answer_error
 from claude_code_proxy.core.template import Hole
-from claude_code_proxy.core.upstream_errors import answer_error
 
 if TYPE_CHECKING:
     from claude_code_proxy.core.chat.tooldialects import TextCall

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from claude_code_proxy.core import parameters
 from claude_code_proxy.core.chat.messages import write_messages
 from claude_code_proxy.core.chat.thinking import thinking_fields
-from claude_code_proxy.core.errors import invalid_request
+from claude_code_proxy.core.errors.api import invalid_request
 from claude_code_proxy.core.schema import is_strict
 from claude_code_proxy.core.turns import AssistantTurn, Text
 

@@ -23,7 +23,8 @@ from claude_code_proxy.core.deltas import (
     ToolStart,
     WebSearch,
 )
-from claude_code_proxy.core.errors import ApiError, invalid_request
+from claude_code_proxy.core.errors.api import ApiError, invalid_request
+from claude_code_proxy.core.errors.upstream import answer_error
 from claude_code_proxy.core.responses.outputs import (
     output_parts,
     reasoning_text,
@@ -32,7 +33,6 @@ from claude_code_proxy.core.responses.outputs import (
 )
 from claude_code_proxy.core.responses.progress import Items
 from claude_code_proxy.core.toolnames import CalledNames
-from claude_code_proxy.core.upstream_errors import answer_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable

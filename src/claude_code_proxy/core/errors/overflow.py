@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from claude_code_proxy.core.error_body import Fault
+    from claude_code_proxy.core.errors.fault import Fault
 
 SAFETY_TOKENS = 64
 """Left free when the output limit is lowered: providers count a few tokens more than they report."""

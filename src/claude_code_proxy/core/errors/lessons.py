@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.core.overflow import MIN_OUTPUT_TOKENS
+from claude_code_proxy.core.errors.overflow import MIN_OUTPUT_TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

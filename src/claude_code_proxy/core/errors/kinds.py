@@ -9,8 +9,8 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from claude_code_proxy.core.error_body import Fault
-    from claude_code_proxy.core.errors import ErrorType
+    from claude_code_proxy.core.errors.api import ErrorType
+    from claude_code_proxy.core.errors.fault import Fault
 
 
 class Kind(NamedTuple):

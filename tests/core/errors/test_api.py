@@ -3,7 +3,7 @@ from __future__ import annotations
 import gc
 import weakref
 
-from claude_code_proxy.core.errors import ApiError, invalid_request, let_go
+from claude_code_proxy.core.errors.api import ApiError, invalid_request, let_go
 
 
 def test_envelope() -> None:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from claude_code_proxy.core.error_body import read_fault
-from claude_code_proxy.core.rate_headers import parse_wait, rate_headers, retry_after
+from claude_code_proxy.core.errors.fault import read_fault
+from claude_code_proxy.core.errors.rate_limits import parse_wait, rate_headers, retry_after
 
 NOW = 1_700_000_000.0  # 2023-11-14T22:13:20Z
 

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from claude_code_proxy.core.convert import convert_request
-from claude_code_proxy.core.corrections import apply, corrections
+from claude_code_proxy.core.errors.corrections import apply, corrections
 from claude_code_proxy.core.providers.profile import Profile
-
-from .cases import CASES, load
+from tests.core.cases import CASES, load
 
 TABLE = [pytest.param(case, id=case["name"]) for case in load(CASES / "error" / "lessons.json")["cases"]]
 

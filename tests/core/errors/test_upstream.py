@@ -6,17 +6,16 @@ from typing import Any
 
 import pytest
 
-from claude_code_proxy.core.errors import ERROR_TYPES, ApiError
-from claude_code_proxy.core.providers.profile import Profile
-from claude_code_proxy.core.upstream_errors import (
+from claude_code_proxy.core.errors.api import ERROR_TYPES, ApiError
+from claude_code_proxy.core.errors.upstream import (
     TransportKind,
     mid_stream,
     payload_error,
     read_error,
     transport_error,
 )
-
-from .cases import CASES, load, matches, profile_of
+from claude_code_proxy.core.providers.profile import Profile
+from tests.core.cases import CASES, load, matches, profile_of
 
 NOW = 1_700_000_000.0
 VECTORS = [

@@ -9,16 +9,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from claude_code_proxy.core import error_kinds
-from claude_code_proxy.core.error_body import read_fault
-from claude_code_proxy.core.errors import ApiError
-from claude_code_proxy.core.overflow import find_overflow, overflow_message
-from claude_code_proxy.core.rate_headers import rate_headers, retry_after
+from claude_code_proxy.core.errors import kinds
+from claude_code_proxy.core.errors.api import ApiError
+from claude_code_proxy.core.errors.fault import read_fault
+from claude_code_proxy.core.errors.overflow import find_overflow, overflow_message
+from claude_code_proxy.core.errors.rate_limits import rate_headers, retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from claude_code_proxy.core.errors import ErrorType
+    from claude_code_proxy.core.errors.api import ErrorType
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.reply import ReplyContext
 
@@ -56,12 +56,12 @@ def read_error(
     # Before anything is cut: half a key is no longer recognised, and still a key.
     fault = read_fault(_mask(body.decode("utf-8", "replace"), secret) if isinstance(body, bytes) else body)
     overflow = find_overflow(fault)
-    kind = error_kinds.classify(status, fault)
+    kind = kinds.classify(status, fault)
     if overflow and kind in (
-        error_kinds.INVALID,
-        error_kinds.PERMISSION,
-        error_kinds.TOO_LARGE,
-        error_kinds.SERVER,
+        kinds.INVALID,
+        kinds.PERMISSION,
+        kinds.TOO_LARGE,
+        kinds.SERVER,
     ):
         message = overflow_message(
             overflow, estimate=input_tokens, max_tokens=max_tokens, window=profile.context_window
@@ -78,7 +78,7 @@ def read_error(
         kind.status,
         kind.type,
         # Claude Code recognises an unknown model by the message, so nothing stands before it.
-        message if kind is error_kinds.UNKNOWN_MODEL else _named(message, profile),
+        message if kind is kinds.UNKNOWN_MODEL else _named(message, profile),
         headers=extra,
         retryable=status in _RETRYABLE_STATUSES and not kind.hopeless,
     )
@@ -243,16 +243,16 @@ def _error_body(payload: Any) -> Any:
     return payload if coded and isinstance(payload.get("message"), str) else None
 
 
-def _explain(kind: error_kinds.Kind, words: str, model: str, api_base: str) -> str:
+def _explain(kind: kinds.Kind, words: str, model: str, api_base: str) -> str:
     """The provider's words, and what they mean here where that is not obvious."""
     place = f" at {_address(api_base)}" if api_base else ""
-    if kind is error_kinds.AUTH:
+    if kind is kinds.AUTH:
         return f"{words} (the upstream{place} refused the API key; it is the key sent with this request)"
-    if kind is error_kinds.UNKNOWN_MODEL:
+    if kind is kinds.UNKNOWN_MODEL:
         return f"model: {model} - {words}"
-    if kind is error_kinds.WRONG_ENDPOINT:
+    if kind is kinds.WRONG_ENDPOINT:
         return f"{words} (the upstream{place} does not have this endpoint: check `api_base`)"
-    if kind is error_kinds.FILTERED:
+    if kind is kinds.FILTERED:
         return f"{words} (refused by the provider's content filter)"
     return words
 

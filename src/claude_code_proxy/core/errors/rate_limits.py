@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from claude_code_proxy.core.error_body import Fault
+    from claude_code_proxy.core.errors.fault import Fault
 
 _COUNTS = {
     "requests": ("requests", "req-minute"),
