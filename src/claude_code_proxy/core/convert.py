@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.chat.encode import encode as encode_chat
-from claude_code_proxy.core.fields import required_text
 from claude_code_proxy.core.parameters import local_stops
 from claude_code_proxy.core.reply import ReplyContext
 from claude_code_proxy.core.report import Report
-from claude_code_proxy.core.request import parse
+from claude_code_proxy.core.request.fields import required_text
+from claude_code_proxy.core.request.read import parse
 from claude_code_proxy.core.responses.encode import encode as encode_responses
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from claude_code_proxy.core.fields import json_text
-from claude_code_proxy.core.thinking import thinks
+from claude_code_proxy.core.request.fields import json_text
+from claude_code_proxy.core.request.thinking import thinks
 from claude_code_proxy.core.turns import OfferedTools
 
 if TYPE_CHECKING:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.core import request_json, wire
+from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
+from claude_code_proxy.core.request import body_json
 
 if TYPE_CHECKING:
-    from claude_code_proxy.core.request_json import ToolMemory
+    from claude_code_proxy.core.request.body_json import ToolMemory
 
     from .call import Call
 
@@ -52,7 +53,7 @@ def parse_object(raw: bytes, tools: ToolMemory) -> dict[str, Any]:
     The tools in it may be those of an earlier request: they are not to be changed.
     """
     try:
-        value = request_json.read(raw, tools)
+        value = body_json.read(raw, tools)
     except wire.WireError as error:
         place = f"line {error.line} column {error.column}"
         raise invalid_request(f"the request body is not valid JSON: {error} at {place}") from None

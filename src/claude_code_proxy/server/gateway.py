@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from claude_code_proxy.core.request_json import ToolMemory
+from claude_code_proxy.core.request.body_json import ToolMemory
 from claude_code_proxy.core.tokens import Calibration
 
 from . import ids

@@ -8,7 +8,7 @@ from claude_code_proxy.core import parameters
 from claude_code_proxy.core.chat.messages import write_messages
 from claude_code_proxy.core.chat.thinking import thinking_fields
 from claude_code_proxy.core.errors.api import invalid_request
-from claude_code_proxy.core.schema import is_strict
+from claude_code_proxy.core.request.tool_schema import is_strict
 from claude_code_proxy.core.turns import AssistantTurn, Text
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.core.thinking import clamp_effort, effort_for
+from claude_code_proxy.core.request.thinking import clamp_effort, effort_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable

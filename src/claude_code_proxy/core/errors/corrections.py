@@ -16,7 +16,7 @@ from claude_code_proxy.core.errors.fault import Fault, read_fault
 from claude_code_proxy.core.errors.overflow import MIN_OUTPUT_TOKENS, SAFETY_TOKENS, find_overflow
 from claude_code_proxy.core.parameters import SUMMARY
 from claude_code_proxy.core.providers.profile import EFFORTS
-from claude_code_proxy.core.thinking import clamp_effort
+from claude_code_proxy.core.request.thinking import clamp_effort
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

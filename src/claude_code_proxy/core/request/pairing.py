@@ -10,17 +10,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from claude_code_proxy.core.continuity import ToolId, open_tool_id, upstream_tool_id
-from claude_code_proxy.core.drafts import AssistantDraft, CallDraft, ResultDraft
-from claude_code_proxy.core.fields import check_nesting
+from claude_code_proxy.core.request.drafts import AssistantDraft, CallDraft, ResultDraft
+from claude_code_proxy.core.request.fields import check_nesting
 from claude_code_proxy.core.turns import AssistantTurn, Text, ToolCall, ToolResult, UserTurn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from claude_code_proxy.core.continuity import ToolNames
-    from claude_code_proxy.core.drafts import Draft, UserDraft
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
+    from claude_code_proxy.core.request.drafts import Draft, UserDraft
 from claude_code_proxy.core.turns import AssistantPart, Turn, UserPart
 
 MISSING_RESULT = "[Tool result missing: the call was interrupted]"

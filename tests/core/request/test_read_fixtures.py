@@ -12,7 +12,7 @@ import pytest
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.convert import Converted, convert_request
 from claude_code_proxy.core.providers.profile import Profile
-from claude_code_proxy.core.request import BILLING_PREFIX
+from claude_code_proxy.core.request.read import BILLING_PREFIX
 from tests import paths
 from tests.core import openai_types
 

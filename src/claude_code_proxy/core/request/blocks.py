@@ -9,12 +9,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.core import history
 from claude_code_proxy.core.continuity import open_reasoning
-from claude_code_proxy.core.drafts import CallDraft, ResultDraft
 from claude_code_proxy.core.errors.api import invalid_request
-from claude_code_proxy.core.fields import check_nesting, json_text, kind_of, required_text, text_or_empty
-from claude_code_proxy.core.media import NO_RESULT_IMAGES, Media
+from claude_code_proxy.core.request import server_tools
+from claude_code_proxy.core.request.drafts import CallDraft, ResultDraft
+from claude_code_proxy.core.request.fields import (
+    check_nesting,
+    json_text,
+    kind_of,
+    required_text,
+    text_or_empty,
+)
+from claude_code_proxy.core.request.media import NO_RESULT_IMAGES, Media
 from claude_code_proxy.core.turns import Image, Text, Thinking
 from claude_code_proxy.core.wire import WireError, loads
 
@@ -245,11 +251,11 @@ class ContentReader:
         return not self._profile.reasoning_per_model or sealed.model == self._model
 
     def _server_call(self, block: dict[str, Any], path: str, items: list[Any]) -> None:
-        self._line(history.call_line(block, path), path, items)
+        self._line(server_tools.call_line(block, path), path, items)
 
     def _server_result(self, block: dict[str, Any], path: str, items: list[Any]) -> None:
-        self.referenced.update(history.found_tools(block))
-        self._line(history.result_line(block, path), path, items)
+        self.referenced.update(server_tools.found_tools(block))
+        self._line(server_tools.result_line(block, path), path, items)
 
     def _line(self, line: str, path: str, items: list[Any]) -> None:
         self._report.changed("server_tool_as_text", path, "sent as a line of text", quiet=True)
@@ -281,7 +287,7 @@ class ContentReader:
         if isinstance(text, str) and text:
             self._report.changed("unknown_block", path, f"block type {name} is unknown; its text was sent")
             items.append(Text(text, self._cached(block, path)))
-        elif isinstance(block.get("type"), str) and name.endswith(history.RESULT_SUFFIX):
+        elif isinstance(block.get("type"), str) and name.endswith(server_tools.RESULT_SUFFIX):
             self._server_result(block, path, items)
         else:
             self._report.dropped("unknown_block", path, f"block type {name} is unknown")

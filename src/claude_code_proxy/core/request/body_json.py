@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from claude_code_proxy.core import wire
-from claude_code_proxy.core.declared import ToolList
+from claude_code_proxy.core.request.tool_cache import ToolList
 
 LARGE = 1 << 20
 """Bytes from which the messages are read one by one: a call on fewer takes a few milliseconds at most."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.core.fields import json_text
+from claude_code_proxy.core.request.fields import json_text
 
 if TYPE_CHECKING:
     from claude_code_proxy.core.report import Report

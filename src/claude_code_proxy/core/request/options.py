@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core.errors.api import invalid_request
-from claude_code_proxy.core.fields import (
+from claude_code_proxy.core.request.fields import (
     check_nesting,
     kind_of,
     list_or_none,

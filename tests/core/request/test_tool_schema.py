@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from claude_code_proxy.core.report import Report
-from claude_code_proxy.core.schema import clean_parameters, is_strict
+from claude_code_proxy.core.request.tool_schema import clean_parameters, is_strict
 
 EMPTY = {"type": "object", "properties": {}}
 A = {"a": {"type": "string"}}

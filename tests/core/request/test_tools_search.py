@@ -1,6 +1,6 @@
 """What tool search saves: a session of Claude Code 2.1.330 with 200 MCP tools, on any provider.
 
-`python -m tests.core.test_tool_search` prints the measure that docs/conversion.md quotes.
+`python -m tests.core.request.test_tools_search` prints the measure that docs/conversion.md quotes.
 """
 
 from __future__ import annotations

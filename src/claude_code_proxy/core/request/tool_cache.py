@@ -11,9 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core.continuity import ToolNames
 from claude_code_proxy.core.errors.api import invalid_request
-from claude_code_proxy.core.fields import check_nesting, kind_of, list_or_none, object_or_none, text_or_empty
 from claude_code_proxy.core.report import Report
-from claude_code_proxy.core.schema import clean_parameters, is_strict
+from claude_code_proxy.core.request.fields import (
+    check_nesting,
+    kind_of,
+    list_or_none,
+    object_or_none,
+    text_or_empty,
+)
+from claude_code_proxy.core.request.tool_schema import clean_parameters, is_strict
 from claude_code_proxy.core.turns import OfferedTools, Tool, WebSearch
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.core.declared import PLACEHOLDER, Declared, ToolList
 from claude_code_proxy.core.errors.api import invalid_request
-from claude_code_proxy.core.fields import required_text, text_or_empty
+from claude_code_proxy.core.request.fields import required_text, text_or_empty
+from claude_code_proxy.core.request.tool_cache import PLACEHOLDER, Declared, ToolList
 from claude_code_proxy.core.turns import ToolChoice
 
 if TYPE_CHECKING:

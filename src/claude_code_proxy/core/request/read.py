@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.core import options
-from claude_code_proxy.core.content import ContentReader
-from claude_code_proxy.core.drafts import Drafts
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
-from claude_code_proxy.core.fields import (
+from claude_code_proxy.core.request import options
+from claude_code_proxy.core.request.blocks import ContentReader
+from claude_code_proxy.core.request.drafts import Drafts
+from claude_code_proxy.core.request.fields import (
     boolean_or_none,
     kind_of,
     list_or_none,
     object_or_none,
     text_or_empty,
 )
-from claude_code_proxy.core.repair import pair
-from claude_code_proxy.core.thinking import read_thinking
-from claude_code_proxy.core.tools import ToolSet
+from claude_code_proxy.core.request.pairing import pair
+from claude_code_proxy.core.request.thinking import read_thinking
+from claude_code_proxy.core.request.tools import ToolSet
 from claude_code_proxy.core.turns import Conversation, Instruction, Text
 
 if TYPE_CHECKING:

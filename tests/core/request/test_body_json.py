@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from claude_code_proxy.core import tokens, wire
 from claude_code_proxy.core.convert import convert_request
-from claude_code_proxy.core.declared import Declared, ToolList
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.providers.profile import Profile
-from claude_code_proxy.core.request_json import LARGE, ToolMemory, read
+from claude_code_proxy.core.request.body_json import LARGE, ToolMemory, read
+from claude_code_proxy.core.request.tool_cache import Declared, ToolList
 from tests.core import cases
 
 VALUES = st.recursive(

@@ -6,7 +6,7 @@ import binascii
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core.errors.api import invalid_request
-from claude_code_proxy.core.fields import kind_of, required_text, text_or_empty
+from claude_code_proxy.core.request.fields import kind_of, required_text, text_or_empty
 from claude_code_proxy.core.turns import File, Image, Text
 
 if TYPE_CHECKING:
