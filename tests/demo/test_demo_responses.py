@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import openai
 import pytest
 
-from claude_code_proxy.core.fold import fold
+from claude_code_proxy.core.answer.message import fold
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.demo.checks import Refusal
 from claude_code_proxy.demo.provider import Provider, create_app

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.core import anthropic, sse, wire
-from claude_code_proxy.core.blocks import BlockWriter
+from claude_code_proxy.core import sse, wire
+from claude_code_proxy.core.answer import events as anthropic
+from claude_code_proxy.core.answer.message import fold
+from claude_code_proxy.core.answer.writer import BlockWriter
 from claude_code_proxy.core.chat.decode import Decoder as ChatDecoder
 from claude_code_proxy.core.chat.decode import parse_chunk
 from claude_code_proxy.core.deltas import Delta, Failure, ToolArguments, Usage
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.errors.upstream import answer_error, mid_stream
-from claude_code_proxy.core.fold import fold
 from claude_code_proxy.core.responses.decode import Decoder as ResponsesDecoder
 from claude_code_proxy.core.template import END, Template, learn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from claude_code_proxy.core.anthropic import Event
+    from claude_code_proxy.core.answer.events import Event
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.reply import ReplyContext
     from claude_code_proxy.core.report import Report

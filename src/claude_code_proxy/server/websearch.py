@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from claude_code_proxy.core import sse, websearch, wire
-from claude_code_proxy.core.blocks import BlockWriter
+from claude_code_proxy.core.answer.message import fold
+from claude_code_proxy.core.answer.writer import BlockWriter
 from claude_code_proxy.core.deltas import Finish, Text, Usage
 from claude_code_proxy.core.errors.api import ApiError
-from claude_code_proxy.core.fold import fold
 from claude_code_proxy.core.reply import ReplyContext
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.http1 import Headers

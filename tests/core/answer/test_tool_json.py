@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_code_proxy.core.arguments import RAW_ARGUMENTS, ArgumentGate, parse_arguments
+from claude_code_proxy.core.answer.tool_json import RAW_ARGUMENTS, ArgumentGate, parse_arguments
 from claude_code_proxy.core.report import Report
 from tests.core.test_jsonscan import OBJECT
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_code_proxy.core.stopseq import StopSequences
+from claude_code_proxy.core.answer.stop_sequences import StopSequences
 
 TEXT = st.text(alphabet="abc", max_size=20)
 

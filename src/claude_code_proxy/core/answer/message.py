@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.core.arguments import parse_arguments
+from claude_code_proxy.core.answer.tool_json import parse_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from claude_code_proxy.core.anthropic import Event
+    from claude_code_proxy.core.answer.events import Event
     from claude_code_proxy.core.report import Report
 
 _GROWING = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature"}

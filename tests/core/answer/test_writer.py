@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from claude_code_proxy.core import continuity
-from claude_code_proxy.core.blocks import BlockWriter
+from claude_code_proxy.core.answer.message import fold
+from claude_code_proxy.core.answer.writer import BlockWriter
 from claude_code_proxy.core.deltas import (
     Delta,
     Failure,
@@ -27,7 +28,6 @@ from claude_code_proxy.core.deltas import (
     Usage,
 )
 from claude_code_proxy.core.errors.api import ApiError
-from claude_code_proxy.core.fold import fold
 from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.reply import ReplyContext
 from claude_code_proxy.core.report import Report

@@ -11,8 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from claude_code_proxy.core import anthropic, wire
-from claude_code_proxy.core.arguments import ArgumentGate
+from claude_code_proxy.core import wire
+from claude_code_proxy.core.answer import events
+from claude_code_proxy.core.answer.ending import ending
+from claude_code_proxy.core.answer.stop_sequences import StopSequences
+from claude_code_proxy.core.answer.tool_json import ArgumentGate
 from claude_code_proxy.core.continuity import (
     ToolId,
     base62,
@@ -32,13 +35,11 @@ from claude_code_proxy.core.deltas import (
     Usage,
     WebSearch,
 )
-from claude_code_proxy.core.ending import ending
-from claude_code_proxy.core.stopseq import StopSequences
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from claude_code_proxy.core.anthropic import Event
+    from claude_code_proxy.core.answer.events import Event
     from claude_code_proxy.core.errors.api import ApiError
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.reply import ReplyContext
@@ -111,7 +112,7 @@ class BlockWriter:
         self._start()
         open_ = self._open
         if open_ is None:
-            self._out.append(anthropic.message_delta(None, None, {"output_tokens": 0}))
+            self._out.append(events.message_delta(None, None, {"output_tokens": 0}))
         elif open_.kind == "text":
             self._delta("text_delta", "text", "")
         elif open_.kind == "thinking":
@@ -144,7 +145,7 @@ class BlockWriter:
                 characters=self._characters,
             )
         )
-        self._out.append(anthropic.MESSAGE_STOP)
+        self._out.append(events.MESSAGE_STOP)
         self.finished = True
         return self._flush()
 
@@ -302,9 +303,9 @@ class BlockWriter:
             self._parked.append(search)
             return
         use_id = f"srvtoolu_{base62(f'{self._reply.message_id}:{search.key}', 24)}"
-        self._open_block("search", anthropic.server_tool_use(use_id, self._reply.web_search))
+        self._open_block("search", events.server_tool_use(use_id, self._reply.web_search))
         self._delta("input_json_delta", "partial_json", wire.dumps_text({"query": search.query}))
-        self._open_block("search", anthropic.web_search_result(use_id, search.urls))
+        self._open_block("search", events.web_search_result(use_id, search.urls))
         self._close()
 
     def _blocked(self) -> bool:
@@ -332,11 +333,11 @@ class BlockWriter:
         if self.started:
             return
         self.started = True
-        message = anthropic.message(self._reply.message_id, self._reply.model)
+        message = events.message(self._reply.message_id, self._reply.model)
         if self._profile.start_usage == "estimate":
             message["usage"]["input_tokens"] = self._reply.input_tokens
-        self._out.append(anthropic.message_start(message))
-        self._out.append(anthropic.PING)
+        self._out.append(events.message_start(message))
+        self._out.append(events.PING)
 
     def _open_block(self, kind: Literal["text", "thinking", "tool", "search"], block: dict[str, Any]) -> None:
         self._start()
@@ -347,10 +348,10 @@ class BlockWriter:
         self._blank = ""
         self._index += 1
         self._open = _Block(kind)
-        self._out.append(anthropic.block_start(self._index, block))
+        self._out.append(events.block_start(self._index, block))
 
     def _delta(self, kind: str, field: str, value: str) -> None:
-        self._out.append(anthropic.block_delta(self._index, kind, field, value))
+        self._out.append(events.block_delta(self._index, kind, field, value))
 
     def _close(self) -> None:
         open_, self._open = self._open, None
@@ -363,7 +364,7 @@ class BlockWriter:
                 self._delta("input_json_delta", "partial_json", rest)
         elif self._stops is not None and (held := self._stops.flush()):
             self._delta("text_delta", "text", held)
-        self._out.append(anthropic.block_stop(self._index))
+        self._out.append(events.block_stop(self._index))
 
     def _flush_stops(self) -> None:
         """Text that was held back as a possible stop sequence before its block was even opened."""
@@ -371,9 +372,9 @@ class BlockWriter:
         if held:
             self._characters += len(held)
             self._index += 1
-            self._out.append(anthropic.block_start(self._index, {"type": "text", "text": ""}))
+            self._out.append(events.block_start(self._index, {"type": "text", "text": ""}))
             self._delta("text_delta", "text", held)
-            self._out.append(anthropic.block_stop(self._index))
+            self._out.append(events.block_stop(self._index))
 
     def _seal_pending(self) -> None:
         """Reasoning state that came without text: a redacted block carries it."""
@@ -381,8 +382,8 @@ class BlockWriter:
             data = self._seal(self._pending_kind, self._pending)
             self._pending, self._pending_kind = [], "none"
             self._index += 1
-            self._out.append(anthropic.block_start(self._index, {"type": "redacted_thinking", "data": data}))
-            self._out.append(anthropic.block_stop(self._index))
+            self._out.append(events.block_start(self._index, {"type": "redacted_thinking", "data": data}))
+            self._out.append(events.block_stop(self._index))
 
     def _signature(self, block: _Block) -> str:
         """The seal of a thinking block; text that is hidden from the client still has to come back."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.core import anthropic
+from claude_code_proxy.core.answer import events
 from claude_code_proxy.core.deltas import Finish
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def ending(
     cut_tool: bool,
     refusal: str | None,
     characters: int,
-) -> anthropic.Event:
+) -> events.Event:
     """The `message_delta` of a complete answer.
 
     `tools`: it holds tool calls; `cut_tool`: the last one's arguments did not end; `refusal`: the text of a
@@ -40,7 +40,7 @@ def ending(
     details = {"type": "refusal", "category": None, "explanation": refusal} if reason == "refusal" else None
     sequence = finish.stop_sequence if reason == "stop_sequence" else None
     counts = _counts(usage, reply, report, characters)
-    return anthropic.message_delta(_with_tools(reason, tools), sequence, counts, details)
+    return events.message_delta(_with_tools(reason, tools), sequence, counts, details)
 
 
 def _with_tools(reason: StopReason, tools: bool) -> StopReason:
@@ -53,8 +53,8 @@ def _with_tools(reason: StopReason, tools: bool) -> StopReason:
 def _counts(usage: Usage | None, reply: ReplyContext, report: Report, characters: int) -> dict[str, Any]:
     if usage is None:  # an honest guess is better than zero: the client plans compaction by it
         report.emulated("usage_estimated", "upstream.usage", "the upstream sent no token counts")
-        return anthropic.usage(reply.input_tokens, -(-characters // 4))
-    counts = anthropic.usage(
+        return events.usage(reply.input_tokens, -(-characters // 4))
+    counts = events.usage(
         usage.input_tokens,
         usage.output_tokens,
         usage.cache_creation_input_tokens,
