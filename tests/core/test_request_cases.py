@@ -11,7 +11,7 @@ from claude_code_proxy.core.convert import Converted, convert_request
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.providers.profile import Profile
 from tests import paths
-from tests.core import openai_types
+from tests.core.openai import sdk_types
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,4 +59,4 @@ def test_case(path: Path) -> None:
     assert comparable(converted.body) == comparable(case["expected_openai_request"])
     codes = {notice.code for notice in converted.report.notices}
     assert codes >= set(case["expected_notices"])
-    openai_types.validate(converted.body, extra=case.get("outside_the_types", ()))
+    sdk_types.validate(converted.body, extra=case.get("outside_the_types", ()))

@@ -12,16 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claude_code_proxy.core import stream
-from claude_code_proxy.core.chat.decode import parse_chunk
 from claude_code_proxy.core.deltas import Text, ToolArguments
+from claude_code_proxy.core.openai.chat.decode import parse_chunk
+from claude_code_proxy.core.openai.responses.decode import Decoder as ResponsesDecoder
 from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.reply import ReplyContext
 from claude_code_proxy.core.report import Report
-from claude_code_proxy.core.responses.decode import Decoder as ResponsesDecoder
 from claude_code_proxy.core.stream import StreamConverter
 from claude_code_proxy.core.template import Hole, learn
 from tests.core import cases
-from tests.core.test_recorded import recordings
+from tests.core.openai.chat.test_decode_recorded import recordings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import wire
-from claude_code_proxy.core.chat.encode import encode as encode_chat
-from claude_code_proxy.core.parameters import local_stops
+from claude_code_proxy.core.openai.chat.encode import encode as encode_chat
+from claude_code_proxy.core.openai.parameters import local_stops
+from claude_code_proxy.core.openai.responses.encode import encode as encode_responses
 from claude_code_proxy.core.reply import ReplyContext
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.request.fields import required_text
 from claude_code_proxy.core.request.read import parse
-from claude_code_proxy.core.responses.encode import encode as encode_responses
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,12 +12,12 @@ from claude_code_proxy.core import sse, wire
 from claude_code_proxy.core.answer import events as anthropic
 from claude_code_proxy.core.answer.message import fold
 from claude_code_proxy.core.answer.writer import BlockWriter
-from claude_code_proxy.core.chat.decode import Decoder as ChatDecoder
-from claude_code_proxy.core.chat.decode import parse_chunk
 from claude_code_proxy.core.deltas import Delta, Failure, ToolArguments, Usage
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.errors.upstream import answer_error, mid_stream
-from claude_code_proxy.core.responses.decode import Decoder as ResponsesDecoder
+from claude_code_proxy.core.openai.chat.decode import Decoder as ChatDecoder
+from claude_code_proxy.core.openai.chat.decode import parse_chunk
+from claude_code_proxy.core.openai.responses.decode import Decoder as ResponsesDecoder
 from claude_code_proxy.core.template import END, Template, learn
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from claude_code_proxy.core import providers
-from claude_code_proxy.core.chat.usage import read_usage
 from claude_code_proxy.core.convert import Converted, convert_request
 from claude_code_proxy.core.errors.upstream import read_error
+from claude_code_proxy.core.openai.usage import read_usage
 from claude_code_proxy.core.stream import StreamConverter, StreamFold, message_from_answer
 from tests.core.cases import CASES, load, parse_events
 

@@ -14,7 +14,7 @@ from claude_code_proxy.core.convert import Converted, convert_request
 from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.request.read import BILLING_PREFIX
 from tests import paths
-from tests.core import openai_types
+from tests.core.openai import sdk_types
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +68,7 @@ def test_fixture_converts(path: Path, profile: Profile) -> None:
     untouched = copy.deepcopy(request)
     converted = convert(request, profile)
     assert request == untouched
-    openai_types.validate(converted.body)
+    sdk_types.validate(converted.body)
     text = wire.dumps_text(converted.body)
     assert BILLING_PREFIX not in text
     assert "cache_control" not in text

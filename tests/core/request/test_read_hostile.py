@@ -12,7 +12,7 @@ from claude_code_proxy.core import wire
 from claude_code_proxy.core.convert import convert_request
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.providers.profile import Profile
-from tests.core.openai_types import check_order
+from tests.core.openai.sdk_types import check_order
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12)
 JSON = st.recursive(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from claude_code_proxy.core.errors import lessons
 from claude_code_proxy.core.errors.fault import Fault, read_fault
 from claude_code_proxy.core.errors.overflow import MIN_OUTPUT_TOKENS, SAFETY_TOKENS, find_overflow
-from claude_code_proxy.core.parameters import SUMMARY
+from claude_code_proxy.core.openai.parameters import SUMMARY
 from claude_code_proxy.core.providers.profile import EFFORTS
 from claude_code_proxy.core.request.thinking import clamp_effort
 

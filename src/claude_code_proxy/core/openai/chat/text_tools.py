@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from claude_code_proxy.core.chat.tooldialects import DIALECTS, TextCall, Unfinished
 from claude_code_proxy.core.deltas import Text
+from claude_code_proxy.core.openai.chat.tool_dialects import DIALECTS, TextCall, Unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from claude_code_proxy.core.chat.tooldialects import Calls, Notation, Parameters
+    from claude_code_proxy.core.openai.chat.tool_dialects import Calls, Notation, Parameters
     from claude_code_proxy.core.providers.profile import TextDialect
 
 MAX_CALL = 4 << 20

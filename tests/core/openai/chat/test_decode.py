@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from claude_code_proxy.core.chat.decode import Decoder
 from claude_code_proxy.core.deltas import (
     Delta,
     Failure,
@@ -18,6 +17,7 @@ from claude_code_proxy.core.deltas import (
     ToolStart,
     Usage,
 )
+from claude_code_proxy.core.openai.chat.decode import Decoder
 from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.reply import ReplyContext
 from claude_code_proxy.core.report import Report

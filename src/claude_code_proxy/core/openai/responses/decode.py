@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from claude_code_proxy.core.chat.usage import read_usage
 from claude_code_proxy.core.deltas import (
     Delta,
     Failure,
@@ -25,22 +24,23 @@ from claude_code_proxy.core.deltas import (
 )
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
 from claude_code_proxy.core.errors.upstream import answer_error
-from claude_code_proxy.core.responses.outputs import (
+from claude_code_proxy.core.openai.responses.item_progress import Items
+from claude_code_proxy.core.openai.responses.outputs import (
     output_parts,
     reasoning_text,
     sealed_item,
     searched_urls,
 )
-from claude_code_proxy.core.responses.progress import Items
+from claude_code_proxy.core.openai.usage import read_usage
 from claude_code_proxy.core.toolnames import CalledNames
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from claude_code_proxy.core.openai.responses.item_progress import Item
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.reply import ReplyContext
     from claude_code_proxy.core.report import Report
-    from claude_code_proxy.core.responses.progress import Item
     from claude_code_proxy.core.template import Hole
 
 _OUTPUT = "upstream.output"

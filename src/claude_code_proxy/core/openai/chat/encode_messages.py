@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.core.cachemarks import CacheMarks
-from claude_code_proxy.core.replay import first_turn_with_reasoning
-from claude_code_proxy.core.results import read_result
+from claude_code_proxy.core.openai.cache_marks import CacheMarks
+from claude_code_proxy.core.openai.reasoning_replay import first_turn_with_reasoning
+from claude_code_proxy.core.openai.tool_results import read_result
 from claude_code_proxy.core.turns import (
     AssistantTurn,
     File,

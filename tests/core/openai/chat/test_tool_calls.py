@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from claude_code_proxy.core.chat.toolcalls import ToolCalls
 from claude_code_proxy.core.deltas import ToolArguments, ToolStart
+from claude_code_proxy.core.openai.chat.tool_calls import ToolCalls
 
 NAMES = {name: name for name in ("Read", "ReadAll", "Bash")} | {"mcp_long_1234": "mcp__long__name"}
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from claude_code_proxy.core.chat.usage import read_usage
 from claude_code_proxy.core.deltas import Usage
+from claude_code_proxy.core.openai.usage import read_usage
 
 CASES: list[tuple[Any, Usage | None]] = [
     ({"prompt_tokens": 10, "completion_tokens": 5}, Usage(10, 5)),

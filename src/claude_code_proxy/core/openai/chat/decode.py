@@ -9,11 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from claude_code_proxy.core import wire
-from claude_code_proxy.core.chat.finish import FAILURES, STOP_REASONS, failure, stop_sequence
-from claude_code_proxy.core.chat.texttools import TextTools
-from claude_code_proxy.core.chat.thinktags import ThinkTags
-from claude_code_proxy.core.chat.toolcalls import LEGACY_INDEX, ToolCalls
-from claude_code_proxy.core.chat.usage import read_usage
 from claude_code_proxy.core.deltas import (
     Delta,
     Failure,
@@ -29,10 +24,15 @@ from claude_code_proxy.core.deltas import (
 )
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.errors.upstream import answer_error
+from claude_code_proxy.core.openai.chat.finish import FAILURES, STOP_REASONS, failure, stop_sequence
+from claude_code_proxy.core.openai.chat.text_tools import TextTools
+from claude_code_proxy.core.openai.chat.think_tags import ThinkTags
+from claude_code_proxy.core.openai.chat.tool_calls import LEGACY_INDEX, ToolCalls
+from claude_code_proxy.core.openai.usage import read_usage
 from claude_code_proxy.core.template import Hole
 
 if TYPE_CHECKING:
-    from claude_code_proxy.core.chat.tooldialects import TextCall
+    from claude_code_proxy.core.openai.chat.tool_dialects import TextCall
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.reply import ReplyContext
     from claude_code_proxy.core.report import Report

@@ -19,7 +19,7 @@ from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.tokens import estimate
 from tests import paths
-from tests.core.openai_types import _consume
+from tests.core.openai.sdk_types import _consume
 from tests.core.test_request_cases import comparable, convert, load
 
 if TYPE_CHECKING:

@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_code_proxy.core.chat import texttools
-from claude_code_proxy.core.chat.texttools import TextTools
-from claude_code_proxy.core.chat.tooldialects import DIALECTS, TextCall
 from claude_code_proxy.core.deltas import Text
-
-from .cases import CASES, load
+from claude_code_proxy.core.openai.chat import text_tools
+from claude_code_proxy.core.openai.chat.text_tools import TextTools
+from claude_code_proxy.core.openai.chat.tool_dialects import DIALECTS, TextCall
+from tests.core.cases import CASES, load
 
 FILE = load(CASES / "text_tools" / "content.json")
 CONTENTS = [pytest.param(case, id=case["name"]) for case in FILE["cases"]]
@@ -86,7 +85,7 @@ def test_text_is_passed_on_as_it_comes() -> None:
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_a_group_that_does_not_end_is_text(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(texttools, "MAX_CALL", 200)
+    monkeypatch.setattr(text_tools, "MAX_CALL", 200)
     call = '<tool_call>{"name": "List"}</tool_call>'
     content = '<tool_call>{"name": "' + "x" * 300 + call
     pieces = [content[at : at + size] for at in range(0, len(content), size)]
@@ -94,7 +93,7 @@ def test_a_group_that_does_not_end_is_text(size: int, monkeypatch: pytest.Monkey
 
 
 def test_a_value_full_of_end_markers_is_given_up() -> None:
-    value = "</tool_call>" * (texttools.MAX_ENDS + 1)
+    value = "</tool_call>" * (text_tools.MAX_ENDS + 1)
     content = f'<tool_call>{{"name": "Bash", "arguments": {{"command": "{value}"}}}}</tool_call>'
     assert run([content], ["hermes"]) == [content]
     assert run(list(content), ["hermes"]) == [content]

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from claude_code_proxy.core.chat.thinktags import ThinkTags
 from claude_code_proxy.core.deltas import Reasoning, Text
+from claude_code_proxy.core.openai.chat.think_tags import ThinkTags
 
 # content, reasoning, text; then the same with the tag opened by the prompt template
 CASES = [

@@ -15,7 +15,7 @@ import pytest
 from claude_code_proxy.core import providers, wire
 from claude_code_proxy.core.convert import convert_request
 from claude_code_proxy.core.stream import StreamFold, message_from_answer
-from tests.core.test_responses_requests import validate
+from tests.core.openai.responses.test_encode_cases import validate
 
 TURNS = 20
 TOOL = {"name": "Read", "input_schema": {"type": "object", "properties": {"n": {"type": "integer"}}}}

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.core import parameters
-from claude_code_proxy.core.chat.thinking import thinking_fields
 from claude_code_proxy.core.errors.api import invalid_request
+from claude_code_proxy.core.openai import parameters
+from claude_code_proxy.core.openai.chat.thinking_switch import thinking_fields
+from claude_code_proxy.core.openai.responses.encode_items import write_input
 from claude_code_proxy.core.request.tool_schema import is_strict
-from claude_code_proxy.core.responses.items import write_input
 from claude_code_proxy.core.turns import AssistantTurn, Text
 
 if TYPE_CHECKING:
-    from claude_code_proxy.core.parameters import Offer
+    from claude_code_proxy.core.openai.parameters import Offer
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
     from claude_code_proxy.core.turns import Conversation, ThinkingSettings, Tool, WebSearch
