@@ -12,12 +12,12 @@ from claude_code_proxy.conformance import behaviour
 from claude_code_proxy.conformance.behaviour import Outcome
 from claude_code_proxy.conformance.judge import Answer, judge
 from claude_code_proxy.core import wire
+from claude_code_proxy.core.answer_context import ReplyContext
+from claude_code_proxy.core.convert_answer import StreamConverter, StreamFold, message_from_answer
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.errors.upstream import transport_error
 from claude_code_proxy.core.providers.profile import Profile
-from claude_code_proxy.core.reply import ReplyContext
 from claude_code_proxy.core.report import Report
-from claude_code_proxy.core.stream import StreamConverter, StreamFold, message_from_answer
 
 if TYPE_CHECKING:
     from claude_code_proxy.conformance.behaviour import Case

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from claude_code_proxy.core import continuity, wire
 from claude_code_proxy.core.continuity import ToolId, ToolNames
 from claude_code_proxy.core.providers.profile import Profile
-from tests.core.test_jsonscan import JSON
+from tests.core.test_json_prefix import JSON
 
 NAMES = st.lists(st.text(min_size=1, max_size=80), max_size=6)
 VALID_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")

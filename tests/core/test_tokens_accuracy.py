@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from claude_code_proxy.core.convert import convert_request
+from claude_code_proxy.core.convert_request import convert_request
 from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.tokens import Calibration, TextCounts, estimate
 from claude_code_proxy.server.tokenizer import exact_counter

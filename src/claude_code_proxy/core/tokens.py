@@ -16,7 +16,7 @@ from claude_code_proxy.core.images import read_base64_image
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from claude_code_proxy.core.turns import OfferedTools
+    from claude_code_proxy.core.conversation import OfferedTools
 
 MESSAGE_TOKENS = 4
 PRIMING_TOKENS = 3

@@ -6,20 +6,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import tokens, wire
-from claude_code_proxy.core.convert import convert_request, limit_field
+from claude_code_proxy.core.conversation import OfferedTools
+from claude_code_proxy.core.convert_request import convert_request, limit_field
 from claude_code_proxy.core.errors.corrections import apply, corrections
-from claude_code_proxy.core.turns import OfferedTools
 
 from . import ids
 from .offload import LARGE, offload
 
 if TYPE_CHECKING:
     from claude_code_proxy.config.model import ModelConfig
-    from claude_code_proxy.core.convert import Converted
+    from claude_code_proxy.core.answer_context import ReplyContext
+    from claude_code_proxy.core.convert_request import Converted
     from claude_code_proxy.core.deltas import Usage
     from claude_code_proxy.core.errors.corrections import Correction
     from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.core.reply import ReplyContext
     from claude_code_proxy.core.report import Report
 
     from .call import Call

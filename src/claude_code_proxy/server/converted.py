@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import sse, wire
 from claude_code_proxy.core.answer import events as anthropic
+from claude_code_proxy.core.convert_answer import StreamConverter, StreamFold, message_from_answer
 from claude_code_proxy.core.errors.corrections import MAX_CORRECTIONS
 from claude_code_proxy.core.errors.upstream import read_error
-from claude_code_proxy.core.stream import StreamConverter, StreamFold, message_from_answer
 
 from . import headers
 from .conversion import Conversion

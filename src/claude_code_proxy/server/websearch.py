@@ -10,12 +10,12 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from claude_code_proxy.core import sse, websearch, wire
+from claude_code_proxy.core import sse, web_search, wire
 from claude_code_proxy.core.answer.message import fold
 from claude_code_proxy.core.answer.writer import BlockWriter
+from claude_code_proxy.core.answer_context import ReplyContext
 from claude_code_proxy.core.deltas import Finish, Text, Usage
 from claude_code_proxy.core.errors.api import ApiError
-from claude_code_proxy.core.reply import ReplyContext
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.http1 import Headers
 
@@ -23,7 +23,7 @@ from . import converted, headers, ids
 
 if TYPE_CHECKING:
     from claude_code_proxy.config.model import ModelConfig
-    from claude_code_proxy.core.websearch import Asked
+    from claude_code_proxy.core.web_search import Asked
 
     from .call import Call
     from .gateway import Gateway
@@ -38,7 +38,7 @@ def asked(call: Call, config: ModelConfig, request: dict[str, Any]) -> Asked | N
     """What the request wants of the web, if that is all it wants and its provider cannot do it."""
     if config.profile.searches_web:
         return None
-    return websearch.asked(request, claude_code=bool(call.session_id))
+    return web_search.asked(request, claude_code=bool(call.session_id))
 
 
 async def serve(
@@ -46,19 +46,19 @@ async def serve(
 ) -> None:
     """Answer a request for a web search; `size` is its length in bytes. Raises `ApiError`."""
     if asked.query is None:
-        await _answer(call, config, request, websearch.NO_FETCH, "web_fetch_unavailable")
+        await _answer(call, config, request, web_search.NO_FETCH, "web_fetch_unavailable")
         return
     if gateway.settings.search_url is None:
-        await _answer(call, config, request, websearch.NO_SEARCH, "web_search_unavailable")
+        await _answer(call, config, request, web_search.NO_SEARCH, "web_search_unavailable")
         return
     try:
-        payload = await _search(gateway, call, gateway.settings.search_url, websearch.with_sites(asked))
+        payload = await _search(gateway, call, gateway.settings.search_url, web_search.with_sites(asked))
     except ApiError as error:
         text = f"The web search failed: {error.message}. Nothing was found; tell the user so."
         await _answer(call, config, request, text, "web_search_failed")
         return
-    results = websearch.read_results(payload, asked.filters)
-    request = websearch.with_results(request, asked.query, results)
+    results = web_search.read_results(payload, asked.filters)
+    request = web_search.with_results(request, asked.query, results)
     await converted.serve(gateway, call, config, request, size)
     assert call.report is not None  # the request was converted
     call.report.emulated("web_search_emulated", "tools", "the proxy's search service was asked")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from claude_code_proxy.core.answer.tool_json import RAW_ARGUMENTS, ArgumentGate, parse_arguments
 from claude_code_proxy.core.report import Report
-from tests.core.test_jsonscan import OBJECT
+from tests.core.test_json_prefix import OBJECT
 
 WHOLE: list[tuple[str, dict[str, Any], str | None]] = [
     ('{"a":1}', {"a": 1}, None),

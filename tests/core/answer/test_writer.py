@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from claude_code_proxy.core import continuity
 from claude_code_proxy.core.answer.message import fold
 from claude_code_proxy.core.answer.writer import BlockWriter
+from claude_code_proxy.core.answer_context import ReplyContext
 from claude_code_proxy.core.deltas import (
     Delta,
     Failure,
@@ -29,7 +30,6 @@ from claude_code_proxy.core.deltas import (
 )
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.providers.profile import Profile
-from claude_code_proxy.core.reply import ReplyContext
 from claude_code_proxy.core.report import Report
 
 EVENT: TypeAdapter[Any] = TypeAdapter(RawMessageStreamEvent)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from claude_code_proxy.core.convert import convert_request
+from claude_code_proxy.core.convert_request import convert_request
 from claude_code_proxy.core.errors.corrections import apply, corrections
 from claude_code_proxy.core.providers.profile import Profile
 from tests.core.cases import CASES, load

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from claude_code_proxy.core import providers
-from claude_code_proxy.core.convert import Converted, convert_request
+from claude_code_proxy.core.convert_answer import StreamConverter, StreamFold, message_from_answer
+from claude_code_proxy.core.convert_request import Converted, convert_request
 from claude_code_proxy.core.errors.upstream import read_error
 from claude_code_proxy.core.openai.usage import read_usage
-from claude_code_proxy.core.stream import StreamConverter, StreamFold, message_from_answer
 from tests.core.cases import CASES, load, parse_events
 
 TOOL = {"name": "Read", "input_schema": {"type": "object", "properties": {"path": {"type": "string"}}}}

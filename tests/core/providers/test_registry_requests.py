@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from claude_code_proxy.core import providers
-from claude_code_proxy.core.convert import convert_request
+from claude_code_proxy.core.convert_request import convert_request
 from tests import paths
 
 FILE = json.loads((paths.CASES / "quirks" / "requests.json").read_text())

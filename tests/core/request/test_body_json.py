@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claude_code_proxy.core import tokens, wire
-from claude_code_proxy.core.convert import convert_request
+from claude_code_proxy.core.convert_request import convert_request
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.request.body_json import LARGE, ToolMemory, read

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from claude_code_proxy.core import wire
-from claude_code_proxy.core.convert import Converted, convert_request
+from claude_code_proxy.core.convert_request import Converted, convert_request
 from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.request.read import BILLING_PREFIX
 from tests import paths

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claude_code_proxy.core import wire
-from claude_code_proxy.core.convert import convert_request
+from claude_code_proxy.core.convert_request import convert_request
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.providers.profile import Profile
 from tests.core.openai.sdk_types import check_order

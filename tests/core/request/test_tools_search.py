@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from claude_code_proxy.core import providers
-from claude_code_proxy.core.convert import convert_request
+from claude_code_proxy.core.convert_request import convert_request
 from claude_code_proxy.core.tokens import estimate
 from tests import paths
 

@@ -8,8 +8,8 @@ from claude_code_proxy.core.answer import events
 from claude_code_proxy.core.deltas import Finish
 
 if TYPE_CHECKING:
+    from claude_code_proxy.core.answer_context import ReplyContext
     from claude_code_proxy.core.deltas import StopReason, Usage
-    from claude_code_proxy.core.reply import ReplyContext
     from claude_code_proxy.core.report import Report
 
 

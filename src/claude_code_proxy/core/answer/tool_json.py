@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import wire
-from claude_code_proxy.core.jsonscan import ObjectScanner
+from claude_code_proxy.core.json_prefix import ObjectScanner
 
 if TYPE_CHECKING:
     from claude_code_proxy.core.report import Report

@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from claude_code_proxy.core.answer.events import Event
+    from claude_code_proxy.core.answer_context import ReplyContext
     from claude_code_proxy.core.errors.api import ApiError
     from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.core.reply import ReplyContext
     from claude_code_proxy.core.report import Report
 
 

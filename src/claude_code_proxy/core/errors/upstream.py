@@ -18,9 +18,9 @@ from claude_code_proxy.core.errors.rate_limits import rate_headers, retry_after
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from claude_code_proxy.core.answer_context import ReplyContext
     from claude_code_proxy.core.errors.api import ErrorType
     from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.core.reply import ReplyContext
 
 TransportKind = Literal[
     "connect", "dns", "tls", "reset", "timeout_connect", "timeout_first_byte", "timeout_idle", "cut"

@@ -6,14 +6,14 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from claude_code_proxy.core.conversation import OfferedTools
 from claude_code_proxy.core.request.fields import json_text
 from claude_code_proxy.core.request.thinking import thinks
-from claude_code_proxy.core.turns import OfferedTools
 
 if TYPE_CHECKING:
+    from claude_code_proxy.core.conversation import Conversation, ThinkingSettings, WebSearch
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
-    from claude_code_proxy.core.turns import Conversation, ThinkingSettings, WebSearch
 
 CONTINUE = "Continue exactly from the end of your previous message, without repeating it."
 """What a user says after a last message of the assistant where the upstream cannot just write on."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from claude_code_proxy.core.turns import AssistantTurn, UserTurn
+from claude_code_proxy.core.conversation import AssistantTurn, UserTurn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from claude_code_proxy.core.conversation import Conversation, Turn
     from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.core.turns import Conversation, Turn
 
 
 def first_turn_with_reasoning(conversation: Conversation, profile: Profile) -> int:

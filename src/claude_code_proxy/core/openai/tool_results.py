@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from claude_code_proxy.core.turns import Image, Text
+from claude_code_proxy.core.conversation import Image, Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from claude_code_proxy.core.turns import Part, ToolResult
+    from claude_code_proxy.core.conversation import Part, ToolResult
 
 _NO_OUTPUT = "(no output)"
 _SELF_DECLARED_ERRORS = ("error", "<tool_use_error>")

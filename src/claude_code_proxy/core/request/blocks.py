@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core.continuity import open_reasoning
+from claude_code_proxy.core.conversation import Image, Text, Thinking
 from claude_code_proxy.core.errors.api import invalid_request
 from claude_code_proxy.core.request import server_tools
 from claude_code_proxy.core.request.drafts import CallDraft, ResultDraft
@@ -21,7 +22,6 @@ from claude_code_proxy.core.request.fields import (
     text_or_empty,
 )
 from claude_code_proxy.core.request.media import NO_RESULT_IMAGES, Media
-from claude_code_proxy.core.turns import Image, Text, Thinking
 from claude_code_proxy.core.wire import WireError, loads
 
 if TYPE_CHECKING:

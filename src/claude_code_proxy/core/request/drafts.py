@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from claude_code_proxy.core.turns import Thinking
+from claude_code_proxy.core.conversation import Thinking
 
 if TYPE_CHECKING:
+    from claude_code_proxy.core.conversation import File, Image, Instruction, Part, Text
     from claude_code_proxy.core.report import Report
-    from claude_code_proxy.core.turns import File, Image, Instruction, Part, Text
 
 
 class CallDraft(NamedTuple):

@@ -5,16 +5,16 @@ from __future__ import annotations
 import binascii
 from typing import TYPE_CHECKING, Any
 
+from claude_code_proxy.core.conversation import File, Image, Text
 from claude_code_proxy.core.errors.api import invalid_request
 from claude_code_proxy.core.request.fields import kind_of, required_text, text_or_empty
-from claude_code_proxy.core.turns import File, Image, Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from claude_code_proxy.core.conversation import Part
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
-    from claude_code_proxy.core.turns import Part
 
 NO_VISION = "[image omitted: the model does not accept images]"
 NO_RESULT_IMAGES = "[image omitted: the provider does not accept images in tool results]"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from claude_code_proxy.core.conversation import Sampling
 from claude_code_proxy.core.errors.api import invalid_request
 from claude_code_proxy.core.request.fields import (
     check_nesting,
@@ -14,7 +15,6 @@ from claude_code_proxy.core.request.fields import (
     text_or_empty,
     whole_or_none,
 )
-from claude_code_proxy.core.turns import Sampling
 from claude_code_proxy.core.wire import WireError, loads
 
 if TYPE_CHECKING:

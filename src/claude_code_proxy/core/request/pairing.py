@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from claude_code_proxy.core.continuity import ToolId, open_tool_id, upstream_tool_id
+from claude_code_proxy.core.conversation import AssistantTurn, Text, ToolCall, ToolResult, UserTurn
 from claude_code_proxy.core.request.drafts import AssistantDraft, CallDraft, ResultDraft
 from claude_code_proxy.core.request.fields import check_nesting
-from claude_code_proxy.core.turns import AssistantTurn, Text, ToolCall, ToolResult, UserTurn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
     from claude_code_proxy.core.request.drafts import Draft, UserDraft
-from claude_code_proxy.core.turns import AssistantPart, Turn, UserPart
+from claude_code_proxy.core.conversation import AssistantPart, Turn, UserPart
 
 MISSING_RESULT = "[Tool result missing: the call was interrupted]"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from claude_code_proxy.core.conversation import Conversation, Instruction, Text
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
 from claude_code_proxy.core.request import options
 from claude_code_proxy.core.request.blocks import ContentReader
@@ -22,7 +23,6 @@ from claude_code_proxy.core.request.fields import (
 from claude_code_proxy.core.request.pairing import pair
 from claude_code_proxy.core.request.thinking import read_thinking
 from claude_code_proxy.core.request.tools import ToolSet
-from claude_code_proxy.core.turns import Conversation, Instruction, Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from claude_code_proxy.core.conversation import ThinkingSettings
 from claude_code_proxy.core.errors.api import invalid_request
 from claude_code_proxy.core.providers.profile import EFFORTS
 from claude_code_proxy.core.request.fields import whole_or_none
-from claude_code_proxy.core.turns import ThinkingSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core.continuity import ToolNames
+from claude_code_proxy.core.conversation import OfferedTools, Tool, WebSearch
 from claude_code_proxy.core.errors.api import invalid_request
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.request.fields import (
@@ -20,7 +21,6 @@ from claude_code_proxy.core.request.fields import (
     text_or_empty,
 )
 from claude_code_proxy.core.request.tool_schema import clean_parameters, is_strict
-from claude_code_proxy.core.turns import OfferedTools, Tool, WebSearch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

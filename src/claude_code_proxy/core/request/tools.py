@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from claude_code_proxy.core.conversation import ToolChoice
 from claude_code_proxy.core.errors.api import invalid_request
 from claude_code_proxy.core.request.fields import required_text, text_or_empty
 from claude_code_proxy.core.request.tool_cache import PLACEHOLDER, Declared, ToolList
-from claude_code_proxy.core.turns import ToolChoice
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
     from claude_code_proxy.core.continuity import ToolNames
+    from claude_code_proxy.core.conversation import OfferedTools, WebSearch
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
-    from claude_code_proxy.core.turns import OfferedTools, WebSearch
 
 
 class ToolSet:

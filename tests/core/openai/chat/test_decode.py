@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from claude_code_proxy.core.answer_context import ReplyContext
 from claude_code_proxy.core.deltas import (
     Delta,
     Failure,
@@ -19,7 +20,6 @@ from claude_code_proxy.core.deltas import (
 )
 from claude_code_proxy.core.openai.chat.decode import Decoder
 from claude_code_proxy.core.providers.profile import Profile
-from claude_code_proxy.core.reply import ReplyContext
 from claude_code_proxy.core.report import Report
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from claude_code_proxy.core import providers
-from claude_code_proxy.core.convert import Converted, convert_request
-from claude_code_proxy.core.stream import StreamFold, message_from_answer
+from claude_code_proxy.core.convert_answer import StreamFold, message_from_answer
+from claude_code_proxy.core.convert_request import Converted, convert_request
 
 OPENROUTER = providers.profile_named("openrouter")
 SEARCH = {"type": "web_search_20250305", "name": "web_search"}

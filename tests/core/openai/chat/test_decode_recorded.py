@@ -17,11 +17,11 @@ from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletionChunk
 from pydantic import ValidationError
 
+from claude_code_proxy.core.answer_context import ReplyContext
+from claude_code_proxy.core.convert_answer import StreamConverter, StreamFold, message_from_answer
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.providers.profile import Profile
-from claude_code_proxy.core.reply import ReplyContext
 from claude_code_proxy.core.report import Report
-from claude_code_proxy.core.stream import StreamConverter, StreamFold, message_from_answer
 from tests import paths
 
 if TYPE_CHECKING:

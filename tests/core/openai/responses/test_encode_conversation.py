@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from claude_code_proxy.core import providers, wire
-from claude_code_proxy.core.convert import convert_request
-from claude_code_proxy.core.stream import StreamFold, message_from_answer
+from claude_code_proxy.core.convert_answer import StreamFold, message_from_answer
+from claude_code_proxy.core.convert_request import convert_request
 from tests.core.openai.responses.test_encode_cases import validate
 
 TURNS = 20

@@ -29,12 +29,12 @@ from claude_code_proxy.core.openai.chat.text_tools import TextTools
 from claude_code_proxy.core.openai.chat.think_tags import ThinkTags
 from claude_code_proxy.core.openai.chat.tool_calls import LEGACY_INDEX, ToolCalls
 from claude_code_proxy.core.openai.usage import read_usage
-from claude_code_proxy.core.template import Hole
+from claude_code_proxy.core.repeats import Hole
 
 if TYPE_CHECKING:
+    from claude_code_proxy.core.answer_context import ReplyContext
     from claude_code_proxy.core.openai.chat.tool_dialects import TextCall
     from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.core.reply import ReplyContext
     from claude_code_proxy.core.report import Report
 
 _REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")

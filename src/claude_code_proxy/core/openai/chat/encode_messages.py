@@ -9,10 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.core.openai.cache_marks import CacheMarks
-from claude_code_proxy.core.openai.reasoning_replay import first_turn_with_reasoning
-from claude_code_proxy.core.openai.tool_results import read_result
-from claude_code_proxy.core.turns import (
+from claude_code_proxy.core.conversation import (
     AssistantTurn,
     File,
     Image,
@@ -21,14 +18,17 @@ from claude_code_proxy.core.turns import (
     Thinking,
     ToolCall,
 )
+from claude_code_proxy.core.openai.cache_marks import CacheMarks
+from claude_code_proxy.core.openai.reasoning_replay import first_turn_with_reasoning
+from claude_code_proxy.core.openai.tool_results import read_result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import TypeAlias
 
+    from claude_code_proxy.core.conversation import Conversation, Part, ToolResult, UserTurn
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
-    from claude_code_proxy.core.turns import Conversation, Part, ToolResult, UserTurn
 
     Message: TypeAlias = dict[str, Any]
 

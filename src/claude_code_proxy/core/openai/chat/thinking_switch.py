@@ -9,9 +9,9 @@ from claude_code_proxy.core.request.thinking import clamp_effort, effort_for
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from claude_code_proxy.core.conversation import ThinkingSettings
     from claude_code_proxy.core.providers.profile import Effort, Profile
     from claude_code_proxy.core.report import Report
-    from claude_code_proxy.core.turns import ThinkingSettings
 
 
 def thinking_fields(

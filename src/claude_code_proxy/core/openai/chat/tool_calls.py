@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.deltas import ToolArguments, ToolStart
-from claude_code_proxy.core.template import Hole
-from claude_code_proxy.core.toolnames import CalledNames
+from claude_code_proxy.core.repeats import Hole
+from claude_code_proxy.core.tool_names import CalledNames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from claude_code_proxy.core import wire
-from claude_code_proxy.core.jsonscan import ObjectScanner
+from claude_code_proxy.core.json_prefix import ObjectScanner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

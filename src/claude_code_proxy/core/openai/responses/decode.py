@@ -32,16 +32,16 @@ from claude_code_proxy.core.openai.responses.outputs import (
     searched_urls,
 )
 from claude_code_proxy.core.openai.usage import read_usage
-from claude_code_proxy.core.toolnames import CalledNames
+from claude_code_proxy.core.tool_names import CalledNames
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from claude_code_proxy.core.answer_context import ReplyContext
     from claude_code_proxy.core.openai.responses.item_progress import Item
     from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.core.reply import ReplyContext
+    from claude_code_proxy.core.repeats import Hole
     from claude_code_proxy.core.report import Report
-    from claude_code_proxy.core.template import Hole
 
 _OUTPUT = "upstream.output"
 _MOST_TOLD = 32  # different unknown types that are reported; an upstream could make up any number

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from claude_code_proxy.core.conversation import AssistantTurn, Text
 from claude_code_proxy.core.errors.api import invalid_request
 from claude_code_proxy.core.openai import parameters
 from claude_code_proxy.core.openai.chat.thinking_switch import thinking_fields
 from claude_code_proxy.core.openai.responses.encode_items import write_input
 from claude_code_proxy.core.request.tool_schema import is_strict
-from claude_code_proxy.core.turns import AssistantTurn, Text
 
 if TYPE_CHECKING:
+    from claude_code_proxy.core.conversation import Conversation, ThinkingSettings, Tool, WebSearch
     from claude_code_proxy.core.openai.parameters import Offer
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
-    from claude_code_proxy.core.turns import Conversation, ThinkingSettings, Tool, WebSearch
 
 _ENCRYPTED = "reasoning.encrypted_content"
 _SOURCES = "web_search_call.action.sources"

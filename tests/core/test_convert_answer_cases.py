@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from claude_code_proxy.core.convert_answer import StreamConverter, StreamFold, message_from_answer
 from claude_code_proxy.core.errors.api import ApiError
-from claude_code_proxy.core.stream import StreamConverter, StreamFold, message_from_answer
 from tests.core import cases
 
 if TYPE_CHECKING:

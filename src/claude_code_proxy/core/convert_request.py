@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import wire
+from claude_code_proxy.core.answer_context import ReplyContext
 from claude_code_proxy.core.openai.chat.encode import encode as encode_chat
 from claude_code_proxy.core.openai.parameters import local_stops
 from claude_code_proxy.core.openai.responses.encode import encode as encode_responses
-from claude_code_proxy.core.reply import ReplyContext
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.request.fields import required_text
 from claude_code_proxy.core.request.read import parse
@@ -17,8 +17,8 @@ from claude_code_proxy.core.request.read import parse
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from claude_code_proxy.core.conversation import OfferedTools
     from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.core.turns import OfferedTools
 
 
 _ENCODERS = {"chat": encode_chat, "responses": encode_responses}

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from claude_code_proxy.core import providers
-from claude_code_proxy.core.convert import convert_request
+from claude_code_proxy.core.convert_answer import message_from_answer
+from claude_code_proxy.core.convert_request import convert_request
 from claude_code_proxy.core.errors.corrections import apply, corrections
 from claude_code_proxy.core.errors.upstream import read_error
 from claude_code_proxy.core.providers.profile import Profile
-from claude_code_proxy.core.stream import message_from_answer
 
 PLAIN = Profile()
 HI = {"role": "user", "content": "hi"}

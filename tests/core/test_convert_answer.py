@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from claude_code_proxy.core import sse
+from claude_code_proxy.core.answer_context import ReplyContext
+from claude_code_proxy.core.convert_answer import StreamConverter, StreamFold, message_from_answer
 from claude_code_proxy.core.deltas import Usage
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.providers.profile import Profile
-from claude_code_proxy.core.reply import ReplyContext
 from claude_code_proxy.core.report import Report
-from claude_code_proxy.core.stream import StreamConverter, StreamFold, message_from_answer
 from tests.core import cases
 
 

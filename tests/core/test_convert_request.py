@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from claude_code_proxy.core.convert import Converted, convert_request
+from claude_code_proxy.core.convert_request import Converted, convert_request
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.providers.profile import Profile
 

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_code_proxy.core import stream
+from claude_code_proxy.core import convert_answer
+from claude_code_proxy.core.answer_context import ReplyContext
+from claude_code_proxy.core.convert_answer import StreamConverter
 from claude_code_proxy.core.deltas import Text, ToolArguments
 from claude_code_proxy.core.openai.chat.decode import parse_chunk
 from claude_code_proxy.core.openai.responses.decode import Decoder as ResponsesDecoder
 from claude_code_proxy.core.providers.profile import Profile
-from claude_code_proxy.core.reply import ReplyContext
+from claude_code_proxy.core.repeats import Hole, learn
 from claude_code_proxy.core.report import Report
-from claude_code_proxy.core.stream import StreamConverter
-from claude_code_proxy.core.template import Hole, learn
 from tests.core import cases
 from tests.core.openai.chat.test_decode_recorded import recordings
 
@@ -85,7 +85,7 @@ def test_how_many_recorded_chunks_are_parsed(monkeypatch: pytest.MonkeyPatch) ->
         parsed += 1
         return parse_chunk(data)
 
-    monkeypatch.setattr(stream, "parse_chunk", counted)
+    monkeypatch.setattr(convert_answer, "parse_chunk", counted)
     for path in recordings(".sse"):
         raw = path.read_bytes()
         if not any(mark in raw for mark in READ_CLOSELY):

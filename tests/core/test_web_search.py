@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_code_proxy.core import websearch
-from claude_code_proxy.core.websearch import Asked, Filters, Result
-
-from .cases import CASES, load
+from claude_code_proxy.core import web_search
+from claude_code_proxy.core.web_search import Asked, Filters, Result
+from tests.core.cases import CASES, load
 
 FILE = load(CASES / "websearch" / "cases.json")
 
@@ -21,13 +20,13 @@ def test_what_is_asked(case: dict[str, Any]) -> None:
     if case["asked"] != "no":
         filters = Filters(tuple(case["asked"]["allowed"]), tuple(case["asked"]["blocked"]))
         expected = Asked(case["asked"]["query"], filters)
-    assert websearch.asked(case["request"], claude_code=case["claude_code"]) == expected
+    assert web_search.asked(case["request"], claude_code=case["claude_code"]) == expected
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case["name"]) for case in FILE["results"]])
 def test_results(case: dict[str, Any]) -> None:
     filters = Filters(tuple(case["allowed"]), tuple(case["blocked"]))
-    found = websearch.read_results(case["payload"], filters)
+    found = web_search.read_results(case["payload"], filters)
     assert [list(result) for result in found] == case["results"]
 
 
@@ -44,15 +43,15 @@ JSON = st.recursive(
 @given(JSON, JSON, JSON)
 def test_takes_anything(tools: Any, messages: Any, choice: Any) -> None:
     request = {"tools": tools, "messages": messages, "tool_choice": choice}
-    websearch.asked(request, claude_code=True)
-    websearch.asked({**request, "tools": [{"type": "web_search"}]}, claude_code=True)
-    assert all(isinstance(result, Result) for result in websearch.read_results(tools, Filters(("a.com",))))
+    web_search.asked(request, claude_code=True)
+    web_search.asked({**request, "tools": [{"type": "web_search"}]}, claude_code=True)
+    assert all(isinstance(result, Result) for result in web_search.read_results(tools, Filters(("a.com",))))
 
 
 def test_sites_go_into_the_query() -> None:
-    assert websearch.with_sites(Asked("cats", Filters())) == "cats"
+    assert web_search.with_sites(Asked("cats", Filters())) == "cats"
     allowed = Filters(tuple(f"{name}.com" for name in "abcdefg"))
-    assert websearch.with_sites(Asked("cats", allowed)) == (
+    assert web_search.with_sites(Asked("cats", allowed)) == (
         "cats site:a.com OR site:b.com OR site:c.com OR site:d.com OR site:e.com"
     )
 
@@ -67,12 +66,12 @@ def test_results_stand_after_the_question(content: Any) -> None:
     }
     before = copy.deepcopy(request)
     found = [Result("Cats", "https://cats.com", "About cats."), Result("", "https://b.com", "")]
-    sent = websearch.with_results(request, "cats", found)
+    sent = web_search.with_results(request, "cats", found)
     assert request == before
     assert "tool_choice" not in sent
     question, results = sent["messages"][0]["content"]
     assert question == {"type": "text", "text": "find cats"}
     assert "Cats\nhttps://cats.com\nAbout cats.\n\nhttps://b.com\n" in results["text"]
     assert sent["messages"][1] == request["messages"][1]
-    nothing = websearch.with_results(request, "cats", [])
+    nothing = web_search.with_results(request, "cats", [])
     assert "Nothing was found." in nothing["messages"][0]["content"][1]["text"]

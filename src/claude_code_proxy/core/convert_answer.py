@@ -18,14 +18,14 @@ from claude_code_proxy.core.errors.upstream import answer_error, mid_stream
 from claude_code_proxy.core.openai.chat.decode import Decoder as ChatDecoder
 from claude_code_proxy.core.openai.chat.decode import parse_chunk
 from claude_code_proxy.core.openai.responses.decode import Decoder as ResponsesDecoder
-from claude_code_proxy.core.template import END, Template, learn
+from claude_code_proxy.core.repeats import END, Template, learn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from claude_code_proxy.core.answer.events import Event
+    from claude_code_proxy.core.answer_context import ReplyContext
     from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.core.reply import ReplyContext
     from claude_code_proxy.core.report import Report
 
 _CUT = "the upstream closed the connection before the answer was complete"

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from claude_code_proxy.core import providers, wire
-from claude_code_proxy.core.convert import convert_request
-from claude_code_proxy.core.stream import StreamFold, message_from_answer
+from claude_code_proxy.core.convert_answer import StreamFold, message_from_answer
+from claude_code_proxy.core.convert_request import convert_request
 
 TURNS = 50
 TOOL = {"name": "Read", "input_schema": {"type": "object", "properties": {"n": {"type": "integer"}}}}
@@ -149,7 +149,7 @@ def serve(job: dict[str, Any]) -> Any:
 
 
 def in_a_new_process(job: dict[str, Any]) -> Any:
-    program = "import sys, json; from tests.core.test_conversation import serve; print(json.dumps(serve(json.load(sys.stdin))))"
+    program = "import sys, json; from tests.core.test_continuity_fifty_turns import serve; print(json.dumps(serve(json.load(sys.stdin))))"
     done = subprocess.run(
         [sys.executable, "-c", program], input=json.dumps(job), capture_output=True, text=True, check=False
     )
