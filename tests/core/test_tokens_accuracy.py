@@ -11,7 +11,7 @@ import pytest
 from claude_code_proxy.core.convert_request import convert_request
 from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.tokens import Calibration, TextCounts, estimate
-from claude_code_proxy.server.tokenizer import exact_counter
+from claude_code_proxy.server.memory.token_counts import exact_counter
 from tests import paths
 
 from .cases import CASES, load

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from claude_code_proxy.config.models import load_models
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.api import ApiError
-from claude_code_proxy.server.explanation import Explanation
-from claude_code_proxy.server.explanation import explain as explain_request
-from claude_code_proxy.server.hooks import Hooks
+from claude_code_proxy.server.hooks.user_hooks import Hooks
+from claude_code_proxy.server.routes.explanation import Explanation
+from claude_code_proxy.server.routes.explanation import explain as explain_request
 
 from . import output
 

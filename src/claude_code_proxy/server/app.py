@@ -8,34 +8,33 @@ from typing import TYPE_CHECKING
 from claude_code_proxy.config.models import ModelsFile
 from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.core.errors.api import ApiError, let_go
+from claude_code_proxy.server.caller.body import ClientGoneError
+from claude_code_proxy.server.caller.call import Call
+from claude_code_proxy.server.routes import status
+from claude_code_proxy.server.routes.count_tokens import count_tokens
+from claude_code_proxy.server.routes.messages import messages
+from claude_code_proxy.server.routes.models import list_models, show_model
+from claude_code_proxy.server.routes.reachability import test_connection
+from claude_code_proxy.server.routes.test_conversion import test_conversion
 
-from . import pages
-from .body import ClientGoneError
-from .call import Call
-from .count_tokens import count_tokens
 from .gateway import Gateway
 from .log import logger
-from .messages import messages
-from .models import list_models, show_model
-from .reachability import test_connection
-from .trial import test_conversion
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from claude_code_proxy.config.models import FixedModels
     from claude_code_proxy.config.settings import ServerSettings
-
-    from .call import Receive, Scope, Send
+    from claude_code_proxy.server.caller.call import Receive, Scope, Send
 
     Handler = Callable[[Gateway, Call], Awaitable[None]]
 
 ROUTES: dict[str, dict[str, Handler]] = {
-    "/": {"GET": pages.hello},
-    "/api/hello": {"GET": pages.hello},
-    "/health": {"GET": pages.health},
+    "/": {"GET": status.hello},
+    "/api/hello": {"GET": status.hello},
+    "/health": {"GET": status.health},
     "/test-connection": {"GET": test_connection},
-    "/v1/stats": {"GET": pages.stats},
+    "/v1/stats": {"GET": status.stats},
     "/v1/models": {"GET": list_models},
     "/v1/messages": {"POST": messages},
     "/v1/messages/count_tokens": {"POST": count_tokens},

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from claude_code_proxy.config.model import ModelConfig
     from claude_code_proxy.core.errors.api import ApiError
     from claude_code_proxy.http1 import Headers
+    from claude_code_proxy.server.caller.call import Call
+    from claude_code_proxy.server.caller.caller_keys import CallerKeys
 
-    from .call import Call
-    from .caller_keys import CallerKeys
     from .gateway import Gateway
 
 _LONG_WAIT = 30.0  # seconds of Retry-After worth waiting for: Claude Code gives up above 60

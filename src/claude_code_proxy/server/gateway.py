@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from claude_code_proxy.core.request.body_json import ToolMemory
 from claude_code_proxy.core.tokens import Calibration
+from claude_code_proxy.server.caller import ids
+from claude_code_proxy.server.hooks.user_hooks import Hooks
+from claude_code_proxy.server.memory.learned import Learned
+from claude_code_proxy.server.memory.model_lists import Catalogue
+from claude_code_proxy.server.memory.token_counts import text_counts
+from claude_code_proxy.server.records.statistics import SessionStats
+from claude_code_proxy.server.upstream.upstreams import Upstreams
 
-from . import ids
-from .catalogue import Catalogue
 from .fallback import Cooldowns
-from .hooks import Hooks
-from .learned import Learned
 from .log import RequestLog
-from .stats import SessionStats
-from .tokenizer import text_counts
-from .upstream import Upstreams
 
 if TYPE_CHECKING:
     from claude_code_proxy.config.models import FixedModels, ModelsFile

@@ -8,10 +8,10 @@ from collections import OrderedDict
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
-from .auth import redact
+from claude_code_proxy.server.caller.auth import redact
 
 if TYPE_CHECKING:
-    from .call import Call
+    from claude_code_proxy.server.caller.call import Call
 
 logger = logging.getLogger("claude_code_proxy")
 

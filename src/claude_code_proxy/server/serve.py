@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from claude_code_proxy.config.models import load_models
+from claude_code_proxy.server.hooks.user_hooks import compile_hooks
 
 from . import log
 from .app import App
-from .hooks import compile_hooks
 
 if TYPE_CHECKING:
     from types import FrameType

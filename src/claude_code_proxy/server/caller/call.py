@@ -1,0 +1,147 @@
+"""One request of a client and the answer to it, over ASGI."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from claude_code_proxy.core import wire
+from claude_code_proxy.server.caller import ids
+from claude_code_proxy.server.caller.auth import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    from claude_code_proxy.core.deltas import Usage
+    from claude_code_proxy.core.errors.api import ApiError
+    from claude_code_proxy.core.report import Report
+
+    Scope = MutableMapping[str, Any]
+    Message = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[Message]]
+    Send = Callable[[Message], Awaitable[None]]
+
+HeaderList = list[tuple[bytes, bytes]]
+
+
+class Call:
+    """A request while it is being served, and what the log will say of it.
+
+    Of the answer: `started` (the status line is out), `ended` (the last byte is handed over), `gone` (the
+    client went away before that), `sending_since` (loop time since when a write waits for a slow reader).
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        loop = asyncio.get_running_loop()
+        self.clock = loop.time
+        self.began = loop.time()
+        self.method: str = scope["method"]
+        self.path = unquote((scope.get("raw_path") or scope["path"].encode()).decode("latin-1").split("?")[0])
+        self.query: str = scope["query_string"].decode("latin-1")
+        self.peer: str = (scope.get("client") or ("",))[0]
+        self.raw_headers: HeaderList = list(scope["headers"])
+        self.headers = _merge(self.raw_headers)
+        self.request_id = ids.request_id()
+        self.extra_headers: dict[str, str] = {}
+        self.receive = receive
+        self._send = send
+
+        self.started = False
+        self.ended = False
+        self.gone = False
+        self.sending_since: float | None = None
+        self.status = 0
+        self.first_byte: float | None = None
+
+        self.key = ""
+        self.key_is_for = ""  # the only upstream that an Authorization key may reach; "": any
+        self.may_move_on = False  # another model may answer in place of an upstream that fails
+        self.model = ""
+        self.upstream_id = ""
+        self.usage: Usage | None = None
+        self.report: Report | None = None
+
+    @property
+    def session_id(self) -> str:
+        """The client's id of its session; "" when it has none."""
+        return self.headers.get("x-claude-code-session-id", "")
+
+    def note_upstream(self, model: str, request_id: str) -> None:
+        """Remember which model answered under which id, for the headers and the log."""
+        self.upstream_id = request_id
+        self.extra_headers["x-proxy-upstream-model"] = model
+        if request_id:
+            self.extra_headers["x-upstream-request-id"] = request_id
+
+    # --- answering ------------------------------------------------------------------------------------
+    async def respond(self, status: int, body: bytes, headers: HeaderList) -> None:
+        """Send a whole answer; `headers` in addition to the content length and the proxy's own."""
+        await self.start(status, [*headers, (b"content-length", b"%d" % len(body))])
+        await self.write(body, more=False)
+
+    async def respond_json(self, value: Any, status: int = 200) -> None:
+        """Send a whole JSON answer."""
+        await self.respond(status, wire.dumps(value), [(b"content-type", b"application/json")])
+
+    async def respond_error(self, error: ApiError) -> None:
+        """Send an error in Anthropic's shape."""
+        error = self.redacted(error)
+        self.extra_headers.update(error.headers)
+        await self.respond_json(error.envelope(self.request_id), error.status)
+
+    def redacted(self, error: ApiError) -> ApiError:
+        """The error without the caller's key, should an upstream have quoted it."""
+        error.message = redact(error.message, self.headers)
+        return error
+
+    async def start(self, status: int, headers: HeaderList) -> None:
+        """Send the status line and the headers, the proxy's own among them."""
+        self.started = True
+        self.status = status
+        own = self.extra_headers
+        if self.report is not None and self.headers.get("x-proxy-report") == "1":
+            own["x-proxy-notices"] = ",".join(self.report.codes)
+        if not any(name == b"request-id" for name, _ in headers):
+            own = {"request-id": self.request_id, **own}
+        listed = [*headers, *((name.encode(), _header_value(value)) for name, value in own.items())]
+        await self._send({"type": "http.response.start", "status": status, "headers": listed})
+
+    async def write(self, data: bytes, *, more: bool = True) -> None:
+        """Send a piece of the body; waits while the client reads slower than we write."""
+        now = self.clock()
+        if self.first_byte is None and data:
+            self.first_byte = now
+        if not more:
+            self.ended = True  # before the send: the disconnect that follows a complete answer is no loss
+        self.sending_since = now
+        try:
+            await self._send({"type": "http.response.body", "body": data, "more_body": more})
+        finally:
+            self.sending_since = None
+
+    # --- the client's side ----------------------------------------------------------------------------
+    async def watch(self, task: asyncio.Task[Any]) -> None:
+        """Wait until the client goes away; if the answer was not complete by then, cancel `task`.
+
+        Only to be called when the request body has been read.
+        """
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+        if not self.ended:
+            self.gone = True
+            task.cancel()
+
+
+def _merge(raw: HeaderList) -> dict[str, str]:
+    """Headers by lower-case name, repeated ones joined as HTTP says."""
+    merged: dict[str, str] = {}
+    for raw_name, raw_value in raw:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        merged[name] = f"{merged[name]}, {value}" if name in merged else value
+    return merged
+
+
+def _header_value(text: str) -> bytes:
+    """A value that cannot break out of its header line."""
+    return "".join(c if c.isprintable() else " " for c in text).encode("latin-1", errors="replace")

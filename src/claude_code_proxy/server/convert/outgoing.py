@@ -1,0 +1,170 @@
+"""One converted request, from the client's body to the upstream's, through corrections and hooks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from claude_code_proxy.core import tokens, wire
+from claude_code_proxy.core.conversation import OfferedTools
+from claude_code_proxy.core.convert_request import convert_request, limit_field
+from claude_code_proxy.core.errors.corrections import apply, corrections
+from claude_code_proxy.server.caller import ids
+from claude_code_proxy.server.offload import LARGE, offload
+
+if TYPE_CHECKING:
+    from claude_code_proxy.config.model import ModelConfig
+    from claude_code_proxy.core.answer_context import ReplyContext
+    from claude_code_proxy.core.convert_request import Converted
+    from claude_code_proxy.core.deltas import Usage
+    from claude_code_proxy.core.errors.corrections import Correction
+    from claude_code_proxy.core.providers.profile import Profile
+    from claude_code_proxy.core.report import Report
+    from claude_code_proxy.server.caller.call import Call
+    from claude_code_proxy.server.gateway import Gateway
+
+
+def convert(
+    request: dict[str, Any], config: ModelConfig, profile: Profile, message_id: str, session_id: str = ""
+) -> Converted:
+    """The request as the upstream of `config` gets it, converted by `profile`. Raises `ApiError` 400."""
+    converted = convert_request(
+        request, profile=profile, model=config.model_name, message_id=message_id, session_id=session_id
+    )
+    if not converted.stream or config.can_stream:
+        return converted
+    converted.report.emulated(
+        "stream_replayed", "stream", "the upstream cannot stream; its whole answer is replayed", quiet=True
+    )
+    body = {key: value for key, value in converted.body.items() if key != "stream_options"}
+    return replace(converted, body={**body, "stream": False})
+
+
+_NO_TOOLS = OfferedTools()
+
+
+class Conversion:
+    """One request on its way to the upstream: what is sent, and what its answer needs to know.
+
+    `payload` are the bytes that go out, `body` is what they say. `profile` is the entry's with what was
+    learned about its upstream. `report` stays the same object, also when the request is converted again.
+    """
+
+    def __init__(
+        self, gateway: Gateway, call: Call, config: ModelConfig, request: dict[str, Any], size: int
+    ) -> None:
+        self.config = config
+        self.profile = gateway.learned.profile(config)
+        self.gateway = gateway
+        self._key = call.key
+        self._session_id = call.session_id
+        self._request = request
+        self._size = size
+        self._corrections: list[Correction] = []
+        self._estimate: int | None = None
+        self._reply: ReplyContext | None = None
+        self._convert(ids.message_id())
+
+    @classmethod
+    async def of(
+        cls, gateway: Gateway, call: Call, config: ModelConfig, request: dict[str, Any], size: int
+    ) -> Conversion:
+        """Convert `request`, which came as `size` bytes. Raises `ApiError` 400, or what a hook refuses."""
+        conversion = await offload(size, cls, gateway, call, config, request, size)
+        await conversion.run_hook()
+        return conversion
+
+    def _convert(self, message_id: str) -> None:
+        self.converted = convert(self._request, self.config, self.profile, message_id, self._session_id)
+        self.body = self.converted.body
+        self.payload = self.converted.payload
+        if self._size >= LARGE:
+            self.count()  # here, in the thread
+
+    async def run_hook(self) -> None:
+        """Let the user's request hook have the body. Raises `ApiError` where that fails and shall not."""
+        hooks = self.gateway.hooks
+        if hooks is not None and hooks.sees_requests:
+            self.body, self.payload = await hooks.request(wire.loads(self.payload), self.payload, self.report)
+
+    @property
+    def report(self) -> Report:
+        """What the conversion did not carry over."""
+        return self.converted.report
+
+    # --- what the upstream refuses --------------------------------------------------------------------
+    def correction(self, status: int, answer: bytes) -> Correction | None:
+        """The change that the upstream's refusal asks for, or None."""
+        return corrections(status, answer, self.profile, self.body, input_tokens=self.input_tokens)
+
+    async def correct(self, correction: Correction) -> bool:
+        """Make a change and every one before it; False when that leaves the request as it was refused."""
+        refused = self.payload
+        self._corrections.append(correction)
+        if correction.lesson:
+            self.profile = replace(self.profile, **correction.lesson)
+            await offload(self._size, self._convert_again)
+            await self.run_hook()
+        for made in self._corrections:
+            self.body = apply(made, self.body)
+        self.payload = wire.dumps(self.body)
+        self.report.changed("corrected", f"upstream.{correction.field}", correction.reason)
+        return self.payload != refused
+
+    def _convert_again(self) -> None:
+        report = self.report
+        corrected = [notice for notice in report.notices if notice.code == "corrected"]
+        self._convert(self.converted.reply.message_id)
+        report.notices[:] = [*self.report.notices, *corrected]
+        self.converted.report = report
+
+    def accepted(self) -> None:
+        """The upstream took the request: what its refusals taught is true, and the request can go.
+
+        Parsed and converted it takes ten times its length, which hundreds of slow streams would hold.
+        """
+        self._reply = self.reply
+        self._request.clear()
+        self.body, self.payload = {}, b""
+        self.converted.body, self.converted.tools = {}, _NO_TOOLS
+        lesson = {key: value for made in self._corrections for key, value in made.lesson.items()}
+        if lesson:
+            self.gateway.learned.add(self.config, lesson)
+
+    # --- what the answer must know --------------------------------------------------------------------
+    def count(self) -> int:
+        """The prompt's length in tokens by our own count, uncalibrated; counted once."""
+        if self._estimate is None:
+            self._estimate = tokens.estimate(
+                self.converted.body, self.gateway.text_counts, self.converted.tools
+            )
+        return self._estimate
+
+    @property
+    def input_tokens(self) -> int:
+        """The prompt's length in tokens as far as we can know it."""
+        return round(self.count() * self.gateway.calibration.factor(self.config.model_id))
+
+    @property
+    def max_tokens(self) -> int:
+        """The output limit that goes upstream; 0 for none."""
+        limit = self.body.get(limit_field(self.profile))
+        return limit if isinstance(limit, int) else 0
+
+    @property
+    def reply(self) -> ReplyContext:
+        """What the answer must know of the request."""
+        if self._reply is not None:
+            return self._reply
+        reply = self.converted.reply
+        reply.input_tokens, reply.max_tokens = self.input_tokens, self.max_tokens
+        reply.api_base, reply.secret = self.config.api_base, self._key
+        return reply
+
+    def learn(self, usage: Usage | None) -> None:
+        """Calibrate the count by what the upstream counted."""
+        if usage is None or self._estimate is None:
+            return
+        actual = usage.input_tokens + usage.cache_read_input_tokens + usage.cache_creation_input_tokens
+        if actual > 0:
+            self.gateway.calibration.observe(self.config.model_id, self._estimate, actual)

@@ -1,0 +1,156 @@
+"""Messages for an upstream that speaks Chat Completions or Responses: converted both ways."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from claude_code_proxy.core import sse, wire
+from claude_code_proxy.core.answer import events as anthropic
+from claude_code_proxy.core.convert_answer import StreamConverter, StreamFold, message_from_answer
+from claude_code_proxy.core.errors.corrections import MAX_CORRECTIONS
+from claude_code_proxy.core.errors.upstream import read_error
+from claude_code_proxy.server.convert.outgoing import Conversion
+from claude_code_proxy.server.hooks.hooked_stream import HookedStream
+from claude_code_proxy.server.offload import offload
+from claude_code_proxy.server.upstream import forwarded_headers
+from claude_code_proxy.server.upstream.exchange import Exchange
+from claude_code_proxy.server.upstream.limits import Limits
+
+if TYPE_CHECKING:
+    from claude_code_proxy import http1
+    from claude_code_proxy.config.model import ModelConfig
+    from claude_code_proxy.core.deltas import Usage
+    from claude_code_proxy.core.errors.api import ApiError
+    from claude_code_proxy.server.caller.call import Call
+    from claude_code_proxy.server.gateway import Gateway
+    from claude_code_proxy.server.upstream.exchange import Translator
+    from claude_code_proxy.server.upstream.upstreams import UpstreamClient
+
+
+_SENT_BY_THEN = 0.001  # seconds in which a request has been written to the upstream's connection
+
+
+async def serve(
+    gateway: Gateway, call: Call, config: ModelConfig, request: dict[str, Any], size: int
+) -> None:
+    """Answer `POST /v1/messages`; `size` is the request's length in bytes. Raises `ApiError`."""
+    conversion = await Conversion.of(gateway, call, config, request, size)
+    streamed = conversion.converted.stream
+    call.report = conversion.report
+    if conversion.converted.max_tokens == 0:
+        await _answer_empty(call, conversion)
+        return
+    limits = Limits.of(config, gateway.settings)
+    client = gateway.upstreams.openai_client(config, call.key, stream=streamed and config.can_stream)
+    if streamed:
+        await _stream(call, conversion, client, limits)
+    else:
+        message = await whole_answer(call, conversion, client, limits)
+        if gateway.hooks is not None:
+            message = gateway.hooks.response(message, conversion.report)
+        await call.respond_json(message)
+    conversion.learn(call.usage)
+
+
+async def whole_answer(
+    call: Call, conversion: Conversion, client: UpstreamClient, limits: Limits
+) -> dict[str, Any]:
+    """The upstream's answer as one message; `call.usage` is set. Raises `ApiError`."""
+    async with Exchange(call, limits) as exchange:
+        await _ask(exchange, call, conversion, client)
+        data = await exchange.read_all()
+        message, call.usage = await offload(len(data), _read_answer, data, conversion)
+    return message
+
+
+async def _stream(call: Call, conversion: Conversion, client: UpstreamClient, limits: Limits) -> None:
+    hooks = conversion.gateway.hooks
+
+    def translator() -> Translator:
+        reply, report = conversion.reply, conversion.report
+        converter = StreamConverter(conversion.profile, reply, report, call.request_id)
+        if hooks is None or not hooks.sees_answers:
+            return converter
+        return HookedStream(converter, hooks, report)
+
+    # our own count is due with the first event: make it while the upstream thinks, not when it answers
+    counting = asyncio.get_running_loop().call_later(_SENT_BY_THEN, conversion.count)
+    try:
+        async with Exchange(call, limits, translator) as exchange:
+            await _ask(exchange, call, conversion, client)
+            if conversion.config.can_stream:
+                await exchange.relay()
+            else:
+                await exchange.replay()
+    finally:
+        counting.cancel()
+
+
+async def _ask(
+    exchange: Exchange, call: Call, conversion: Conversion, client: UpstreamClient
+) -> http1.Response:
+    """Send the request; where the upstream says what it cannot take, correct that and send it again."""
+    for tries_left in range(MAX_CORRECTIONS, -1, -1):
+        response = await exchange.open(client, conversion.payload)
+        if response.status < 300:
+            break
+        answer = await exchange.read_all()
+        correction = conversion.correction(response.status, answer) if tries_left else None
+        if correction is None or not await conversion.correct(correction):
+            raise _refusal(response, answer, call, conversion)
+    conversion.accepted()
+    return response
+
+
+def _refusal(response: http1.Response, answer: bytes, call: Call, conversion: Conversion) -> ApiError:
+    config = conversion.config
+    error = read_error(
+        response.status,
+        {name.lower(): value for name, value in response.headers.items()},
+        answer,
+        profile=conversion.profile,
+        model=conversion.converted.reply.model,
+        now=time.time(),
+        input_tokens=conversion.input_tokens,
+        max_tokens=conversion.max_tokens,
+        api_base=config.api_base,
+        secret=call.key,
+    )
+    if error.status == 404:
+        near = [
+            name for name in conversion.gateway.models.table.near(config.model_id) if name != config.model_id
+        ]
+        error.message += f"; near names in models.yaml: {', '.join(near)}" if near else ""
+    return error
+
+
+def _read_answer(data: bytes, conversion: Conversion) -> tuple[dict[str, Any], Usage | None]:
+    """A whole answer; also when the upstream streams although it was not asked to. Raises `ApiError`."""
+    profile, reply, report = conversion.profile, conversion.reply, conversion.report
+    try:
+        return message_from_answer(wire.loads(data), profile, reply, report)
+    except wire.WireError:
+        pass
+    fold = StreamFold(profile, reply, report)
+    fold.feed(data)
+    return fold.close()
+
+
+async def _answer_empty(call: Call, conversion: Conversion) -> None:
+    """`max_tokens: 0` only warms the upstream's cache, which nothing here has to do: an empty answer."""
+    reply = conversion.reply
+    usage = anthropic.usage(reply.input_tokens, 0)
+    message = anthropic.message(reply.message_id, reply.model)
+    end = {"stop_reason": "max_tokens", "stop_sequence": None}
+    if not conversion.converted.stream:
+        await call.respond_json({**message, **end, "usage": usage})
+        return
+    events = (
+        anthropic.message_start({**message, "usage": usage}),
+        anthropic.message_delta("max_tokens", None, usage),
+        anthropic.MESSAGE_STOP,
+    )
+    await call.start(200, forwarded_headers.STREAM)
+    await call.write(b"".join(map(sse.encode, events)), more=False)

@@ -1,0 +1,127 @@
+"""Messages for an upstream that speaks the Anthropic format itself: passed through, not translated."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from claude_code_proxy.core import wire
+from claude_code_proxy.core.errors.api import ERROR_TYPES, ApiError
+from claude_code_proxy.core.report import Report
+from claude_code_proxy.server.fallback import refusal
+from claude_code_proxy.server.hooks.hooked_stream import HookedStream
+from claude_code_proxy.server.offload import offload
+from claude_code_proxy.server.passthrough import native_body
+from claude_code_proxy.server.passthrough.native_stream import NativeStream, counts, usage_of
+from claude_code_proxy.server.upstream import forwarded_headers
+from claude_code_proxy.server.upstream.exchange import Exchange
+from claude_code_proxy.server.upstream.limits import Limits
+
+if TYPE_CHECKING:
+    from claude_code_proxy import http1
+    from claude_code_proxy.config.model import ModelConfig
+    from claude_code_proxy.server.caller.call import Call
+    from claude_code_proxy.server.gateway import Gateway
+    from claude_code_proxy.server.upstream.exchange import Translator
+    from claude_code_proxy.server.upstream.upstreams import UpstreamClient
+
+_MAX_QUOTED = 500
+
+
+async def serve(
+    gateway: Gateway, call: Call, config: ModelConfig, raw: bytes, request: dict[str, Any]
+) -> None:
+    """Answer `POST /v1/messages` with what the upstream answers. Raises `ApiError` when that is nothing."""
+    model = request["model"]
+    renamed = model if config.restore_model_name and config.model_name != model else None
+    streamed = request.get("stream") is True
+    client, body = await prepare(gateway, call, config, config.messages_url, raw, request)
+    limits = Limits.of(config, gateway.settings)
+    if not streamed:
+        async with Exchange(call, limits) as exchange:
+            response = await exchange.open(client, body)
+            data = await exchange.read_all()
+            _check_move(call, config, response, data)
+            data = _hooked(gateway, call, response, data)
+            await pass_whole(call, response, data, renamed)
+        return
+    stream: Translator = NativeStream(renamed, call.request_id)
+    if gateway.hooks is not None and gateway.hooks.sees_answers and call.report is not None:
+        stream = HookedStream(stream, gateway.hooks, call.report)
+    async with Exchange(call, limits, lambda: stream) as exchange:
+        response = await exchange.open(client, body)
+        if response.status == 200 and response.content_type == "text/event-stream":
+            exchange.stream_headers = forwarded_headers.native_response(response.headers)
+            await exchange.relay()
+            return
+        data = await exchange.read_all()
+        if call.started:  # the hold limit has passed: an error can only be told inside the stream now
+            raise _told_by(response.status, data)
+        _check_move(call, config, response, data)
+        data = _hooked(gateway, call, response, data)
+        await pass_whole(call, response, data, renamed)
+
+
+def _check_move(call: Call, config: ModelConfig, response: http1.Response, data: bytes) -> None:
+    """Raise the upstream's refusal as an `ApiError` where another model may answer instead."""
+    if call.may_move_on and (error := refusal(response.status, response.headers, data, config, call)):
+        raise error
+
+
+async def prepare(
+    gateway: Gateway, call: Call, config: ModelConfig, url: str, raw: bytes, request: dict[str, Any]
+) -> tuple[UpstreamClient, bytes]:
+    """The client and the body for one passed-through request; `request` is `raw` parsed and is used up."""
+    call.report = report = Report()
+    body = await offload(len(raw), native_body.edit, raw, request, config, report)
+    if gateway.hooks is not None and gateway.hooks.sees_requests:
+        _, body = await gateway.hooks.request(wire.loads(body), body, report)
+    forwarded = forwarded_headers.native_request(call.raw_headers, call.headers, config, call.key, report)
+    if call.query:
+        url += ("&" if "?" in url else "?") + call.query
+    return gateway.upstreams.client(config, url, forwarded), body
+
+
+async def pass_whole(call: Call, response: http1.Response, data: bytes, renamed: str | None) -> None:
+    """Hand a whole answer on, with the client's model name put back if `renamed` says so."""
+    if response.status == 200:
+        call.usage = _usage_in(data)
+        if renamed is not None:
+            data = native_body.restore_model(data, renamed)
+    answered = forwarded_headers.native_response(response.headers)
+    await call.respond(response.status, data, answered)
+
+
+def _hooked(gateway: Gateway, call: Call, response: http1.Response, data: bytes) -> bytes:
+    """A whole answer as the response hook wants it; its own bytes where nothing is changed."""
+    hooks = gateway.hooks
+    if hooks is None or not hooks.sees_answers or response.status != 200 or call.report is None:
+        return data
+    try:
+        message = wire.loads(data)
+    except wire.WireError:
+        return data
+    if not isinstance(message, dict) or "type" not in message:
+        return data
+    result = hooks.response(message, call.report)
+    return data if result == wire.loads(data) else wire.dumps(result)
+
+
+def _usage_in(data: bytes) -> Any:
+    try:
+        message = wire.loads(data)
+    except wire.WireError:
+        return None
+    return usage_of(counts(message.get("usage"))) if isinstance(message, dict) else None
+
+
+def _told_by(status: int, data: bytes) -> ApiError:
+    """The upstream's error in its own words, for a stream that has begun."""
+    try:
+        body = wire.loads(data)
+    except wire.WireError:
+        body = None
+    error = body.get("error") if isinstance(body, dict) else None
+    if isinstance(error, dict) and isinstance(error.get("message"), str) and error.get("type") in ERROR_TYPES:
+        return ApiError(status, error["type"], error["message"])
+    words = data[:_MAX_QUOTED].decode("utf-8", "replace").strip() or "no message"
+    return ApiError(status, "api_error", f"the upstream answered {status} where a stream was due: {words}")

@@ -1,0 +1,54 @@
+"""`POST /v1/messages/count_tokens`."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from claude_code_proxy.server.caller.caller_keys import CallerKeys
+from claude_code_proxy.server.convert.outgoing import Conversion
+from claude_code_proxy.server.passthrough import serve_native
+from claude_code_proxy.server.routes.messages import read_request
+from claude_code_proxy.server.upstream.exchange import Exchange
+from claude_code_proxy.server.upstream.limits import Limits
+
+if TYPE_CHECKING:
+    from claude_code_proxy.config.model import ModelConfig
+    from claude_code_proxy.server.caller.call import Call
+    from claude_code_proxy.server.gateway import Gateway
+
+_NOT_THERE = frozenset((404, 405, 501))
+# Until the upstream has counted a prompt itself: too little makes Claude Code compact too late, too much only
+# a little early.
+_CAUTION = 1.03
+
+
+async def count_tokens(gateway: Gateway, call: Call) -> None:
+    """Answer with the length of the prompt: the upstream's own count where it has one, else ours.
+
+    Raises `ApiError`.
+    """
+    keys = CallerKeys(call)
+    raw, request, config = await read_request(gateway, call)
+    keys.use(config)
+    # a copy: passing it on uses it up
+    if config.count_tokens_url and await _ask_upstream(gateway, call, config, raw, dict(request)):
+        return
+    request.setdefault("max_tokens", 1)  # the endpoint knows no output limit, the conversion asks for one
+    conversion = await Conversion.of(gateway, call, config, request, len(raw))
+    call.report = conversion.report
+    caution = 1.0 if gateway.calibration.knows(config.model_id) else _CAUTION
+    await call.respond_json({"input_tokens": math.ceil(conversion.input_tokens * caution)})
+
+
+async def _ask_upstream(
+    gateway: Gateway, call: Call, config: ModelConfig, raw: bytes, request: dict[str, Any]
+) -> bool:
+    """Pass the question on; False when the upstream does not have the endpoint."""
+    client, body = await serve_native.prepare(gateway, call, config, config.count_tokens_url, raw, request)
+    async with Exchange(call, Limits.of(config, gateway.settings)) as exchange:
+        response = await exchange.open(client, body)
+        data = await exchange.read_all()
+        if response.status not in _NOT_THERE:
+            await serve_native.pass_whole(call, response, data, None)
+    return call.started

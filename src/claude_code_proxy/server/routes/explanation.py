@@ -1,0 +1,62 @@
+"""What would become of a request, without asking anyone."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from claude_code_proxy.core import tokens, wire
+from claude_code_proxy.core.report import Report
+from claude_code_proxy.server.convert.outgoing import convert
+from claude_code_proxy.server.passthrough import native_body
+
+if TYPE_CHECKING:
+    from claude_code_proxy.config.model import ModelConfig
+    from claude_code_proxy.core.report import Notice
+    from claude_code_proxy.server.hooks.user_hooks import Hooks
+
+_MESSAGE_ID = "msg_explained"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The request as the upstream at `upstream_url` would get it, and what was not carried over.
+
+    `profile` is the name of the row by which it was made; `input_tokens` our count of the prompt, None for
+    an upstream that counts by itself.
+    """
+
+    model: str
+    upstream_url: str
+    format: str
+    profile: str
+    upstream_request: dict[str, Any]
+    input_tokens: int | None
+    notices: list[Notice]
+
+    def document(self) -> dict[str, Any]:
+        """The explanation as a JSON object."""
+        return {**asdict(self), "notices": [notice._asdict() for notice in self.notices]}
+
+
+async def explain(config: ModelConfig, request: dict[str, Any], hooks: Hooks | None = None) -> Explanation:
+    """Convert `request` (used up) for the model of `config` and let `hooks` have it. Raises `ApiError`."""
+    if config.format == "anthropic":
+        url, profile, report = config.messages_url, config.native.name, Report()
+        payload = native_body.edit(wire.dumps(request), request, config, report)
+        body = wire.loads(payload)
+    else:
+        converted = convert(request, config, config.profile, _MESSAGE_ID)
+        url, profile, report = config.chat_url, config.profile.name, converted.report
+        body, payload = converted.body, wire.dumps(converted.body)
+    if hooks is not None:
+        body, payload = await hooks.request(body, payload, report)
+    return Explanation(
+        model=config.model_id,
+        upstream_url=url.partition("?")[0],
+        format=config.format,
+        profile=profile,
+        upstream_request=body,
+        input_tokens=None if config.format == "anthropic" else tokens.estimate(body),
+        notices=report.notices,
+    )

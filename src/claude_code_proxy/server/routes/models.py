@@ -1,0 +1,93 @@
+"""`GET /v1/models` and `GET /v1/models/{id}`, in Anthropic's shape."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from claude_code_proxy.config.table import ALIAS_PREFIX, is_shown_by_clients
+from claude_code_proxy.core.errors.api import ApiError, invalid_request
+
+if TYPE_CHECKING:
+    from claude_code_proxy.config.model import ModelConfig
+    from claude_code_proxy.server.caller.call import Call
+    from claude_code_proxy.server.gateway import Gateway
+
+_CREATED_AT = "2025-01-01T00:00:00Z"  # the API requires a date, and nobody knows the real ones
+_MAX_LIMIT = 1000
+_DEFAULT_LIMIT = 20
+
+
+async def list_models(gateway: Gateway, call: Call) -> None:
+    """Answer one page of the models, aliases included: the configured ones, then those of wildcard entries.
+
+    Raises `ApiError` 400.
+    """
+    query = parse_qs(call.query)
+    rows = await _rows(gateway, call)
+    ids = [model_id for model_id, _ in rows]
+    start, end = 0, len(rows)
+    if after := query.get("after_id"):
+        start = _position(ids, "after_id", after[-1]) + 1
+    if before := query.get("before_id"):
+        end = _position(ids, "before_id", before[-1])
+    limit = _limit(query.get("limit", [str(_DEFAULT_LIMIT)])[-1])
+    # a page before an id is the one next to it, as in Anthropic's own API
+    page = rows[max(start, end - limit) : end] if before and not after else rows[start:end][:limit]
+    more = len(rows[start:end]) > len(page)
+    data = [shown for _, shown in page]
+    await call.respond_json(
+        {
+            "data": data,
+            "has_more": more,
+            "first_id": data[0]["id"] if data else None,
+            "last_id": data[-1]["id"] if data else None,
+        }
+    )
+
+
+async def show_model(gateway: Gateway, call: Call, model_id: str) -> None:
+    """Answer one model by its id or alias. Raises `ApiError` 404."""
+    await call.respond_json(_shown(model_id, gateway.upstreams.resolve(model_id)))
+
+
+async def _rows(gateway: Gateway, call: Call) -> list[tuple[str, dict[str, Any]]]:
+    """Id and description of each model; an id that is configured by itself is not shown a second time."""
+    rows = {model_id: _shown(model_id, config) for model_id, config in gateway.models.table.public()}
+    for model_id, config, listed in await gateway.catalogue.models(gateway, call):
+        shown = _shown(model_id, config.concrete(model_id))
+        shown["display_name"] = listed.name
+        if listed.window:
+            shown.setdefault("max_input_tokens", listed.window)
+        rows.setdefault(model_id, shown)
+        if not is_shown_by_clients(model_id):
+            alias = ALIAS_PREFIX + model_id
+            rows.setdefault(alias, {**shown, "id": alias})
+    return list(rows.items())
+
+
+def _shown(model_id: str, config: ModelConfig) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "type": "model",
+        "id": model_id,
+        "display_name": config.model_id,
+        "created_at": _CREATED_AT,
+    }
+    if limit := config.max_input_tokens or config.context:
+        shown["max_input_tokens"] = limit
+    if config.max_tokens:
+        shown["max_tokens"] = config.max_tokens
+    return shown
+
+
+def _limit(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MAX_LIMIT):
+        raise invalid_request(f"limit: must be a number from 1 to {_MAX_LIMIT}")
+    return int(text)
+
+
+def _position(ids: list[str], name: str, model_id: str) -> int:
+    try:
+        return ids.index(model_id)
+    except ValueError:
+        raise ApiError(404, "not_found_error", f"{name}: no model has the id {model_id!r}") from None

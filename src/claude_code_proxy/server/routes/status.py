@@ -1,0 +1,27 @@
+"""The small answers: is the server there, is it well, what has it done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from claude_code_proxy import __version__
+
+if TYPE_CHECKING:
+    from claude_code_proxy.server.caller.call import Call
+    from claude_code_proxy.server.gateway import Gateway
+
+
+async def hello(gateway: Gateway, call: Call) -> None:
+    """Answer that this is the proxy; Claude Code asks `HEAD /` or `HEAD /api/hello` when it starts."""
+    private = {"private": True} if gateway.private else {}
+    await call.respond_json({"name": "claude-code-proxy", "version": __version__, **private})
+
+
+async def health(gateway: Gateway, call: Call) -> None:
+    """Answer that the server is up. Asks no upstream: theirs is no reason to restart this server."""
+    await call.respond_json({"status": "ok", "models": len(gateway.models.table.models)})
+
+
+async def stats(gateway: Gateway, call: Call) -> None:
+    """Answer the statistics of this process, and what it has learned about its models."""
+    await call.respond_json({**gateway.stats.snapshot(), "learned": gateway.learned.snapshot()})

@@ -1,0 +1,101 @@
+"""Web searches for models whose provider has none: by a search service, or an honest answer.
+
+The service gets the query and, if the client sent one for it, the key in `x-search-key`. The key of the
+model's provider never goes there, and the search key goes nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from claude_code_proxy.core import sse, web_search, wire
+from claude_code_proxy.core.answer.message import fold
+from claude_code_proxy.core.answer.writer import BlockWriter
+from claude_code_proxy.core.answer_context import ReplyContext
+from claude_code_proxy.core.deltas import Finish, Text, Usage
+from claude_code_proxy.core.errors.api import ApiError
+from claude_code_proxy.core.report import Report
+from claude_code_proxy.http1 import Headers
+from claude_code_proxy.server.caller import ids
+from claude_code_proxy.server.convert import serve_converted
+from claude_code_proxy.server.upstream import forwarded_headers
+
+if TYPE_CHECKING:
+    from claude_code_proxy.config.model import ModelConfig
+    from claude_code_proxy.core.web_search import Asked
+    from claude_code_proxy.server.caller.call import Call
+    from claude_code_proxy.server.gateway import Gateway
+
+TIMEOUT = 15.0
+"""Seconds for a search."""
+MAX_ANSWER = 4 << 20
+"""Bytes of a search service's answer."""
+
+
+def asked(call: Call, config: ModelConfig, request: dict[str, Any]) -> Asked | None:
+    """What the request wants of the web, if that is all it wants and its provider cannot do it."""
+    if config.profile.searches_web:
+        return None
+    return web_search.asked(request, claude_code=bool(call.session_id))
+
+
+async def serve(
+    gateway: Gateway, call: Call, config: ModelConfig, request: dict[str, Any], size: int, asked: Asked
+) -> None:
+    """Answer a request for a web search; `size` is its length in bytes. Raises `ApiError`."""
+    if asked.query is None:
+        await _answer(call, config, request, web_search.NO_FETCH, "web_fetch_unavailable")
+        return
+    if gateway.settings.search_url is None:
+        await _answer(call, config, request, web_search.NO_SEARCH, "web_search_unavailable")
+        return
+    try:
+        payload = await _search(gateway, call, gateway.settings.search_url, web_search.with_sites(asked))
+    except ApiError as error:
+        text = f"The web search failed: {error.message}. Nothing was found; tell the user so."
+        await _answer(call, config, request, text, "web_search_failed")
+        return
+    results = web_search.read_results(payload, asked.filters)
+    request = web_search.with_results(request, asked.query, results)
+    await serve_converted.serve(gateway, call, config, request, size)
+    assert call.report is not None  # the request was converted
+    call.report.emulated("web_search_emulated", "tools", "the proxy's search service was asked")
+
+
+async def _search(gateway: Gateway, call: Call, url: str, query: str) -> Any:
+    """The service's answer as a JSON value. Raises `ApiError` in words for the model."""
+    sent = Headers({"Accept": "application/json", "User-Agent": forwarded_headers.USER_AGENT})
+    if key := call.headers.get(forwarded_headers.SEARCH_KEY, "").strip():
+        name = gateway.settings.search_key_header
+        sent[name] = f"Bearer {key}" if name.lower() == "authorization" else key
+    address = url.replace("{query}", quote(query, safe=""))
+    task = asyncio.current_task()
+    assert task is not None
+    watcher = asyncio.create_task(call.watch(task))  # a client that goes away ends the search
+    try:
+        status, data = await gateway.upstreams.get(address, sent, seconds=TIMEOUT, limit=MAX_ANSWER)
+    finally:
+        watcher.cancel()
+    if status != 200:
+        hint = f" (is the header {forwarded_headers.SEARCH_KEY} right?)" if status in (401, 403) else ""
+        raise ApiError(502, "api_error", f"the search service answered {status}{hint}")
+    try:
+        return wire.loads(data)
+    except wire.WireError:
+        raise ApiError(502, "api_error", "the search service's answer is no JSON") from None
+
+
+async def _answer(call: Call, config: ModelConfig, request: dict[str, Any], text: str, code: str) -> None:
+    """Answer with `text`, streamed or whole, without asking the model."""
+    call.report = report = Report()
+    report.emulated(code, "tools", "the proxy answered by itself that this is not available")
+    reply = ReplyContext(model=call.model, message_id=ids.message_id())
+    writer = BlockWriter(config.profile, reply, report)
+    events = [*writer.write([Text(text), Finish("end_turn"), Usage(0, 0)]), *writer.end()]
+    if request.get("stream") is not True:
+        await call.respond_json(fold(events, report))
+        return
+    await call.start(200, forwarded_headers.STREAM)
+    await call.write(b"".join(map(sse.encode, events)), more=False)

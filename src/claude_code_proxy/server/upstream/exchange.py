@@ -1,0 +1,355 @@
+"""The way of one request to its upstream and of the answer back: open, hold, watch, relay, cancel.
+
+Both paths, converted and passed through, go through here. What it promises:
+
+- The status line waits for the first thing worth sending or for the hold limit. Until then every failure is
+  a plain HTTP error, and connection errors and 502/503/504 are tried again. Afterwards a failure is an
+  `event: error`; nothing is ever tried again and nothing ends as if it were complete.
+- While the upstream is silent the client hears pings, and less often an event that counts as progress.
+- The client going away cancels whatever runs for it, at once, and closes the upstream's connection.
+- One timer and one watching task per request, however many chunks pass.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING, Protocol, Self
+
+from claude_code_proxy.core import sse
+from claude_code_proxy.core.errors.api import ApiError, let_go
+from claude_code_proxy.core.errors.upstream import transport_error
+from claude_code_proxy.server.log import logger
+from claude_code_proxy.server.upstream import failures, forwarded_headers
+from claude_code_proxy.server.upstream.keep_alive import Pulse
+from claude_code_proxy.server.upstream.limits import CLIENT_STALL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from claude_code_proxy import http1
+    from claude_code_proxy.core.deltas import Usage
+    from claude_code_proxy.server.caller.call import Call, HeaderList
+    from claude_code_proxy.server.upstream.limits import Limits
+    from claude_code_proxy.server.upstream.upstreams import UpstreamClient
+
+_RETRIED = frozenset((502, 503, 504))
+_FIRST_DELAY = 0.5  # seconds before the first retry, doubled for each further one
+_LONGEST_DELAY = 8.0
+_LINGER = 0.25  # seconds for the end of an answer that is already complete, so that its connection is reused
+_SETTLE = 2.0  # seconds to wait for token counts, or the end, after the upstream said why it stopped
+_NEVER = 3600.0
+
+
+class Translator(Protocol):
+    """Upstream bytes in, whole events for the client out (`core.stream.StreamConverter`, `NativeStream`)."""
+
+    @property
+    def started(self) -> bool:
+        """Whether there was something worth sending."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the terminal event is out: nothing the upstream still sends matters."""
+
+    @property
+    def ending(self) -> bool:
+        """Whether the upstream has said why it stopped: what follows is worth a short wait only."""
+
+    @property
+    def error(self) -> ApiError | None:
+        """A failure that the upstream reported before anything was worth sending."""
+
+    @property
+    def usage(self) -> Usage | None:
+        """Token counts, when the upstream sent them."""
+
+    def feed(self, data: bytes) -> bytes:
+        """Take the next read."""
+
+    def close(self) -> bytes:
+        """The upstream ended its answer."""
+
+    def begin(self) -> bytes:
+        """The hold limit is reached: what can be said before the upstream says anything."""
+
+    def progress(self) -> bytes:
+        """An event that counts as progress and changes nothing."""
+
+    def fail(self, error: ApiError) -> bytes:
+        """The terminal error event."""
+
+
+class Exchange:
+    """One request on its way. Use as `async with`; `open` first, then `relay` or `read_all`.
+
+    `translator` makes the translator of a streamed answer when it is needed; None for a whole answer, which
+    then hears nothing while it waits. `stream_headers` go out with a streamed answer.
+    """
+
+    def __init__(
+        self, call: Call, limits: Limits, translator: Callable[[], Translator] | None = None
+    ) -> None:
+        self.call = call
+        self.stream_headers: HeaderList = forwarded_headers.STREAM
+        self._limits = limits
+        self._make_translator = translator
+        self._translator: Translator | None = None
+        self._loop = asyncio.get_running_loop()
+        self._pulse = Pulse(self._loop, self._look)
+        self._opened = self._loop.time()
+        self._waiting_since: float | None = None  # while a read from the upstream is all that happens
+        self._answering = False  # the first byte of the upstream's answer was read
+        self._quiet_since = self._opened  # the client heard something
+        self._idle_since = self._opened  # the client heard something that counts as progress
+        self._speech: asyncio.Task[None] | None = None  # a ping being written
+        self._verdict: ApiError | None = None  # why the timer cancelled the task
+        self._settled = False  # the timer ended the wait for an upstream that was done
+        self._response: http1.Response | None = None
+        self._api_base = ""
+
+    async def __aenter__(self) -> Self:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._watcher = self._loop.create_task(self.call.watch(task))
+        self._pulse.start(min(self._limits.hold, self._limits.first_byte))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        """Turn what ended the exchange into the end of the answer, and leave nothing behind."""
+        self._waiting_since = None
+        try:
+            dealt_with = error is not None and await self._end_badly(error)
+            if dealt_with:
+                let_go(error)
+            return dealt_with
+        finally:
+            self._pulse.stop()
+            self._watcher.cancel()
+            if self._speech is not None:
+                self._speech.cancel()
+            if self._response is not None:
+                self._response.close()  # a connection whose answer has come to its end is kept
+
+    # --- towards the upstream -------------------------------------------------------------------------
+    async def open(self, client: UpstreamClient, body: bytes) -> http1.Response:
+        """Send the request; return the response, of whatever status, when its headers are there.
+
+        Tries again while nothing has reached the client. Raises `ApiError` when no response comes.
+        """
+        self._api_base = client.config.api_base
+        self._answering = False
+        if self._response is not None:  # it said what to correct; its connection can serve this request
+            self._response.close()
+            self._response = None
+        self._waiting_since = self._loop.time()
+        tries = 0
+        while True:
+            last = tries >= self._limits.retries or self.call.started
+            try:
+                response = await client.post(body)
+            except ApiError as error:
+                if last or not error.retryable or self.call.started:
+                    raise
+            else:
+                wait = _retry_after(response.headers.get("retry-after"))
+                if last or self.call.started or response.status not in _RETRIED or wait > _LONGEST_DELAY:
+                    break
+                response.close()
+            tries += 1
+            delay = min(_FIRST_DELAY * 2 ** (tries - 1), _LONGEST_DELAY)
+            await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
+        self._waiting_since = None
+        self._response = response
+        self.call.note_upstream(
+            client.config.model_name, forwarded_headers.upstream_request_id(response.headers)
+        )
+        return response
+
+    async def read_all(self) -> bytes:
+        """The whole body of the response. Raises `ApiError` when it is cut, too slow or too large."""
+        parts: list[bytes] = []
+        size = 0
+        while data := await self._read():
+            size += len(data)
+            if size > self._limits.response_bytes:
+                raise ApiError(
+                    502,
+                    "api_error",
+                    f"the answer of {self._api_base} is larger than {self._limits.response_bytes} bytes "
+                    "(server setting max_response_bytes)",
+                )
+            parts.append(data)
+        return b"".join(parts)
+
+    async def _read(self) -> bytes:
+        """What the upstream sent since the last read; b"" at the end of its answer."""
+        assert self._response is not None
+        self._waiting_since = self._loop.time()
+        try:
+            data = await self._response.read()
+        except failures.READ_FAILURES as error:
+            raise failures.cut_error(error, self._api_base) from None
+        self._waiting_since = None
+        self._answering = True
+        return data
+
+    async def _read_or_settle(self) -> bytes:
+        """As `_read`, but b"" too when an upstream that is done leaves its connection open."""
+        try:
+            return await self._read()
+        except asyncio.CancelledError:
+            if not self._settled or self.call.gone:
+                raise
+            self._task.uncancel()
+            self._waiting_since = None
+            return b""
+
+    # --- towards the client ---------------------------------------------------------------------------
+    async def relay(self) -> None:
+        """Read the response to its end through the translator and write what comes out to the client."""
+        translator = self.translator
+        while not translator.finished:
+            data = await self._read_or_settle()
+            out = translator.feed(data) if data else translator.close()
+            if translator.error is not None and not self.call.started:
+                raise translator.error
+            if out:
+                await self._write(out, more=not translator.finished)
+            if not data:
+                break
+        await self.finish()
+
+    async def replay(self) -> None:
+        """Read a whole answer and write it to the client as a stream."""
+        translator = self.translator
+        data = await self.read_all()
+        out = translator.feed(data) + translator.close()
+        if translator.error is not None and not self.call.started:
+            raise translator.error
+        await self._write(out, more=False)
+        await self.finish()
+
+    async def finish(self) -> None:
+        """End the streamed answer, and let the upstream end its own so that the connection is reused."""
+        if not self.call.ended:
+            await self._write(b"", more=False)
+        self.call.usage = self.translator.usage
+        response = self._response
+        if response is None or response.at_end:
+            return
+        try:
+            async with asyncio.timeout(_LINGER):
+                while await response.read():
+                    pass
+        except failures.READ_FAILURES:  # a time-out is an OSError
+            return  # it is not reused; leaving the exchange closes it
+
+    @property
+    def translator(self) -> Translator:
+        """The translator of this streamed answer."""
+        if self._translator is None:
+            assert self._make_translator is not None
+            self._translator = self._make_translator()
+        return self._translator
+
+    async def _write(self, data: bytes, *, more: bool = True) -> None:
+        if self._speech is not None:
+            await self._speech
+            self._speech = None
+        await self._send(data, more=more)
+        self._idle_since = self._quiet_since
+
+    async def _send(self, data: bytes, *, more: bool = True) -> None:
+        if not self.call.started:
+            await self.call.start(200, self.stream_headers)
+        await self.call.write(data, more=more)
+        self._quiet_since = self._loop.time()
+
+    # --- the timer ------------------------------------------------------------------------------------
+    def _look(self, now: float) -> float:
+        """What the timer does; returns the seconds until it should look again."""
+        if self._waiting_since is None:
+            stalled_since = self.call.sending_since
+            if stalled_since is not None and now - stalled_since >= CLIENT_STALL:
+                self.call.gone = True
+                self._task.cancel()
+            return _NEVER
+        if self._translator is not None and self._translator.ending:
+            if now - self._waiting_since < _SETTLE:
+                return self._waiting_since + _SETTLE - now
+            self._settled = True
+            self._task.cancel()
+            return _NEVER
+        kind, since, limit = (
+            ("timeout_idle", self._waiting_since, self._limits.idle)
+            if self._answering
+            else ("timeout_first_byte", self._opened, self._limits.first_byte)
+        )
+        if now - since >= limit:
+            detail = f"nothing came for {limit:g} s"
+            self._verdict = transport_error(kind, detail, api_base=self._api_base)  # type: ignore[arg-type]
+            self._task.cancel()
+            return _NEVER
+        remaining = since + limit - now
+        if self._make_translator is None or (self._speech is not None and not self._speech.done()):
+            return remaining
+        return min(remaining, self._keep_alive(now))
+
+    def _keep_alive(self, now: float) -> float:
+        """Say something if it is time; returns the seconds until it will be again."""
+        limits = self._limits
+        if not self.call.started:
+            until_hold = self._opened + limits.hold - now
+            if until_hold > 0:
+                return until_hold
+            self._speak(self.translator.begin())
+        elif now - self._idle_since >= limits.progress_interval:
+            self._idle_since = now
+            self._speak(self.translator.progress() or sse.PING)
+        elif now - self._quiet_since >= limits.ping_interval:
+            self._speak(sse.PING)
+        else:
+            return min(
+                self._idle_since + limits.progress_interval - now,
+                self._quiet_since + limits.ping_interval - now,
+            )
+        return min(limits.ping_interval, limits.progress_interval)
+
+    def _speak(self, events: bytes) -> None:
+        self._speech = self._loop.create_task(self._send(events))
+
+    # --- the end --------------------------------------------------------------------------------------
+    async def _end_badly(self, error: BaseException) -> bool:
+        """End the answer that `error` broke off; False when it shall be raised on."""
+        if isinstance(error, asyncio.CancelledError):
+            self._task.uncancel()
+            if self.call.gone:
+                return True
+            outcome = self._verdict or ApiError(
+                529, "overloaded_error", "the proxy is shutting down; try again"
+            )
+        elif isinstance(error, ApiError):
+            outcome = error
+        else:
+            if not self.call.started:
+                return False
+            logger.error("%s failed", self.call.request_id, exc_info=error)
+            outcome = ApiError(500, "api_error", "an internal error of the proxy ended the answer")
+        if not self.call.started:
+            raise outcome from None
+        if self._make_translator is None:
+            return True  # a whole answer that its client did not take: the server closes the connection
+        if not self.call.ended:
+            await self._write(self.translator.fail(self.call.redacted(outcome)), more=False)
+        self.call.usage = self.translator.usage
+        return True
+
+
+def _retry_after(value: str | None) -> float:
+    """Seconds of a Retry-After header; 0 when there is none that counts seconds."""
+    return float(value) if value is not None and value.isdigit() else 0.0

@@ -1,0 +1,161 @@
+"""Connections to upstreams: one HTTP client for all, one thin client per key and request."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from claude_code_proxy import http1
+from claude_code_proxy.core.errors.api import ApiError
+from claude_code_proxy.core.report import Report
+from claude_code_proxy.server.upstream import failures
+from claude_code_proxy.server.upstream import forwarded_headers as headers
+
+if TYPE_CHECKING:
+    from claude_code_proxy.config.model import ModelConfig
+    from claude_code_proxy.config.models import FixedModels, ModelsFile
+    from claude_code_proxy.config.settings import ServerSettings
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamClient:
+    """One key and one model's upstream. Lives as long as one request."""
+
+    config: ModelConfig
+    url: str
+    headers: http1.Headers
+    http: http1.Client
+    connect_timeout: float
+    resends: bool
+    """Whether a request goes out again at once when its connection, a kept one, turns out to be dead."""
+
+    async def post(self, body: bytes) -> http1.Response:
+        """Send `body`; return the response when its headers are there. Never follows a redirect.
+
+        Raises `ApiError` when no response comes (`retryable` where another try makes sense).
+        """
+        _, proxy = _route(self.url.partition("?")[0])
+        with failures.connecting(self.config.api_base):
+            response = await self.http.request(
+                "POST",
+                self.url,
+                self.headers,
+                body,
+                proxy=proxy,
+                connect_timeout=self.connect_timeout,
+                resend=self.resends,
+            )
+        if 300 <= response.status < 400:
+            response.close()
+            location = response.headers.get("location") or ""
+            raise failures.redirect_error(response.status, location, self.config.api_base)
+        return response
+
+
+class Upstreams:
+    """Every upstream of the models file, over one connection pool."""
+
+    def __init__(self, models: ModelsFile | FixedModels, settings: ServerSettings) -> None:
+        self._models = models
+        self._settings = settings
+        self._http = http1.Client()
+
+    def create_openai_client(self, model_id: str, api_key: str) -> UpstreamClient:
+        """A client for the Chat Completions endpoint of a configured model. Raises `ApiError` 404."""
+        return self.openai_client(self.resolve(model_id), api_key, stream=True)
+
+    def create_claude_client(self, model_id: str, api_key: str) -> UpstreamClient:
+        """A client for the Anthropic Messages endpoint of a configured model. Raises `ApiError` 404."""
+        config = self.resolve(model_id)
+        form = "x-api-key" if config.native.auth == "as_sent" else config.native.auth
+        sent = {"x-api-key": api_key} if form == "x-api-key" else {"authorization": f"Bearer {api_key}"}
+        raw = [(b"anthropic-version", b"2023-06-01")]
+        return self.client(
+            config, config.messages_url, headers.native_request(raw, sent, config, api_key, Report())
+        )
+
+    def resolve(self, model_id: str) -> ModelConfig:
+        """The configuration behind a name. Raises `ApiError` 404 in the words that clients look for."""
+        table = self._models.table
+        config = table.resolve(model_id)
+        if config is None:
+            near = table.near(model_id)
+            hint = (
+                f"did you mean {' or '.join(map(repr, near))}?"
+                if near
+                else "`claude-code-proxy models` lists those there are"
+            )
+            raise ApiError(
+                404, "not_found_error", f"model: {model_id} is not configured in models.yaml; {hint}"
+            )
+        return config
+
+    def openai_client(self, config: ModelConfig, api_key: str, *, stream: bool) -> UpstreamClient:
+        """A client for the Chat Completions endpoint of `config`."""
+        return self.client(config, config.chat_url, headers.converted_request(config, api_key, stream=stream))
+
+    def client(self, config: ModelConfig, url: str, request_headers: http1.Headers) -> UpstreamClient:
+        """A client for any endpoint of `config`'s upstream."""
+        connect = config.connect_timeout or self._settings.connect_timeout
+        resends = self._settings.max_retries > 0
+        return UpstreamClient(config, url, request_headers, self._http, connect, resends)
+
+    async def get(
+        self, url: str, request_headers: http1.Headers, *, seconds: float, limit: int
+    ) -> tuple[int, bytes]:
+        """Status and body of a GET that is no model's: within `seconds`, at most `limit` bytes of body.
+
+        Never follows a redirect. Raises `ApiError` when no whole answer comes.
+        """
+        address, proxy = _route(url.partition("?")[0])  # what is asked is nobody's to keep
+        with failures.connecting(address):
+            try:
+                async with asyncio.timeout(seconds):
+                    response = await self._http.request("GET", url, request_headers, proxy=proxy, resend=True)
+                    try:
+                        return response.status, (await _read(response, limit))[:limit]
+                    finally:
+                        response.close()
+            except TimeoutError:
+                late = f"{address} did not answer within {seconds:g} s"
+                raise ApiError(504, "timeout_error", late) from None
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._http.close()
+
+
+async def _read(response: http1.Response, limit: int) -> bytes:
+    """The body, but not much more of it than `limit` bytes."""
+    data = bytearray()
+    while len(data) < limit and (piece := await response.read()):
+        data += piece
+    return bytes(data)
+
+
+@lru_cache(maxsize=1024)
+def _route(url: str) -> tuple[str, str | None]:
+    """The address of `url` and the proxy from the environment, never one for a loopback address."""
+    target = urlsplit(url)
+    host = target.hostname or ""
+    address = f"{target.scheme}://{target.netloc}"
+    found = "" if _is_loopback(host) or proxy_bypass(host) else getproxies().get(target.scheme, "")
+    if not found:
+        return address, None
+    proxy = found if "://" in found else f"http://{found}"
+    kind = urlsplit(proxy).scheme
+    if kind not in ("http", "https"):
+        raise ApiError(502, "api_error", f"the proxy for {host} is of kind {kind}; only http is known")
+    return address, proxy
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
