@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from claude_code_proxy.cli import output
+from claude_code_proxy.config.cc_proxy_json.edit_text import CannotEditError, with_default, with_provider
 from claude_code_proxy.config.jsonc import read_document
-from claude_code_proxy.config.providers_text import CannotEditError, with_default, with_provider
 from tests.cli.desk import KEY, LEAST, RUN, Desk
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from claude_code_proxy.cli import main, output
-from claude_code_proxy.config import presets
-from claude_code_proxy.config.models import load_models
+from claude_code_proxy.config.models_yaml import preset_entries
+from claude_code_proxy.config.models_yaml.models_file import load_models
 from claude_code_proxy.core import providers
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def test_a_directory_is_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_text_that_yaml_would_misread_is_quoted() -> None:
-    assert presets.scalar("a: b") == '"a: b"'
-    assert presets.scalar("*") == '"*"'
-    assert presets.scalar("openrouter/*") == "openrouter/*"
-    assert presets.scalar(5) == "5"
+    assert preset_entries.scalar("a: b") == '"a: b"'
+    assert preset_entries.scalar("*") == '"*"'
+    assert preset_entries.scalar("openrouter/*") == "openrouter/*"
+    assert preset_entries.scalar(5) == "5"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from claude_code_proxy.cli import output
-from claude_code_proxy.config.keys import BadKey, parse_key
+from claude_code_proxy.config.cc_proxy_json.key_sources import BadKey, parse_key
 from tests.cli.desk import KEY, LEAST, Desk
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pytest
 
 from claude_code_proxy import __version__
 from claude_code_proxy.cli import main, output
-from claude_code_proxy.config.models import load_models
+from claude_code_proxy.config.models_yaml.models_file import load_models
 from claude_code_proxy.config.settings import SETTINGS
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from claude_code_proxy.cli import output
-from claude_code_proxy.config.keys import parse_key
+from claude_code_proxy.config.cc_proxy_json.key_sources import parse_key
+from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
+from claude_code_proxy.config.cc_proxy_json.session_plan import plan_session
 from claude_code_proxy.config.problems import ConfigError
-from claude_code_proxy.config.providers import Provider
-from claude_code_proxy.config.session import plan_session
 from claude_code_proxy.demo.processes import service
 from claude_code_proxy.demo.script import error_reply
 from tests.cli.desk import KEY, Desk

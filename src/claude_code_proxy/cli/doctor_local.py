@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from claude_code_proxy.config import urls
-from claude_code_proxy.config.claude_settings import managed_conflicts, overrides, read_settings
-from claude_code_proxy.config.launcher import SMALL_WINDOW, is_nested
-from claude_code_proxy.config.models import load_models
+from claude_code_proxy.config.claude_code.environment import SMALL_WINDOW, is_nested
+from claude_code_proxy.config.claude_code.settings_files import managed_conflicts, overrides, read_settings
+from claude_code_proxy.config.models_yaml.models_file import load_models
 from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.config.settings import ServerSettings
 

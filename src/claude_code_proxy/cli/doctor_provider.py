@@ -14,8 +14,8 @@ from .messages_client import Answer, AnswerError, MessagesClient
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from claude_code_proxy.config.launcher import Changes
-    from claude_code_proxy.config.providers import Provider
+    from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
+    from claude_code_proxy.config.claude_code.environment import Changes
 
 _SLOW = 20.0  # seconds; Claude Code then tells its user that it waits
 _CALL = 'run the tool weather with {"city": "Paris"}'

@@ -11,10 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.config import urls
-from claude_code_proxy.config.keys import BadKey, parse_key
+from claude_code_proxy.config.cc_proxy_json.edit_text import (
+    CannotEditError,
+    new_text,
+    with_default,
+    with_provider,
+)
+from claude_code_proxy.config.cc_proxy_json.key_sources import BadKey, parse_key
+from claude_code_proxy.config.cc_proxy_json.providers_file import load_providers
 from claude_code_proxy.config.problems import ConfigError, Problem, did_you_mean
-from claude_code_proxy.config.providers import load_providers
-from claude_code_proxy.config.providers_text import CannotEditError, new_text, with_default, with_provider
 from claude_code_proxy.core.providers.presets import PRESETS
 
 from . import output

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.config.models import load_models
+from claude_code_proxy.config.models_yaml.models_file import load_models
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.server.hooks.user_hooks import Hooks
@@ -19,9 +19,9 @@ from claude_code_proxy.server.routes.explanation import explain as explain_reque
 from . import output
 
 if TYPE_CHECKING:
-    from claude_code_proxy.config.model import ModelConfig
+    from claude_code_proxy.config.models_yaml.model import ModelConfig
+    from claude_code_proxy.config.models_yaml.model_table import ModelTable
     from claude_code_proxy.config.settings import ServerSettings
-    from claude_code_proxy.config.table import ModelTable
 
 
 def explain(settings: ServerSettings, source: str, model: str | None, *, diff: bool, as_json: bool) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from claude_code_proxy.config import presets
-from claude_code_proxy.config.example import EXAMPLE
+from claude_code_proxy.config.models_yaml import preset_entries
+from claude_code_proxy.config.models_yaml.example import EXAMPLE
 from claude_code_proxy.config.problems import ConfigError
 
 from . import output
@@ -23,7 +23,7 @@ def init(path: Path, providers: Sequence[str], *, force: bool) -> int:
     Returns the exit code. Raises `ConfigError` for a file that is there and cannot be read.
     """
     try:
-        chosen = presets.chosen(providers)
+        chosen = preset_entries.chosen(providers)
     except ConfigError as error:
         output.error(error)
         return output.USAGE
@@ -31,7 +31,7 @@ def init(path: Path, providers: Sequence[str], *, force: bool) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         if chosen and path.exists() and not force:
             return _add(path, chosen)
-        text = f"{presets.HEAD}\n{presets.sections(chosen)}" if chosen else EXAMPLE
+        text = f"{preset_entries.HEAD}\n{preset_entries.sections(chosen)}" if chosen else EXAMPLE
         with path.open("w" if force else "x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
@@ -49,10 +49,10 @@ def init(path: Path, providers: Sequence[str], *, force: bool) -> int:
 
 
 def _add(path: Path, chosen: list[Preset]) -> int:
-    from claude_code_proxy.config.models import load_models
+    from claude_code_proxy.config.models_yaml.models_file import load_models
 
     present = {model.model_id for model in load_models(path).models}
-    text = presets.sections(chosen, present)
+    text = preset_entries.sections(chosen, present)
     if not text:
         output.note(f"{path} has these models already")
         return output.OK
@@ -65,6 +65,6 @@ def _add(path: Path, chosen: list[Preset]) -> int:
 
 def _tell(done: str, chosen: list[Preset]) -> None:
     output.note(done)
-    own = presets.own_parts(chosen)
+    own = preset_entries.own_parts(chosen)
     edit = f"replace {', '.join(own)} in it" if own else "" if chosen else "edit it"
     output.note(f"next: {f'{edit}, then ' if edit else ''}run: claude-code-proxy serve")

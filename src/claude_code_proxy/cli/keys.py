@@ -6,14 +6,14 @@ import stat
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from claude_code_proxy.config.keys import BadKey, check_key
+from claude_code_proxy.config.cc_proxy_json.key_sources import BadKey, check_key
 from claude_code_proxy.config.problems import ConfigError, Problem, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from claude_code_proxy.config.providers import Provider
+    from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
 
 _COMMAND_LIMIT = 60.0
 """Seconds for a `cmd:`, which may ask the user for a fingerprint or a password."""

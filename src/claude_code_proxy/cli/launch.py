@@ -15,13 +15,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from claude_code_proxy.config import paths
-from claude_code_proxy.config.claude_settings import (
-    managed_conflicts,
-    overrides,
-    read_settings,
-    settings_argument,
-)
-from claude_code_proxy.config.launcher import (
+from claude_code_proxy.config.cc_proxy_json.session_plan import plan_session
+from claude_code_proxy.config.claude_code.environment import (
     SECRETS,
     SMALL_WINDOW,
     Changes,
@@ -30,8 +25,13 @@ from claude_code_proxy.config.launcher import (
     is_nested,
     plan_changes,
 )
+from claude_code_proxy.config.claude_code.settings_files import (
+    managed_conflicts,
+    overrides,
+    read_settings,
+    settings_argument,
+)
 from claude_code_proxy.config.problems import ConfigError, Problem
-from claude_code_proxy.config.session import plan_session
 from claude_code_proxy.core import sealed_keys
 
 from . import output, proxy
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator, Mapping, Sequence
 
-    from claude_code_proxy.config.providers import Provider
+    from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
 
     from .route import Route
 

@@ -7,8 +7,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from claude_code_proxy.config import paths
+from claude_code_proxy.config.cc_proxy_json.providers_file import choose, load_providers
 from claude_code_proxy.config.problems import ConfigError
-from claude_code_proxy.config.providers import choose, load_providers
 
 from . import output
 from .arguments import HELP, CommandLine, UsageError, parse

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from claude_code_proxy.config.session_models import is_known, known_entries
+from claude_code_proxy.config.cc_proxy_json.session_models import is_known, known_entries
 from claude_code_proxy.config.settings import ServerSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from claude_code_proxy.config.providers import Provider
+    from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
 
 
 @dataclass(slots=True)

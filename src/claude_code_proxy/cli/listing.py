@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from claude_code_proxy.config.launcher import SECRETS
-from claude_code_proxy.config.providers import choose, load_providers
+from claude_code_proxy.config.cc_proxy_json.providers_file import choose, load_providers
+from claude_code_proxy.config.claude_code.environment import SECRETS
 
 from . import output
 from .arguments import UsageError, take_options

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
-from claude_code_proxy.config.lessons import entry_lines
-from claude_code_proxy.config.models import load_models
+from claude_code_proxy.config.models_yaml.learned_lines import entry_lines
+from claude_code_proxy.config.models_yaml.models_file import load_models
 
 from . import output
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from claude_code_proxy.config.model import ModelConfig
+    from claude_code_proxy.config.models_yaml.model import ModelConfig
 
 _PATIENCE = 5.0  # seconds for the running server's answer
 _MOST = 4 << 20  # bytes of it

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from claude_code_proxy.config.launcher import Limits, client_base, is_loopback
-from claude_code_proxy.config.models import load_models
+from claude_code_proxy.config.cc_proxy_json.session_models import known_entries, session_entries, table_of
+from claude_code_proxy.config.cc_proxy_json.session_plan import Session, SessionModel, speaks_anthropic
+from claude_code_proxy.config.claude_code.environment import Limits, client_base, is_loopback
+from claude_code_proxy.config.models_yaml.models_file import load_models
 from claude_code_proxy.config.problems import ConfigError, Problem
-from claude_code_proxy.config.session import Session, SessionModel, speaks_anthropic
-from claude_code_proxy.config.session_models import known_entries, session_entries, table_of
 from claude_code_proxy.config.settings import ServerSettings
 from claude_code_proxy.core import providers
 from claude_code_proxy.core.providers.addresses import row_at
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from claude_code_proxy.config.model import ModelConfig
-    from claude_code_proxy.config.providers import Provider
-    from claude_code_proxy.config.table import ModelTable
+    from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
+    from claude_code_proxy.config.models_yaml.model import ModelConfig
+    from claude_code_proxy.config.models_yaml.model_table import ModelTable
 
 
 @dataclass(frozen=True, slots=True)

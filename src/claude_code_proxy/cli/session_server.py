@@ -14,8 +14,8 @@ import socket
 import sys
 from pathlib import Path
 
-from claude_code_proxy.config.models import FixedModels
-from claude_code_proxy.config.session_models import table_of
+from claude_code_proxy.config.cc_proxy_json.session_models import table_of
+from claude_code_proxy.config.models_yaml.models_file import FixedModels
 from claude_code_proxy.config.settings import ServerSettings
 from claude_code_proxy.server.session import serve_session
 

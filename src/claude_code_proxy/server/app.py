@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from claude_code_proxy.config.models import ModelsFile
+from claude_code_proxy.config.models_yaml.models_file import ModelsFile
 from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.core.errors.api import ApiError, let_go
 from claude_code_proxy.server.caller.body import ClientGoneError
@@ -23,7 +23,7 @@ from .log import logger
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from claude_code_proxy.config.models import FixedModels
+    from claude_code_proxy.config.models_yaml.models_file import FixedModels
     from claude_code_proxy.config.settings import ServerSettings
     from claude_code_proxy.server.caller.call import Receive, Scope, Send
 

@@ -13,7 +13,7 @@ from .log import logger
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from claude_code_proxy.config.model import ModelConfig
+    from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.core.errors.api import ApiError
     from claude_code_proxy.http1 import Headers
     from claude_code_proxy.server.caller.call import Call

@@ -19,7 +19,7 @@ from .fallback import Cooldowns
 from .log import RequestLog
 
 if TYPE_CHECKING:
-    from claude_code_proxy.config.models import FixedModels, ModelsFile
+    from claude_code_proxy.config.models_yaml.models_file import FixedModels, ModelsFile
     from claude_code_proxy.config.settings import ServerSettings
     from claude_code_proxy.core.tokens import TextCounts
 

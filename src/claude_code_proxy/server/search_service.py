@@ -23,7 +23,7 @@ from claude_code_proxy.server.convert import serve_converted
 from claude_code_proxy.server.upstream import forwarded_headers
 
 if TYPE_CHECKING:
-    from claude_code_proxy.config.model import ModelConfig
+    from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.core.web_search import Asked
     from claude_code_proxy.server.caller.call import Call
     from claude_code_proxy.server.gateway import Gateway

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from claude_code_proxy.config.models import load_models
+from claude_code_proxy.config.models_yaml.models_file import load_models
 from claude_code_proxy.server.hooks.user_hooks import compile_hooks
 
 from . import log

@@ -17,7 +17,7 @@ from .serve import Config
 if TYPE_CHECKING:
     import socket
 
-    from claude_code_proxy.config.models import FixedModels
+    from claude_code_proxy.config.models_yaml.models_file import FixedModels
     from claude_code_proxy.config.settings import ServerSettings
 
 _LOOK_EVERY = 0.25  # seconds between two looks whether the client still lives

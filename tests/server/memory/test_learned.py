@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from claude_code_proxy.config.lessons import entry_lines
-from claude_code_proxy.config.models import load_models
+from claude_code_proxy.config.models_yaml.learned_lines import entry_lines
+from claude_code_proxy.config.models_yaml.models_file import load_models
 from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.server.memory.learned import MAX_MODELS, Learned
 from tests.server.byte_upstream import Connection, Request, running_upstream, say_hello
@@ -20,7 +20,7 @@ from tests.server.harness import BODY, Proxy, ask, model, running_proxy
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from claude_code_proxy.config.model import ModelConfig
+    from claude_code_proxy.config.models_yaml.model import ModelConfig
 
 
 def picky(**refuses: str) -> Any:

@@ -13,7 +13,7 @@ from claude_code_proxy.server.caller import ids
 from claude_code_proxy.server.offload import LARGE, offload
 
 if TYPE_CHECKING:
-    from claude_code_proxy.config.model import ModelConfig
+    from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.core.answer_context import ReplyContext
     from claude_code_proxy.core.convert_request import Converted
     from claude_code_proxy.core.deltas import Usage

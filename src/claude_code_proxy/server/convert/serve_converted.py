@@ -20,7 +20,7 @@ from claude_code_proxy.server.upstream.limits import Limits
 
 if TYPE_CHECKING:
     from claude_code_proxy import http1
-    from claude_code_proxy.config.model import ModelConfig
+    from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.core.deltas import Usage
     from claude_code_proxy.core.errors.api import ApiError
     from claude_code_proxy.server.caller.call import Call

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from claude_code_proxy.server.log import logger
 
 if TYPE_CHECKING:
-    from claude_code_proxy.config.model import ModelConfig
+    from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.core.providers.profile import Profile
 
 MAX_MODELS = 256

@@ -23,7 +23,7 @@ from claude_code_proxy.server.upstream import forwarded_headers
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from claude_code_proxy.config.model import ModelConfig
+    from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.http1 import Headers
     from claude_code_proxy.server.caller.call import Call
     from claude_code_proxy.server.gateway import Gateway

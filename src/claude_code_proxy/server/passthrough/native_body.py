@@ -10,7 +10,7 @@ from claude_code_proxy.core.request.tool_cache import drops_tool
 from claude_code_proxy.server.passthrough import splice
 
 if TYPE_CHECKING:
-    from claude_code_proxy.config.model import ModelConfig
+    from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.core.report import Report
 
 _SEAL = SIGNATURE_PREFIX.encode()

@@ -11,7 +11,7 @@ from claude_code_proxy.server.convert.outgoing import convert
 from claude_code_proxy.server.passthrough import native_body
 
 if TYPE_CHECKING:
-    from claude_code_proxy.config.model import ModelConfig
+    from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.core.report import Notice
     from claude_code_proxy.server.hooks.user_hooks import Hooks
 

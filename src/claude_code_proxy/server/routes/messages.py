@@ -15,7 +15,7 @@ from claude_code_proxy.server.passthrough import serve_native
 from claude_code_proxy.server.records.statistics import add_session_stats
 
 if TYPE_CHECKING:
-    from claude_code_proxy.config.model import ModelConfig
+    from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.server.caller.call import Call
     from claude_code_proxy.server.gateway import Gateway
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from claude_code_proxy.config.table import ALIAS_PREFIX, is_shown_by_clients
+from claude_code_proxy.config.models_yaml.model_table import ALIAS_PREFIX, is_shown_by_clients
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
 
 if TYPE_CHECKING:
-    from claude_code_proxy.config.model import ModelConfig
+    from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.server.caller.call import Call
     from claude_code_proxy.server.gateway import Gateway
 

@@ -14,7 +14,7 @@ from claude_code_proxy.server.caller.auth import bearer_token
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from claude_code_proxy.config.model import ModelConfig
+    from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.core.report import Report
     from claude_code_proxy.server.caller.call import HeaderList
 

@@ -17,8 +17,8 @@ from claude_code_proxy.server.upstream import failures
 from claude_code_proxy.server.upstream import forwarded_headers as headers
 
 if TYPE_CHECKING:
-    from claude_code_proxy.config.model import ModelConfig
-    from claude_code_proxy.config.models import FixedModels, ModelsFile
+    from claude_code_proxy.config.models_yaml.model import ModelConfig
+    from claude_code_proxy.config.models_yaml.models_file import FixedModels, ModelsFile
     from claude_code_proxy.config.settings import ServerSettings
 
 

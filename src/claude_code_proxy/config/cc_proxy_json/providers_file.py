@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from . import urls
-from .jsonc import Document, read_document
-from .keys import BadKey, KeySource, parse_key
-from .problems import ConfigError, Problem, did_you_mean
-from .sizes import parse_size
+from claude_code_proxy.config import urls
+from claude_code_proxy.config.cc_proxy_json.key_sources import BadKey, KeySource, parse_key
+from claude_code_proxy.config.jsonc import Document, read_document
+from claude_code_proxy.config.problems import ConfigError, Problem, did_you_mean
+from claude_code_proxy.config.sizes import parse_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from . import urls
-from .problems import ConfigError, Problem
+from claude_code_proxy.config import urls
+from claude_code_proxy.config.problems import ConfigError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from .providers import Provider
+    from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from .problems import did_you_mean
+from claude_code_proxy.config.problems import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

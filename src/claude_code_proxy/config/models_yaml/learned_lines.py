@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from .entry import PROFILE_KEYS
-from .presets import scalar
+from claude_code_proxy.config.models_yaml.entry import PROFILE_KEYS
+from claude_code_proxy.config.models_yaml.preset_entries import scalar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

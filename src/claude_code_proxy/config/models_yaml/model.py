@@ -6,16 +6,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from claude_code_proxy.config.urls import endpoints, is_anthropic
 from claude_code_proxy.core import providers
-
-from .urls import endpoints, is_anthropic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from claude_code_proxy.config.urls import Format
     from claude_code_proxy.core.providers.profile import NativeProfile, Profile
-
-    from .urls import Format
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,17 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from claude_code_proxy.config.claude_settings import (
+from claude_code_proxy.config.cc_proxy_json.key_sources import parse_key
+from claude_code_proxy.config.cc_proxy_json.providers_file import Provider, choose, load_providers
+from claude_code_proxy.config.claude_code.environment import (
+    Changes,
+    Limits,
+    Target,
+    apply_changes,
+    plan_changes,
+)
+from claude_code_proxy.config.claude_code.settings_files import (
     managed_conflicts,
     overrides,
     read_settings,
     settings_argument,
 )
 from claude_code_proxy.config.jsonc import read_document
-from claude_code_proxy.config.keys import parse_key
-from claude_code_proxy.config.launcher import Changes, Limits, Target, apply_changes, plan_changes
 from claude_code_proxy.config.problems import ConfigError
-from claude_code_proxy.config.providers import Provider, choose, load_providers
 from tests import paths
 
 if TYPE_CHECKING:

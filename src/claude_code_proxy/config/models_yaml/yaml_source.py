@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from .problems import ConfigError, Problem
+from claude_code_proxy.config.problems import ConfigError, Problem
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,12 +6,12 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from .entry import read_entry
-from .model import ModelConfig
-from .problems import ConfigError, Problem, did_you_mean
-from .settings import ServerSettings
-from .source import read_sections
-from .table import ModelTable
+from claude_code_proxy.config.models_yaml.entry import read_entry
+from claude_code_proxy.config.models_yaml.model import ModelConfig
+from claude_code_proxy.config.models_yaml.model_table import ModelTable
+from claude_code_proxy.config.models_yaml.yaml_source import read_sections
+from claude_code_proxy.config.problems import ConfigError, Problem, did_you_mean
+from claude_code_proxy.config.settings import ServerSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

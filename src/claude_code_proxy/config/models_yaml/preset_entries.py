@@ -6,10 +6,9 @@ import re
 import textwrap
 from typing import TYPE_CHECKING, Any
 
+from claude_code_proxy.config.models_yaml.value_kinds import shown
+from claude_code_proxy.config.problems import ConfigError, did_you_mean
 from claude_code_proxy.core import providers
-
-from .kinds import shown
-from .problems import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Sequence

@@ -9,20 +9,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from claude_code_proxy.config import urls
+from claude_code_proxy.config.models_yaml.model import ModelConfig, resolve_profile
+from claude_code_proxy.config.models_yaml.value_kinds import BadValue, convert, shown
+from claude_code_proxy.config.problems import Problem, did_you_mean
+from claude_code_proxy.config.sizes import parse_size
 from claude_code_proxy.core import providers
 from claude_code_proxy.core.providers.profile import Effort, NativeProfile, Profile
-
-from . import urls
-from .kinds import BadValue, convert, shown
-from .model import ModelConfig, resolve_profile
-from .problems import Problem, did_you_mean
-from .sizes import parse_size
 
 if TYPE_CHECKING:
     from pathlib import Path
     from urllib.parse import SplitResult
 
-    from .source import Section
+    from claude_code_proxy.config.models_yaml.yaml_source import Section
 
 T = TypeVar("T")
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from claude_code_proxy.config import entry
-from claude_code_proxy.config.example import EXAMPLE
-from claude_code_proxy.config.models import (
+from claude_code_proxy.config.models_yaml import entry
+from claude_code_proxy.config.models_yaml.example import EXAMPLE
+from claude_code_proxy.config.models_yaml.models_file import (
     ModelConfig,
     ModelsFile,
     ModelTable,

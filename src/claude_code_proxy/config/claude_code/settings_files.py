@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .jsonc import read_document
-from .launcher import SECRETS, Changes, fights
-from .paths import home
-from .problems import ConfigError, Problem
+from claude_code_proxy.config.claude_code.environment import SECRETS, Changes, fights
+from claude_code_proxy.config.jsonc import read_document
+from claude_code_proxy.config.paths import home
+from claude_code_proxy.config.problems import ConfigError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

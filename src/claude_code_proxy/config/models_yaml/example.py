@@ -1,8 +1,7 @@
 """The models.yaml that `claude-code-proxy init` writes when no provider is named."""
 
+from claude_code_proxy.config.models_yaml.preset_entries import HEAD
 from claude_code_proxy.core import providers
-
-from .presets import HEAD
 
 _MODEL = providers.PRESETS["deepseek"].models[0]
 _CONTEXT, _OUTPUT = providers.known_limits("deepseek", _MODEL)

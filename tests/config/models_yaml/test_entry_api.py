@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from claude_code_proxy.config.models import load_models
+from claude_code_proxy.config.models_yaml.models_file import load_models
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from claude_code_proxy.config.model import ModelConfig
+    from claude_code_proxy.config.models_yaml.model import ModelConfig
 
 OPENAI = "https://api.openai.com/v1"
 

@@ -6,8 +6,8 @@ import ipaddress
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from . import urls
-from .providers import SUBAGENT_VARIABLE, TIER_VARIABLES, Provider
+from claude_code_proxy.config import urls
+from claude_code_proxy.config.cc_proxy_json.providers_file import SUBAGENT_VARIABLE, TIER_VARIABLES, Provider
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .entry import read_entry
-from .problems import ConfigError, Problem
-from .session import speaks_anthropic
-from .source import Section, read_sections
-from .table import ModelTable
+from claude_code_proxy.config.cc_proxy_json.session_plan import speaks_anthropic
+from claude_code_proxy.config.models_yaml.entry import read_entry
+from claude_code_proxy.config.models_yaml.model_table import ModelTable
+from claude_code_proxy.config.models_yaml.yaml_source import Section, read_sections
+from claude_code_proxy.config.problems import ConfigError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from .model import ModelConfig
-    from .providers import Provider
-    from .session import Session
+    from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
+    from claude_code_proxy.config.cc_proxy_json.session_plan import Session
+    from claude_code_proxy.config.models_yaml.model import ModelConfig
 
 Entry = dict[str, Any]
 Known = dict[tuple[str, str], Entry]

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from .problems import did_you_mean
+from claude_code_proxy.config.problems import did_you_mean
 
 T = TypeVar("T")
 

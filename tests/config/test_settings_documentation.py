@@ -1,6 +1,6 @@
 """docs/configuration.md says what the code does: its tables are rendered from the code and compared.
 
-`python -m tests.config.test_documentation` writes them anew.
+`python -m tests.config.test_settings_documentation` writes them anew.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from claude_code_proxy.cli.arguments import HELP
-from claude_code_proxy.config import entry, providers
-from claude_code_proxy.config.example import EXAMPLE
-from claude_code_proxy.config.kinds import describe
+from claude_code_proxy.config.cc_proxy_json import providers_file
+from claude_code_proxy.config.models_yaml import entry
+from claude_code_proxy.config.models_yaml.example import EXAMPLE
+from claude_code_proxy.config.models_yaml.value_kinds import describe
 from claude_code_proxy.config.settings import SETTINGS, ServerSettings
 from claude_code_proxy.core.providers import profile
 from tests import paths
@@ -91,7 +92,7 @@ def test_entry_keys(key: str) -> None:
     assert f"| `{key}` |" in DOCUMENT
 
 
-@pytest.mark.parametrize("key", [*providers.REQUIRED_KEYS, *providers.OPTIONAL_KEYS])
+@pytest.mark.parametrize("key", [*providers_file.REQUIRED_KEYS, *providers_file.OPTIONAL_KEYS])
 def test_provider_keys(key: str) -> None:
     assert f"`{key}`" in DOCUMENT
 

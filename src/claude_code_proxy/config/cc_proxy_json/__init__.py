@@ -1,0 +1,1 @@
+"""cc_proxy_json"""
