@@ -2,6 +2,6 @@
 
 import sys
 
-from claude_code_proxy.cli.main import run
+from claude_code_proxy.cli.server_command.main import run
 
 sys.exit(run())

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cli.demo_upstream import Upstream, running_upstream
 from tests.cli.desk import Desk
-from tests.cli.upstream import Upstream, running_upstream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

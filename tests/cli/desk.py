@@ -19,7 +19,7 @@ LEAST = {
     "model": "deepseek-chat",
     "format": "anthropic",  # so that claude goes there straight
 }
-RUN = "import sys; from claude_code_proxy.cli.launcher import run; sys.exit(run())"
+RUN = "import sys; from claude_code_proxy.cli.ccproxy.launcher import run; sys.exit(run())"
 FAKE = f"""#!{sys.executable}
 import json, os, signal, sys
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a test run under nohup hands on that it is ignored

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from claude_code_proxy.cli.arguments import HELP
+from claude_code_proxy.cli.ccproxy.arguments import HELP
 from claude_code_proxy.config.cc_proxy_json import providers_file
 from claude_code_proxy.config.models_yaml import entry
 from claude_code_proxy.config.models_yaml.example import EXAMPLE

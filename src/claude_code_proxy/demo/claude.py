@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.demo.screen import Screen
 
 _TIME_LIMIT = 120.0
-_LAUNCH = "import sys; from claude_code_proxy.cli.launcher import run; sys.exit(run())"
+_LAUNCH = "import sys; from claude_code_proxy.cli.ccproxy.launcher import run; sys.exit(run())"
 _OPTIONS = ("--output-format", "stream-json", "--verbose", "--include-partial-messages")
 # The scratch home holds no consent to any traffic but the conversation's own.
 _QUIET = {

@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from claude_code_proxy.cli import output
+from claude_code_proxy.cli.ccproxy.arguments import UsageError, take_options
 from claude_code_proxy.config import urls
 from claude_code_proxy.config.cc_proxy_json.edit_text import (
     CannotEditError,
@@ -21,9 +23,6 @@ from claude_code_proxy.config.cc_proxy_json.key_sources import BadKey, parse_key
 from claude_code_proxy.config.cc_proxy_json.providers_file import load_providers
 from claude_code_proxy.config.problems import ConfigError, Problem, did_you_mean
 from claude_code_proxy.core.providers.presets import PRESETS
-
-from . import output
-from .arguments import UsageError, take_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .arguments import COMMANDS, UsageError
+from claude_code_proxy.cli.ccproxy.arguments import COMMANDS, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

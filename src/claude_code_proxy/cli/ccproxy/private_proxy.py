@@ -77,7 +77,7 @@ def start(listener: socket.socket, job: Mapping[str, Any], env: Mapping[str, str
     Its log goes to the file that `CCPROXY_LOG` names, else nowhere: the terminal is Claude Code's.
     """
     descriptor = listener.fileno()
-    arguments = [sys.executable, "-P", "-m", "claude_code_proxy.cli.session_server"]
+    arguments = [sys.executable, "-P", "-m", "claude_code_proxy.cli.ccproxy.session_server"]
     log = _open_log(env.get(LOG_VARIABLE, ""))
     try:
         process = subprocess.Popen(  # noqa: S603 - our own module

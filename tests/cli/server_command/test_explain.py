@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from claude_code_proxy.cli import main, output
+from claude_code_proxy.cli import output
+from claude_code_proxy.cli.server_command import main
 
 if TYPE_CHECKING:
     from pathlib import Path

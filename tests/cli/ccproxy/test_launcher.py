@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from claude_code_proxy.cli import output
-from claude_code_proxy.cli.arguments import UsageError, parse
+from claude_code_proxy.cli.ccproxy.arguments import UsageError, parse
 from tests.cli.desk import KEY, LEAST, Desk
 
 if TYPE_CHECKING:

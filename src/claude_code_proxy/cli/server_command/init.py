@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from claude_code_proxy.cli import output
 from claude_code_proxy.config.models_yaml import preset_entries
 from claude_code_proxy.config.models_yaml.example import EXAMPLE
 from claude_code_proxy.config.problems import ConfigError
-
-from . import output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,6 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from claude_code_proxy.cli import output
+from claude_code_proxy.cli.ccproxy import private_proxy
+from claude_code_proxy.cli.ccproxy.keys import key_of, refuse_open_file
+from claude_code_proxy.cli.ccproxy.route import find_route
 from claude_code_proxy.config import paths
 from claude_code_proxy.config.cc_proxy_json.session_plan import plan_session
 from claude_code_proxy.config.claude_code.environment import (
@@ -34,18 +38,13 @@ from claude_code_proxy.config.claude_code.settings_files import (
 from claude_code_proxy.config.problems import ConfigError, Problem
 from claude_code_proxy.core import sealed_keys
 
-from . import output, proxy
-from .keys import key_of, refuse_open_file
-from .route import find_route
-
 if TYPE_CHECKING:
     import socket
     import subprocess
     from collections.abc import Iterator, Mapping, Sequence
 
+    from claude_code_proxy.cli.ccproxy.route import Route
     from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
-
-    from .route import Route
 
 INSTALL = "claude is not installed (hint: curl -fsSL https://claude.ai/install.sh | bash)"
 HIDDEN = "(hidden)"
@@ -108,11 +107,11 @@ def run(launch: Launch, path: Path, rest: Sequence[str], env: Mapping[str, str])
     if route.job is not None:
         try:
             listener = _listen(route)
-        except proxy.PortTakenError as error:
+        except private_proxy.PortTakenError as error:
             output.error(error)
             return output.FAILURE
-        child = proxy.start(listener, route.job, env)
-        changes = _changes(route, launch.keys, path, env, proxy.url_of(listener))
+        child = private_proxy.start(listener, route.job, env)
+        changes = _changes(route, launch.keys, path, env, private_proxy.url_of(listener))
     arguments = [*session_settings(launch.settings, rest, _rebased(launch, changes)), *rest]
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and exec would hand that on
     try:
@@ -134,11 +133,11 @@ def running(launch: Launch, path: Path, env: Mapping[str, str]) -> Iterator[Chan
         return
     try:
         listener = _listen(route)
-    except proxy.PortTakenError as error:
+    except private_proxy.PortTakenError as error:
         raise ConfigError(str(error)) from error
     with listener:
-        child = proxy.start(listener, route.job, env)
-        url = proxy.url_of(listener)
+        child = private_proxy.start(listener, route.job, env)
+        url = private_proxy.url_of(listener)
     try:
         yield _changes(route, launch.keys, path, env, url)
     finally:
@@ -236,6 +235,6 @@ def _by_address(route: Route, keys: Mapping[str, str], path: Path) -> dict[str, 
 
 def _listen(route: Route) -> socket.socket:
     if not route.base_url:
-        return proxy.listen()
+        return private_proxy.listen()
     parts = urlsplit(route.base_url)
-    return proxy.listen(parts.hostname or proxy.LOOPBACK, parts.port or 80)
+    return private_proxy.listen(parts.hostname or private_proxy.LOOPBACK, parts.port or 80)

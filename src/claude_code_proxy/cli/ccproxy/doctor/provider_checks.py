@@ -7,9 +7,9 @@ import struct
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from .checks import FAIL, OK, SKIP, WARN, Check
-from .learned import Learned
-from .messages_client import Answer, AnswerError, MessagesClient
+from claude_code_proxy.cli.ccproxy.doctor.checks import FAIL, OK, SKIP, WARN, Check
+from claude_code_proxy.cli.ccproxy.doctor.messages_client import Answer, AnswerError, MessagesClient
+from claude_code_proxy.cli.ccproxy.doctor.suggested_entry import Learned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -18,9 +18,9 @@ from tests.cli.desk import KEY, Desk, processes, wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.cli.upstream import Upstream
+    from tests.cli.demo_upstream import Upstream
 
-SERVER = "claude_code_proxy.cli.session_server"
+SERVER = "claude_code_proxy.cli.ccproxy.session_server"
 
 
 def lines(out: str) -> list[dict[str, Any]]:

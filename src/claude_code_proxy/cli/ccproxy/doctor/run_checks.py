@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from claude_code_proxy.cli import output
+from claude_code_proxy.cli.ccproxy import launch
+from claude_code_proxy.cli.ccproxy.arguments import UsageError, take_options
+from claude_code_proxy.cli.ccproxy.doctor.checks import FAIL, OK, Check
+from claude_code_proxy.cli.ccproxy.doctor.local_checks import check_machine, check_session, failed_config
+from claude_code_proxy.cli.ccproxy.doctor.provider_checks import Examination
+from claude_code_proxy.cli.ccproxy.doctor.suggested_entry import Learned, keep, lines
 from claude_code_proxy.config.cc_proxy_json.providers_file import choose, load_providers
 from claude_code_proxy.config.problems import ConfigError
-
-from . import launch, output
-from .arguments import UsageError, take_options
-from .checks import FAIL, OK, Check
-from .doctor_local import check_machine, check_session, failed_config
-from .doctor_provider import Examination
-from .learned import Learned, keep, lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
+from claude_code_proxy.cli import output
 from claude_code_proxy.config.models_yaml.learned_lines import entry_lines
 from claude_code_proxy.config.models_yaml.models_file import load_models
-
-from . import output
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from claude_code_proxy.cli import main, output
+from claude_code_proxy.cli import output
+from claude_code_proxy.cli.server_command import main
 from claude_code_proxy.config.models_yaml import preset_entries
 from claude_code_proxy.config.models_yaml.models_file import load_models
 from claude_code_proxy.core import providers

@@ -9,11 +9,11 @@ import pytest
 
 from claude_code_proxy.cli import output
 from claude_code_proxy.demo.script import Reply, error_reply, json_reply, stream_reply
+from tests.cli.ccproxy.test_private_proxy import free_port
 from tests.cli.desk import KEY, Desk
-from tests.cli.test_private_proxy import free_port
 
 if TYPE_CHECKING:
-    from tests.cli.upstream import Upstream
+    from tests.cli.demo_upstream import Upstream
 
 PROVIDER_CHECKS = ["text", "stream", "tool call", "parallel tools", "reasoning", "image", "errors"]
 QUICK = {"CLAUDE_CODE_PROXY_MAX_RETRIES": "0"}

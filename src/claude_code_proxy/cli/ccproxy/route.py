@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from claude_code_proxy.cli.ccproxy import private_proxy
 from claude_code_proxy.config.cc_proxy_json.session_models import known_entries, session_entries, table_of
 from claude_code_proxy.config.cc_proxy_json.session_plan import Session, SessionModel, speaks_anthropic
 from claude_code_proxy.config.claude_code.environment import Limits, client_base, is_loopback
@@ -15,8 +16,6 @@ from claude_code_proxy.config.settings import ServerSettings
 from claude_code_proxy.core import providers
 from claude_code_proxy.core.providers.addresses import row_at
 from claude_code_proxy.core.providers.profile import NativeProfile
-
-from . import proxy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +55,7 @@ def find_route(session: Session, path: Path, env: Mapping[str, str]) -> Route:
             limits, warnings = _limits_of_file(own, models_file)
             return Route(session, limits, client_base(own.base_url), is_ours=False, warnings=warnings)
         if _may_be_proxy(own):
-            there = proxy.who_answers(client_base(own.base_url))
+            there = private_proxy.who_answers(client_base(own.base_url))
             if there == "proxy":
                 limits, warnings = _limits_of_file(own, models_file)
                 return Route(session, limits, client_base(own.base_url), warnings=warnings)
@@ -77,7 +76,7 @@ def _own_file(session: Session, models_file: Path, path: Path, *, beside: bool) 
     table = load_models(models_file)
     _known(table, own.model, models_file, own, path)
     base_url = "" if beside else client_base(own.base_url)
-    return Route(session, _limits(table.resolve(own.model)), base_url, proxy.file_job(models_file))
+    return Route(session, _limits(table.resolve(own.model)), base_url, private_proxy.file_job(models_file))
 
 
 def _made_up(session: Session, models_file: Path, path: Path) -> Route:
@@ -95,7 +94,7 @@ def _made_up(session: Session, models_file: Path, path: Path) -> Route:
     return Route(
         session,
         limits,
-        job=proxy.entries_job(entries, path, session.provider.base_url),
+        job=private_proxy.entries_job(entries, path, session.provider.base_url),
         seals_keys=True,
         warnings=(*warnings, *table.warnings),
     )
@@ -105,7 +104,7 @@ def _behind_the_proxy(session: Session, models_file: Path, path: Path) -> Sessio
     """The session with addresses of our own proxy replaced by the providers' that its models.yaml names."""
     if not any(_may_be_proxy(provider) and is_loopback(provider.base_url) for provider in session.providers):
         return session
-    asked: dict[str, proxy.Presence | None] = {}
+    asked: dict[str, private_proxy.Presence | None] = {}
     table: ModelTable | None = None
     models: list[SessionModel] = []
     for model in session.models:
@@ -113,7 +112,7 @@ def _behind_the_proxy(session: Session, models_file: Path, path: Path) -> Sessio
         if _may_be_proxy(provider) and is_loopback(provider.base_url):
             base = client_base(provider.base_url)
             if base not in asked:
-                asked[base] = proxy.who_answers(base)
+                asked[base] = private_proxy.who_answers(base)
             if asked[base] != "other":
                 table = table or load_models(models_file)
                 found = _known(table, model.name, models_file, provider, path)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from claude_code_proxy.cli import output
+from claude_code_proxy.cli.ccproxy.arguments import UsageError, take_options
+from claude_code_proxy.cli.ccproxy.keys import is_open
 from claude_code_proxy.config.cc_proxy_json.providers_file import choose, load_providers
 from claude_code_proxy.config.claude_code.environment import SECRETS
-
-from . import output
-from .arguments import UsageError, take_options
-from .keys import is_open
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,7 +68,7 @@ def show_environment(arguments: Sequence[str], wanted: str | None, path: Path, e
     A private proxy lives only as long as a session that `ccproxy` starts, so its address cannot be printed.
     Raises `ConfigError`, `UsageError`.
     """
-    from . import launch
+    from claude_code_proxy.cli.ccproxy import launch
 
     plain, options = take_options("env", arguments, ("--json",), ("--shell",))
     shell = "json" if "--json" in options else options.get("--shell", "sh")

@@ -6,12 +6,11 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from claude_code_proxy.cli import output
+from claude_code_proxy.cli.ccproxy.arguments import HELP, CommandLine, UsageError, parse
 from claude_code_proxy.config import paths
 from claude_code_proxy.config.cc_proxy_json.providers_file import choose, load_providers
 from claude_code_proxy.config.problems import ConfigError
-
-from . import output
-from .arguments import HELP, CommandLine, UsageError, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,7 +40,7 @@ def _dispatch(line: CommandLine, env: Mapping[str, str]) -> int:
     if line.command:
         return _command(line, wanted, path, env)
     providers = load_providers(path)
-    from . import launch
+    from claude_code_proxy.cli.ccproxy import launch
 
     ready = launch.prepare(choose(providers, wanted, path), providers, path, env)
     if line.dry_run:
@@ -54,19 +53,19 @@ def _command(line: CommandLine, wanted: str | None, path: Path, env: Mapping[str
     """Run one of ccproxy's own commands; each imports what it needs."""
     arguments = line.rest[1:]
     if line.command in ("list", "env"):
-        from . import listing
+        from claude_code_proxy.cli.ccproxy import listing
 
         run_listing = listing.list_providers if line.command == "list" else listing.show_environment
         return run_listing(arguments, wanted, path, env)
     if line.command == "completion":
-        from .completion import print_script
+        from claude_code_proxy.cli.ccproxy.completion import print_script
 
         return print_script(arguments)
     if line.command == "doctor":
-        from .doctor import run as run_doctor
+        from claude_code_proxy.cli.ccproxy.doctor.run_checks import run as run_doctor
 
         return run_doctor(arguments, wanted, path, env)
-    from . import editing
+    from claude_code_proxy.cli.ccproxy import editing
 
     commands = {"use": editing.use, "add": editing.add, "edit": editing.edit, "init": editing.init}
     assert line.command is not None

@@ -11,10 +11,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from claude_code_proxy import __version__
+from claude_code_proxy.cli import output
 from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.config.settings import SETTINGS, ServerSettings
-
-from . import output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,14 +68,14 @@ def _dispatch(arguments: list[str]) -> int:
 
         return serve(settings)
     if options.command == "init":
-        from .initial import init
+        from claude_code_proxy.cli.server_command.init import init
 
         return init(settings.models, options.provider, force=options.force)
     if options.command == "explain":
-        from .explain import explain
+        from claude_code_proxy.cli.server_command.explain import explain
 
         return explain(settings, options.request, options.model, diff=options.diff, as_json=options.json)
-    from . import models
+    from claude_code_proxy.cli.server_command import list_models as models
 
     if options.learned:
         return models.learned(options.url or _url_of(settings), as_json=options.json)
