@@ -21,9 +21,8 @@ from claude_code_proxy.http1 import (
     ResetError,
     Response,
 )
-from claude_code_proxy.http1 import names as names_module
-
-from .server import OK, Peer, Server, answering, answering_once, eventually, serving
+from claude_code_proxy.http1 import resolver as names_module
+from tests.http1.byte_server import OK, Peer, Server, answering, answering_once, eventually, serving
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -13,8 +13,7 @@ from claude_code_proxy.http1.address import locate
 from claude_code_proxy.http1.connection import SLICE, Connection
 from claude_code_proxy.http1.dial import Dialer
 from claude_code_proxy.http1.pool import Pool
-
-from .server import OK
+from tests.http1.byte_server import OK
 
 if TYPE_CHECKING:
     from claude_code_proxy.http1.address import Origin

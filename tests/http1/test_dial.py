@@ -18,10 +18,9 @@ from claude_code_proxy.http1 import (
     Headers,
     Response,
     TlsError,
-    names,
 )
-
-from .server import OK, Peer, answering, answering_once, eventually, proxying, serving
+from claude_code_proxy.http1 import resolver as names
+from tests.http1.byte_server import OK, Peer, answering, answering_once, eventually, proxying, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable

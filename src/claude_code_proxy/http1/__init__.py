@@ -4,6 +4,8 @@
 it, and no header of its own but `Host`, `Content-Length` and `Proxy-Authorization`.
 """
 
+from claude_code_proxy.http1.header_fields import Headers
+
 from .client import Client, Response
 from .errors import (
     AnswerError,
@@ -16,7 +18,6 @@ from .errors import (
     ResetError,
     TlsError,
 )
-from .headers import Headers
 
 __all__ = [
     "AnswerError",

@@ -13,8 +13,9 @@ from .pool import Pool
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from claude_code_proxy.http1.header_fields import Headers
+
     from .connection import Connection
-    from .headers import Headers
 
 
 class Response:

@@ -10,14 +10,16 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .answer import BODY, DONE, HEAD, IDLE, LIMIT, AnswerParser
+from claude_code_proxy.http1.response_reader import BODY, DONE, HEAD, IDLE, LIMIT, AnswerParser
+
 from .errors import AnswerError, CutError, HttpError, ResetError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from claude_code_proxy.http1.header_fields import Headers
+
     from .address import Origin
-    from .headers import Headers
 
 READ_BUFFER = LIMIT
 """Bytes that wait for `read` before reading pauses."""

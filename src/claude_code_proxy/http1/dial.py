@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 
 import aiohappyeyeballs
 
+from claude_code_proxy.http1.resolver import Names
+
 from .connection import Connection
 from .errors import ConnectError, ConnectTimeoutError, DnsError, HttpError, TlsError
-from .names import Names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from claude_code_proxy.http1.resolver import AddressInfo
+
     from .address import Origin, Place, Proxy
-    from .names import AddressInfo
 
 _HEAD_START = 0.25  # seconds that the first address has before the next is tried too (RFC 8305 5)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Self
 
-from .errors import RequestError
+from claude_code_proxy.http1.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -12,8 +12,8 @@ import enum
 
 import httptools
 
-from .errors import AnswerError
-from .headers import Headers
+from claude_code_proxy.http1.errors import AnswerError
+from claude_code_proxy.http1.header_fields import Headers
 
 LIMIT = 64 << 10
 """Bytes of the largest head, trailer or chunk extension."""

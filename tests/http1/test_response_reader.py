@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claude_code_proxy.http1 import AnswerError, CutError
-from claude_code_proxy.http1.answer import BODY, DONE, HEAD, IDLE, LIMIT, AnswerParser
 from claude_code_proxy.http1.coding import Decoder
+from claude_code_proxy.http1.response_reader import BODY, DONE, HEAD, IDLE, LIMIT, AnswerParser
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
