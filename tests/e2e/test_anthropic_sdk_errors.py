@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import anthropic
 import pytest
 
-from claude_code_proxy.demo.script import error_reply, stream_reply
+from claude_code_proxy.demo.replies import error_reply, stream_reply
 from tests.e2e.sdk import KEY, Setup, ask, text_of
 
 if TYPE_CHECKING:

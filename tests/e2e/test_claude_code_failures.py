@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from claude_code_proxy.demo.script import Reply, error_reply, stream_reply
+from claude_code_proxy.demo.replies import Reply, error_reply, stream_reply
 from tests.e2e.processes import wait_until
 from tests.e2e.world import kill
 

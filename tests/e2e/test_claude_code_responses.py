@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from claude_code_proxy.demo import checks
+from claude_code_proxy.demo import strictness
 from claude_code_proxy.demo.responses import to_chat
 from tests.e2e import npm
 from tests.e2e.world import World, world
@@ -29,7 +29,7 @@ def responses_world(tmp_path: Path) -> Iterator[World]:
         for request in made.received:
             assert request.path == "/v1/responses"
             assert request.status == 200
-            checks.check(to_chat(request.body))
+            strictness.check(to_chat(request.body))
             assert "x-anthropic-billing-header" not in request.text
             assert "cache_control" not in request.text
 

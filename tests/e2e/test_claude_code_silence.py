@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from claude_code_proxy.demo.script import Chunk, Reply, stream_reply
+from claude_code_proxy.demo.replies import Chunk, Reply, stream_reply
 from tests.e2e.test_claude_code_failures import chunk
 
 if TYPE_CHECKING:

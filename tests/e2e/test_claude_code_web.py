@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from claude_code_proxy.demo.script import Chunk, Reply
+from claude_code_proxy.demo.replies import Chunk, Reply
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import MakeWorld

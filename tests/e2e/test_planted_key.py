@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from claude_code_proxy.demo.provider import Provider, create_app
-from claude_code_proxy.demo.script import Chunk, Reply, error_reply, sse, stream_reply
+from claude_code_proxy.demo.replies import Chunk, Reply, error_reply, sse, stream_reply
 from claude_code_proxy.demo.serving import serve_in_thread
 from tests.e2e.gateway import Gateway, gateway
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.demo.checks import check
+from claude_code_proxy.demo.strictness import check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -26,7 +26,7 @@ from tests.e2e.processes import listening_url, process, proxy_command, wait_unti
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from claude_code_proxy.demo.script import Reply
+    from claude_code_proxy.demo.replies import Reply
 
 KEY = "sk-e2e-0123456789abcdef"
 MODEL = "demo-reason"

@@ -25,14 +25,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from claude_code_proxy.core import wire
-from claude_code_proxy.demo import checks, responses, rules
-from claude_code_proxy.demo.completion import PromptCache, complete
-from claude_code_proxy.demo.script import DONE, Reply, Script, error_body, sse
+from claude_code_proxy.demo import responses, rules, strictness
+from claude_code_proxy.demo.chat_answer import PromptCache, complete
+from claude_code_proxy.demo.replies import DONE, Reply, Script, error_body, sse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
-    from claude_code_proxy.demo.completion import Completion
+    from claude_code_proxy.demo.chat_answer import Completion
 
     Message = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[Message]]
@@ -145,7 +145,7 @@ class Provider:
             return
         try:
             await answer(exchange)
-        except checks.Refusal as refusal:
+        except strictness.Refusal as refusal:
             error = error_body(refusal.message, param=refusal.param, code=refusal.code)
             await exchange.json(refusal.status, error)
 
@@ -178,7 +178,7 @@ class Provider:
 
     def _complete(self, body: Any) -> Completion:
         """Answer a Chat Completions request by the rules. Raises `checks.Refusal` before anything is sent."""
-        checks.check(body)
+        strictness.check(body)
         prompt = self._cache.count(body)
         _check_size(body["model"], prompt.tokens)
         self._answered += 1
@@ -285,7 +285,7 @@ def _parsed(raw: bytes) -> Any:
 def _check_size(model: str, tokens: int) -> None:
     """Refuse a prompt beyond the window that a small model's id names, as OpenAI words it."""
     if (small := _SMALL.search(model)) and tokens > (window := int(small[1]) * 1000):
-        raise checks.Refusal(
+        raise strictness.Refusal(
             f"This model's maximum context length is {window} tokens. "
             f"However, your messages resulted in {tokens} tokens.",
             "messages",

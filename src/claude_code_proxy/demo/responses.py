@@ -9,12 +9,12 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.demo.checks import Refusal
+from claude_code_proxy.demo.strictness import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from claude_code_proxy.demo.completion import Completion
+    from claude_code_proxy.demo.chat_answer import Completion
 
 _SEAL = "demo."
 _PASSED_ON = ("model", "temperature", "top_p", "stream", "parallel_tool_calls")

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import wire
-from claude_code_proxy.demo.conversation import Conversation, read
+from claude_code_proxy.demo.chat_request import Conversation, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

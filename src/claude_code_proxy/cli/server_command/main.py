@@ -57,7 +57,7 @@ def _dispatch(arguments: list[str]) -> int:
         return output.OK
     options, rest = parser.parse_known_args(arguments)
     if options.command == "demo":
-        from claude_code_proxy.demo.main import run as demo
+        from claude_code_proxy.demo.run import run as demo
 
         return demo(rest)
     if rest:

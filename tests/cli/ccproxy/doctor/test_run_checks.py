@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from claude_code_proxy.cli import output
-from claude_code_proxy.demo.script import Reply, error_reply, json_reply, stream_reply
+from claude_code_proxy.demo.replies import Reply, error_reply, json_reply, stream_reply
 from tests.cli.ccproxy.test_private_proxy import free_port
 from tests.cli.desk import KEY, Desk
 

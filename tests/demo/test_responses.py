@@ -9,11 +9,11 @@ import pytest
 
 from claude_code_proxy.core.answer.message import fold
 from claude_code_proxy.core.report import Report
-from claude_code_proxy.demo.checks import Refusal
 from claude_code_proxy.demo.provider import Provider, create_app
+from claude_code_proxy.demo.replies import json_reply
 from claude_code_proxy.demo.responses import to_chat
-from claude_code_proxy.demo.script import json_reply
 from claude_code_proxy.demo.serving import running
+from claude_code_proxy.demo.strictness import Refusal
 from tests.server.harness import ask, model, running_proxy
 
 if TYPE_CHECKING:

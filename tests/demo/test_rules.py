@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from claude_code_proxy.demo import checks
+from claude_code_proxy.demo import strictness
 from claude_code_proxy.demo.rules import answer, sample
 from tests import paths
 
@@ -16,7 +16,7 @@ CASES = json.loads((paths.CASES / "demo/answers.json").read_text())
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_answer(case: dict[str, Any]) -> None:
-    checks.check(case["request"])
+    strictness.check(case["request"])
     expected = case["answer"]
     given = answer(case["request"])
     assert [[call.name, call.arguments] for call in given.calls] == expected["calls"]

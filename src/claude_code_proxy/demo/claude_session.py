@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import wire
-from claude_code_proxy.demo.client import ClientError, show
+from claude_code_proxy.demo.agent_client import ClientError, show
 from claude_code_proxy.demo.processes import clean_environment, stop
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from claude_code_proxy.core import wire
-from claude_code_proxy.demo import claude
-from claude_code_proxy.demo.client import Client, ClientError
+from claude_code_proxy.demo import claude_session
+from claude_code_proxy.demo.agent_client import Client, ClientError
 from claude_code_proxy.demo.processes import ProcessError, service, wait_healthy
 from claude_code_proxy.demo.screen import Screen
 
@@ -141,7 +141,7 @@ def _converse(proxy: str, config: Path, home: Path, folder: Path, screen: Screen
     if client == "claude" or (client == "auto" and shutil.which("claude")):
         screen.line("demo", "client     Claude Code, started by ccproxy")
         try:
-            claude.converse(config, home, folder, "run: ls -l", screen)
+            claude_session.converse(config, home, folder, "run: ls -l", screen)
         except ClientError as error:
             screen.line("demo", f"Claude Code did not do it ({error}); the built-in client takes over.")
         else:

@@ -11,7 +11,7 @@ import openai
 import pytest
 
 from claude_code_proxy.demo.provider import Provider, create_app
-from claude_code_proxy.demo.script import Chunk, Reply, error_reply, json_reply, stream_reply
+from claude_code_proxy.demo.replies import Chunk, Reply, error_reply, json_reply, stream_reply
 from claude_code_proxy.demo.serving import running, serve_in_thread
 from tests import paths
 

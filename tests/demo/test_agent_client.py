@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from claude_code_proxy.demo.client import Client, ClientError
+from claude_code_proxy.demo.agent_client import Client, ClientError
 from claude_code_proxy.demo.screen import Screen
 from claude_code_proxy.demo.serving import serve_in_thread
 
