@@ -10,8 +10,8 @@ import sys
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from . import behaviour, gateway, table, upstream
-from .client import Result, Target, run
+from claude_code_proxy.conformance import behaviour, own_gateway, results_table, scripted_upstream
+from claude_code_proxy.conformance.requester import Result, Target, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,32 +37,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not behaviours:
         parser.error(f"--only {options.only}: no such behaviour (--list shows them)")
     if options.list:
-        _print(table.listing(behaviours))
+        _print(results_table.listing(behaviours))
         return 0
     if options.config:
-        _print(_lines(f"http://{upstream.LOOPBACK}:{options.upstream_port}/v1", options.model))
+        _print(_lines(f"http://{scripted_upstream.LOOPBACK}:{options.upstream_port}/v1", options.model))
         return 0
     if not (options.own or options.base_url):
         parser.error("give --base-url, or --self for our own proxy")
     try:
         results = asyncio.run(_run(behaviours, options))
-    except (OSError, gateway.GatewayError) as error:
+    except (OSError, own_gateway.GatewayError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     if options.json:
-        _print(json.dumps(table.document(results), indent=1))
+        _print(json.dumps(results_table.document(results), indent=1))
     else:
-        _print(table.groups(results) if options.markdown else table.table(results))
+        _print(results_table.groups(results) if options.markdown else results_table.table(results))
     return int(any(result.judgement.verdict != "ok" for result in results))
 
 
 async def _run(behaviours: list[behaviour.Behaviour], options: argparse.Namespace) -> list[Result]:
     cases = behaviour.cases(behaviours)
     async with contextlib.AsyncExitStack() as stack:
-        address = await stack.enter_async_context(upstream.serving(behaviours, options.upstream_port))
+        address = await stack.enter_async_context(
+            scripted_upstream.serving(behaviours, options.upstream_port)
+        )
         base_url = options.base_url
         if options.own:
-            base_url = await stack.enter_async_context(gateway.own_proxy(address, options.model))
+            base_url = await stack.enter_async_context(own_gateway.own_proxy(address, options.model))
         elif not options.json:
             sys.stderr.write(f"the upstream: {address}\n{_lines(address, options.model)}\n")
         target = Target(base_url=base_url, model=options.model, key=options.auth_key, limit=options.limit)
@@ -71,8 +73,8 @@ async def _run(behaviours: list[behaviour.Behaviour], options: argparse.Namespac
 
 def _lines(address: str, model: str) -> str:
     return (
-        f"# models.yaml of claude-code-proxy\n{gateway.models_yaml(address, model)}\n"
-        f"# config.yaml of LiteLLM\n{gateway.litellm_yaml(address, model)}"
+        f"# models.yaml of claude-code-proxy\n{own_gateway.models_yaml(address, model)}\n"
+        f"# config.yaml of LiteLLM\n{own_gateway.litellm_yaml(address, model)}"
     )
 
 

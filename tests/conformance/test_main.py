@@ -10,8 +10,8 @@ import pytest
 from aiohttp import web
 
 from claude_code_proxy.conformance import __main__ as command
-from claude_code_proxy.conformance import behaviour, upstream
-from claude_code_proxy.conformance.client import Target, run
+from claude_code_proxy.conformance import behaviour, scripted_upstream
+from claude_code_proxy.conformance.requester import Target, run
 from claude_code_proxy.conformance.script import read_reply
 from tests.conformance.test_judge import GOOD, HI, encode, stream
 
@@ -124,7 +124,7 @@ def test_every_behaviour_can_be_told_apart() -> None:
 
 def test_the_upstream_serves_no_other_endpoint() -> None:
     async def status_of(path: str, text: str) -> int:
-        async with upstream.serving(behaviour.load()) as address:
+        async with scripted_upstream.serving(behaviour.load()) as address:
             host, port = address.removeprefix("http://").removesuffix("/v1").split(":")
             reader, writer = await asyncio.open_connection(host, int(port))
             body = json.dumps({"messages": [{"content": text}]})

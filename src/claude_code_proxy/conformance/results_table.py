@@ -6,13 +6,13 @@ from collections import Counter
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from .judge import VERDICTS
+from claude_code_proxy.conformance.judge import VERDICTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .behaviour import Behaviour
-    from .client import Result
+    from claude_code_proxy.conformance.behaviour import Behaviour
+    from claude_code_proxy.conformance.requester import Result
 
 
 def table(results: Sequence[Result]) -> str:

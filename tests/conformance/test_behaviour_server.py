@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from claude_code_proxy.conformance import behaviour, gateway, upstream
-from claude_code_proxy.conformance.client import Target, run
+from claude_code_proxy.conformance import behaviour, own_gateway, scripted_upstream
+from claude_code_proxy.conformance.requester import Target, run
 
 if TYPE_CHECKING:
     from claude_code_proxy.conformance.behaviour import Case
-    from claude_code_proxy.conformance.client import Result
+    from claude_code_proxy.conformance.requester import Result
 
 BEHAVIOURS = behaviour.load()
 CASES = behaviour.cases(BEHAVIOURS)
@@ -20,8 +20,8 @@ CASES = behaviour.cases(BEHAVIOURS)
 
 async def ask_all() -> list[Result]:
     async with (
-        upstream.serving(BEHAVIOURS) as address,
-        gateway.own_proxy(address, "conformance") as base_url,
+        scripted_upstream.serving(BEHAVIOURS) as address,
+        own_gateway.own_proxy(address, "conformance") as base_url,
     ):
         target = Target(base_url=base_url, model="conformance", key="sk-conformance", limit=30.0)
         return await run(CASES, target, jobs=16)

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy import http1
+from claude_code_proxy.conformance.judge import Answer, Judgement, judge
 from claude_code_proxy.core import wire
-
-from .judge import Answer, Judgement, judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .behaviour import Case
+    from claude_code_proxy.conformance.behaviour import Case
 
 _TOOLS = {
     "get_weather": {"city": {"type": "string"}},

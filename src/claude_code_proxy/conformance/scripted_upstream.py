@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
-    from .behaviour import Behaviour, Mode
-    from .script import Reply
+    from claude_code_proxy.conformance.behaviour import Behaviour, Mode
+    from claude_code_proxy.conformance.script import Reply
 
 LOOPBACK = "127.0.0.1"
 
