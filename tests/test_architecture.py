@@ -86,7 +86,7 @@ def test_every_room_is_on_the_plan() -> None:
 
 
 def test_no_provider_is_named_in_the_conversion() -> None:
-    """What a provider needs is data (core.quirks); a comparison with a name would hide it in code."""
+    """What a provider needs is data (core.providers); a comparison with a name would hide it in code."""
     names = {"deepseek", "kimi", "glm", "qwen", "minimax", "openrouter", "groq", "mistral", "azure", "ollama"}
     for path in FILES:
         if "providers" in path.parts or room_of(path) in ("demo", "conformance"):

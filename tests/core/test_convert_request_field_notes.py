@@ -1,7 +1,7 @@
 """What went wrong between the two protocols in the field, one to thirty: the request side.
 
 The numbers are those of the project's field notes, which name the public threads. 2, 19, 29 and 30 need a
-server: tests/server/test_field_notes.py. The cases in tests/cases/request go further into most of these.
+server: tests/server/routes/test_messages_field_notes.py. The cases in tests/cases/request go further into most of these.
 """
 
 from __future__ import annotations
@@ -260,7 +260,7 @@ def test_20_a_deferred_tool_is_sent_once_it_was_found() -> None:
 
 
 def test_21_server_tools_go_together_with_their_choice() -> None:
-    """A request for nothing but a search is answered in tests/server/test_websearch.py."""
+    """A request for nothing but a search is answered in tests/server/test_search_service.py."""
     search = {"type": "web_search_20250305", "name": "web_search", "max_uses": 8}
     body = convert({"tools": [search], "tool_choice": {"type": "auto"}})
     assert not body.keys() & {"tools", "tool_choice"}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Exit codes; `cli.main` and `cli.launcher` document the ones they use.
+# Exit codes; `cli.server_command.main` and `cli.ccproxy.launcher` document the ones they use.
 OK = 0
 FAILURE = 1
 USAGE = 2

@@ -70,7 +70,7 @@ def convert_request(
     """Convert the JSON value of a Messages request for the upstream model `model`.
 
     `message_id` is the answer's id; `session_id` is used where the request's metadata has none;
-    `pdf_text` is what `core.media.Media` takes. `reply.input_tokens` is 0: counting is the caller's.
+    `pdf_text` is what `core.request.media.Media` takes. `reply.input_tokens` is 0: counting is the caller's.
     Raises `ApiError` 400 for a request that cannot be served, and for nothing else.
     """
     report = Report()

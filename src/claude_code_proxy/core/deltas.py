@@ -1,7 +1,7 @@
 """The neutral vocabulary between an upstream's wire format and the Anthropic answer.
 
-A wire decoder (`core.chat.decode`) turns upstream chunks, or one whole answer, into these; `core.blocks`
-turns these into Anthropic events. Nothing here knows either format.
+A wire decoder (`core.openai.chat.decode`) turns upstream chunks, or one whole answer, into these;
+`core.answer.writer` turns these into Anthropic events. Nothing here knows either format.
 """
 
 from __future__ import annotations

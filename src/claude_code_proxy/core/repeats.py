@@ -4,7 +4,7 @@ A provider streams a piece of text as the same JSON again and again, with anothe
 and perhaps another padding against traffic analysis. Once such a chunk has been parsed, the bytes around its
 strings are known; a chunk that begins, goes on and ends with those same bytes says the same of its own
 string. Where the text needs no closer look, four of five recorded chunks are of this kind
-(`tests/core/test_template.py`), and one of them costs a fifth of what parsing it would.
+(`tests/core/test_repeats.py`), and one of them costs a fifth of what parsing it would.
 
 Nothing here knows a wire format: the decoder says where the strings stand (`Decoder.holes`).
 """

@@ -1,6 +1,6 @@
 """What breaks a session with a provider that is converted naively: one test for each known danger.
 
-The requests go through the rows of `core.quirks`, so a row that loses the field that saves it fails here.
+The requests go through the rows of `core.providers`, so a row that loses the field that saves it fails here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The field notes that need a server; the others, and what these are, in tests/core/test_field_notes.py."""
+"""The field notes that need a server; the others, and what these are, in tests/core/test_convert_request_field_notes.py."""
 
 from __future__ import annotations
 

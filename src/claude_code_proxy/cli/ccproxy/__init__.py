@@ -1,1 +1,1 @@
-"""ccproxy"""
+"""The command `ccproxy`."""

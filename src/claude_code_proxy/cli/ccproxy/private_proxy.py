@@ -72,7 +72,7 @@ def url_of(listener: socket.socket) -> str:
 
 
 def start(listener: socket.socket, job: Mapping[str, Any], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start the private proxy of this process on `listener`, with a job as `cli.session_server` reads it.
+    """Start the private proxy of this process on `listener`, with a job that `session_server` reads.
 
     Its log goes to the file that `CCPROXY_LOG` names, else nowhere: the terminal is Claude Code's.
     """

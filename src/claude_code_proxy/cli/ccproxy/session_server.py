@@ -1,4 +1,4 @@
-"""The private proxy's process, as `cli.proxy` starts it: `python -m ...cli.session_server FD PID`.
+"""The private proxy's process, as `private_proxy` starts it: `python -m ...ccproxy.session_server FD PID`.
 
 FD is the listening socket, PID the process to end with. Standard input has a JSON job: `entries` like those
 of models.yaml, the `origin` to name in a complaint and the one address that an Authorization key may reach
@@ -21,7 +21,7 @@ from claude_code_proxy.server.session import serve_session
 
 
 def main(descriptor: str, client_pid: str) -> None:
-    """Serve until the client ends. Raises `ConfigError` for a job that `cli.proxy` should not have given."""
+    """Serve until the client ends. Raises `ConfigError` for a job that cannot be served."""
     listener = socket.socket(fileno=int(descriptor))
     job = json.load(sys.stdin)
     path = job.get("models_file")

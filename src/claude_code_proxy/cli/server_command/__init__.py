@@ -1,1 +1,1 @@
-"""server_command"""
+"""The command `claude-code-proxy`."""

@@ -1,1 +1,1 @@
-"""cc_proxy_json"""
+"""cc-proxy.json: the providers that `ccproxy` starts Claude Code on."""

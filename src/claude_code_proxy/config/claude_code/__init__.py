@@ -1,1 +1,1 @@
-"""claude_code"""
+"""Claude Code's own configuration: its environment and its settings files."""

@@ -1,1 +1,1 @@
-"""models_yaml"""
+"""models.yaml: the models that the server offers."""

@@ -91,7 +91,7 @@ class Correction(NamedTuple):
     `clamp` lowers it to `value`, `set` gives it `value`, `rename` calls it `value`, `drop` removes it.
     `drop_strict` removes `strict` from the tools (`field` "tools") or from the response schema (`field`
     "response_format"). `convert` changes the body through its lesson alone: convert the request again.
-    `lesson` are the `Profile` fields that hold for the model from now on (see `core.lessons`).
+    `lesson` are the `Profile` fields that hold for the model from now on (see `core.errors.lessons`).
     """
 
     kind: Literal["clamp", "rename", "drop", "set", "drop_strict", "convert"]

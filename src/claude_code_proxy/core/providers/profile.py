@@ -1,7 +1,7 @@
 """What a provider or a model family needs, as data (docs/conversion.md lists every key).
 
 The converter never asks which provider it talks to; it asks the profile. Rows for known providers, each
-with its evidence, are in `core.quirks`; `models.yaml` can name a row and override single keys.
+with its evidence, are in `core.providers`; `models.yaml` can name a row and override single keys.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class Profile:
     parallel_param: bool = True
     """Whether `parallel_tool_calls` is accepted."""
     text_tool_calls: tuple[TextDialect, ...] = ()
-    """Notations in which calls may arrive as text, to be read as calls (core.chat.tooldialects)."""
+    """Notations in which calls may arrive as text, to be read as calls (core.openai.chat.tool_dialects)."""
     web_search: bool = False
     """Whether the upstream searches the web itself when offered `web_search` (Responses only)."""
     web_search_body: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)

@@ -1,1 +1,1 @@
-"""request"""
+"""A Messages request, read field by field into a conversation."""

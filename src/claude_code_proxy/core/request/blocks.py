@@ -62,7 +62,7 @@ class ContentReader:
         """Summaries of compacted history, to stand before the message they were found in."""
 
     def user(self, content: Any, path: str, *, attached: bool) -> list[Any]:
-        """The items of a user message; `attached` as in `core.media.Media`."""
+        """The items of a user message; `attached` as in `core.request.media.Media`."""
         self._media.attached = attached
         return self._items(content, path, _USER)
 

@@ -1,4 +1,4 @@
-"""Messages as they were read, before calls and results are paired (`core.repair`)."""
+"""Messages as they were read, before calls and results are paired (`core.request.pairing`)."""
 
 from __future__ import annotations
 

@@ -39,8 +39,8 @@ def parse(
 ) -> Conversation:
     """Read the JSON value of a Messages request.
 
-    `pdf_text` is what `core.media.Media` takes. Raises `ApiError` 400, whose message starts with the JSON
-    path, for a request that cannot be served; takes any JSON value without failing otherwise.
+    `pdf_text` is what `core.request.media.Media` takes. Raises `ApiError` 400, whose message starts with
+    the JSON path, for a request that cannot be served; takes any JSON value without failing otherwise.
     """
     if not isinstance(body, dict):
         raise invalid_request(f"the request must be a JSON object, found {kind_of(body)}")

@@ -1,1 +1,1 @@
-"""convert"""
+"""Requests for upstreams that speak an OpenAI format: converted both ways."""

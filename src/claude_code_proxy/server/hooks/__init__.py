@@ -1,1 +1,1 @@
-"""hooks"""
+"""The user's own functions around a request."""

@@ -1,1 +1,1 @@
-"""passthrough"""
+"""Requests for upstreams that speak the Anthropic format: passed through."""

@@ -1,1 +1,1 @@
-"""records"""
+"""What is written down of each request."""

@@ -1,1 +1,1 @@
-"""routes"""
+"""What each path of the server does."""

@@ -43,7 +43,7 @@ _NEVER = 3600.0
 
 
 class Translator(Protocol):
-    """Upstream bytes in, whole events for the client out (`core.stream.StreamConverter`, `NativeStream`)."""
+    """Upstream bytes in, whole events for the client out (`StreamConverter`, `NativeStream`)."""
 
     @property
     def started(self) -> bool:

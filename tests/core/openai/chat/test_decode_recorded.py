@@ -1,7 +1,7 @@
 """What providers really sent, read twice: by the converter, and independently by this page.
 
 The recordings are others' data and lie beside the checkout, not in it; where they are missing this page is
-skipped, but not on a CI machine. Run it with `pytest tests/core/test_recorded.py`.
+skipped, but not on a CI machine. Run it with `pytest tests/core/openai/chat/test_decode_recorded.py`.
 """
 
 from __future__ import annotations

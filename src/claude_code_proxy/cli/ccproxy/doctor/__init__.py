@@ -1,1 +1,1 @@
-"""doctor"""
+"""`ccproxy doctor`: checks and what to do about what they find."""

@@ -1,7 +1,7 @@
 """Turns as the input items of a Responses request.
 
 Reasoning items go back as they came, each before the item that it led to: the server refuses one that
-stands alone. They were sealed with notes about their neighbours (`core.responses.decode`), which never
+stands alone. They were sealed with notes about their neighbours (`core.openai.responses.decode`), which never
 leave the proxy.
 """
 
