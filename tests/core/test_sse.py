@@ -61,6 +61,11 @@ def test_decoder(name: str) -> None:
         assert read([data[:at], b"", data[at:]]) == events
 
 
+def test_a_document_keeps_its_line_ends_wherever_it_is_cut() -> None:
+    raw = b"[\n1]\n\n\n\r\n"
+    assert read([raw[:-1], raw[-1:]]) == read([raw]) == [sse.Event("", raw)]
+
+
 @given(st.data(), st.lists(st.sampled_from([data for data, _ in CASES.values()]), max_size=6))
 def test_cuts_do_not_matter(data: st.DataObject, parts: list[bytes]) -> None:
     raw = b"".join(parts)

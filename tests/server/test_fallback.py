@@ -11,7 +11,7 @@ import pytest
 
 from claude_code_proxy.core import sealed_keys
 from claude_code_proxy.core.errors.api import ApiError
-from claude_code_proxy.server.fallback import Cooldowns
+from claude_code_proxy.server.memory.cooldowns import Cooldowns
 from tests.server.byte_upstream import Connection, Request, Upstream, running_upstream, say_hello, text_chunk
 
 from .harness import BODY, KEY, Proxy, ask, model, running_proxy

@@ -1,8 +1,8 @@
 """A conversation in neutral terms, between the Anthropic request and an upstream's format.
 
 `core.request.read` builds these from a Messages request; an encoder (`core.openai.chat.encode`) writes
-them in its provider's format. Everything here is already repaired: roles alternate, every call has its result in the
-user turn that follows, ids and names are the upstream's, nothing is empty.
+them in its provider's format. Everything here is already repaired: roles alternate, every call has its
+result in the user turn that follows, ids and names are the upstream's, nothing is empty.
 """
 
 from __future__ import annotations

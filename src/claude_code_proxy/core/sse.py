@@ -17,6 +17,9 @@ MAX_EVENT = 64 << 20
 
 PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 
+END_OF_EVENT = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+"""The blank line after an event."""
+
 _LEADING = re.compile(rb"\A(?:\xef\xbb\xbf|[ \t\r\n])+")  # blank lines and a byte-order mark, in any order
 
 
@@ -70,6 +73,7 @@ class Decoder:
             self._at_start = False
             if self._starts_document(complete):
                 self._document = True
+                self._after_cr = False  # every byte of a document counts
                 self._tail[:0] = complete
                 return []
         events: list[Event] = []
@@ -167,3 +171,9 @@ _FIELDS = frozenset((b"data", b"event", b"error"))  # llama-box names its error 
 def encode(event: dict[str, Any]) -> bytes:
     """One Anthropic event as bytes; its `event:` name is the `type` of its data."""
     return b"event: %b\ndata: %b\n\n" % (event["type"].encode(), wire.dumps(event))
+
+
+def data_of(event: bytes) -> bytes:
+    """The data of one event, its lines joined."""
+    lines = re.split(rb"\r\n|\n|\r", event)
+    return b"\n".join(line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:"))

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from claude_code_proxy.core.errors.upstream import read_error
+from claude_code_proxy.server.memory.cooldowns import retry_after
 
 from .log import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.core.errors.api import ApiError
     from claude_code_proxy.http1 import Headers
@@ -22,38 +20,6 @@ if TYPE_CHECKING:
     from .gateway import Gateway
 
 _LONG_WAIT = 30.0  # seconds of Retry-After worth waiting for: Claude Code gives up above 60
-_OUTAGE = 30.0  # seconds to leave an upstream alone that is down or overloaded
-_NO_QUOTA = 300.0  # seconds to leave it alone for a session that has no quota or credit there
-_LONGEST = 900.0  # seconds; a provider may name any time
-_MAX_REMEMBERED = 1024
-
-
-class Cooldowns:
-    """Which models are left alone until when: for everyone after an outage, for one session without quota."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._until: OrderedDict[tuple[str, str], float] = OrderedDict()
-
-    def is_cooling(self, model_id: str, session_id: str) -> bool:
-        """Whether `model_id` is to be left alone by this session."""
-        now = self._clock()
-        return any(self._until.get((scope, model_id), 0.0) > now for scope in {"", session_id})
-
-    def add(self, model_id: str, session_id: str, error: ApiError) -> None:
-        """Leave `model_id` alone for a while because of `error`."""
-        personal = error.status in (402, 429)
-        if personal and not session_id:
-            return  # another caller's key may well have quota
-        wait = _retry_after(error) or (_NO_QUOTA if personal else _OUTAGE)
-        self._until[session_id if personal else "", model_id] = self._clock() + min(wait, _LONGEST)
-        if len(self._until) > _MAX_REMEMBERED:
-            self._until.popitem(last=False)
-
-    def clear(self, model_id: str, session_id: str) -> bool:
-        """Forget what kept `model_id` away; whether there was anything."""
-        found = [self._until.pop((scope, model_id), None) for scope in {"", session_id}]
-        return any(until is not None for until in found)
 
 
 def candidates(gateway: Gateway, call: Call, keys: CallerKeys, config: ModelConfig) -> list[ModelConfig]:
@@ -70,7 +36,7 @@ def candidates(gateway: Gateway, call: Call, keys: CallerKeys, config: ModelConf
 def is_reason(error: ApiError) -> bool:
     """Whether another provider may do what this one cannot: it is down, overloaded, or out of quota."""
     if error.status == 429:
-        return error.headers.get("x-should-retry") == "false" or _retry_after(error) > _LONG_WAIT
+        return error.headers.get("x-should-retry") == "false" or retry_after(error) > _LONG_WAIT
     return error.status == 402 or error.status >= 500
 
 
@@ -114,8 +80,3 @@ def note_answer(gateway: Gateway, call: Call, config: ModelConfig) -> None:
     """Log that a model which was left alone answers again."""
     if gateway.cooldowns.clear(config.model_id, call.session_id):
         logger.warning("%s: %s answers again", call.request_id, config.model_id)
-
-
-def _retry_after(error: ApiError) -> float:
-    value = error.headers.get("retry-after", "")
-    return float(value) if value.isdigit() else 0.0

@@ -9,13 +9,13 @@ from claude_code_proxy.core.request.body_json import ToolMemory
 from claude_code_proxy.core.tokens import Calibration
 from claude_code_proxy.server.caller import ids
 from claude_code_proxy.server.hooks.user_hooks import Hooks
+from claude_code_proxy.server.memory.cooldowns import Cooldowns
 from claude_code_proxy.server.memory.learned import Learned
 from claude_code_proxy.server.memory.model_lists import Catalogue
 from claude_code_proxy.server.memory.token_counts import text_counts
 from claude_code_proxy.server.records.statistics import SessionStats
 from claude_code_proxy.server.upstream.upstreams import Upstreams
 
-from .fallback import Cooldowns
 from .log import RequestLog
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Gateway:
     cooldowns: Cooldowns = field(default_factory=Cooldowns)
     learned: Learned = field(default_factory=Learned)
     tools: ToolMemory = field(default_factory=lambda: ToolMemory(ids.unguessable()))
-    catalogue: Catalogue = field(default_factory=Catalogue)
+    catalogue: Catalogue = field(init=False)
     hooks: Hooks | None = field(init=False, default=None)
     in_flight: int = 0
     private: bool = False
@@ -46,6 +46,7 @@ class Gateway:
 
     def __post_init__(self) -> None:
         self.upstreams = Upstreams(self.models, self.settings)
+        self.catalogue = Catalogue(self.models, self.upstreams)
         self.text_counts = text_counts(self.settings.token_counts)
         if self.settings.hooks is not None:
             self.hooks = Hooks(self.settings.hooks, strict=self.settings.hook_errors == "refuse")

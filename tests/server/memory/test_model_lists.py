@@ -82,7 +82,7 @@ async def test_the_providers_list_is_shown_and_routes() -> None:
 async def test_a_list_is_kept_for_minutes_and_then_asked_again() -> None:
     now = 0.0
     async with provider(needs_key=True) as upstream, running_proxy([wildcard(upstream.base)]) as proxy:
-        proxy.gateway.catalogue = Catalogue(lambda: now)
+        proxy.gateway.catalogue = Catalogue(proxy.gateway.models, proxy.gateway.upstreams, lambda: now)
         for _ in range(3):
             assert IDS[0] in await listed(proxy)
         assert len(upstream.requests) == 1
@@ -208,7 +208,7 @@ async def test_a_sessions_own_key_goes_to_the_address_it_is_for() -> None:
         async with running_proxy(models) as proxy:
             call = Call(scope, never, never)
             call.key_is_for = f"{upstream.base}/v1"
-            found = await Catalogue().models(proxy.gateway, call)
+            found = await Catalogue(proxy.gateway.models, proxy.gateway.upstreams).models(call)
     assert {model_id.partition("/")[0] for model_id, _, _ in found} == {"up"}
     assert other.requests[0].header("authorization") is None
 

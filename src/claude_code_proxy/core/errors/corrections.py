@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from claude_code_proxy.core.errors import lessons
 from claude_code_proxy.core.errors.fault import Fault, read_fault
 from claude_code_proxy.core.errors.overflow import MIN_OUTPUT_TOKENS, SAFETY_TOKENS, find_overflow
-from claude_code_proxy.core.openai.parameters import SUMMARY
-from claude_code_proxy.core.providers.profile import EFFORTS
-from claude_code_proxy.core.request.thinking import clamp_effort
+from claude_code_proxy.core.providers.profile import EFFORTS, REASONING_SUMMARY, clamp_effort
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -218,7 +216,7 @@ def _in_responses(fault: Fault, profile: Profile, sent: Mapping[str, Any]) -> Co
         return None
     if "summary" in reasoning and _NO_SUMMARY.search(f"{fault.param} {fault.message}"):
         rest = {key: value for key, value in reasoning.items() if key != "summary"}
-        return Correction("set", "reasoning", rest, reason, lessons.of_refused(SUMMARY, profile))
+        return Correction("set", "reasoning", rest, reason, lessons.of_refused(REASONING_SUMMARY, profile))
     if fault.param == "reasoning.effort":
         gone = Correction("drop", "reasoning", None, reason, {"thinking_switch": "none"})
         return _known_effort(fault, sent, reason) or gone

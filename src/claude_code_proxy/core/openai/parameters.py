@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from claude_code_proxy.core.conversation import OfferedTools
+from claude_code_proxy.core.openai.effort import thinks
 from claude_code_proxy.core.request.fields import json_text
-from claude_code_proxy.core.request.thinking import thinks
 
 if TYPE_CHECKING:
     from claude_code_proxy.core.conversation import Conversation, ThinkingSettings, WebSearch
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 CONTINUE = "Continue exactly from the end of your previous message, without repeating it."
 """What a user says after a last message of the assistant where the upstream cannot just write on."""
-
-SUMMARY = "reasoning.summary"
-"""The one field inside another that `drop_params` can name: OpenAI refuses it to some organizations."""
 
 
 def thinking_now(

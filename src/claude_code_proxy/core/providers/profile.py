@@ -11,13 +11,16 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 _ENABLED: Mapping[str, Any] = MappingProxyType({"type": "enabled"})
 
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 TextDialect = Literal["hermes", "qwen_xml", "kimi", "deepseek"]
+REASONING_SUMMARY = "reasoning.summary"
+"""The one field inside another that `drop_params` can name: OpenAI refuses it to some organizations."""
+
 EFFORTS: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
@@ -200,3 +203,16 @@ class NativeProfile:
     """What to do with `role: "system"` inside `messages`."""
     evidence: str = ""
     """Where the row's facts come from and how sure they are."""
+
+
+def clamp_effort(effort: Effort, accepted: Sequence[Effort]) -> Effort:
+    """`effort` on the scale `accepted` (ascending, not empty): itself, the next lower, or the lowest.
+
+    A wish to think is never lowered to `none`: that would turn thinking off.
+    """
+    if effort in accepted:
+        return effort
+    rank = EFFORTS.index(effort)
+    thinking: Sequence[Effort] = [word for word in accepted if word != "none"] or accepted
+    lower = [word for word in thinking if EFFORTS.index(word) < rank]
+    return lower[-1] if lower else thinking[0]

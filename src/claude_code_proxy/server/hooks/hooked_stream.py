@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import sse, wire
-from claude_code_proxy.server.passthrough.native_stream import END_OF_EVENT, data_of
 
 if TYPE_CHECKING:
     from claude_code_proxy.core.deltas import Usage
@@ -76,13 +75,13 @@ class HookedStream:
     def _hooked(self, events: bytes) -> bytes:
         out: list[bytes] = []
         start = 0
-        for found in END_OF_EVENT.finditer(events):
+        for found in sse.END_OF_EVENT.finditer(events):
             out.append(self._event(events[start : found.end()]))
             start = found.end()
         return b"".join([*out, events[start:]])
 
     def _event(self, raw: bytes) -> bytes:
-        data = data_of(raw)
+        data = sse.data_of(raw)
         try:
             event: Any = wire.loads(data)
         except wire.WireError:

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from claude_code_proxy.config.models_yaml.model import ModelConfig
+    from claude_code_proxy.config.models_yaml.models_file import FixedModels, ModelsFile
     from claude_code_proxy.http1 import Headers
     from claude_code_proxy.server.caller.call import Call
-    from claude_code_proxy.server.gateway import Gateway
+    from claude_code_proxy.server.upstream.upstreams import Upstreams
 
 FRESH = 300.0
 """Seconds for which a list is kept."""
@@ -58,18 +59,23 @@ class Listed(NamedTuple):
 class Catalogue:
     """The lists of this process. Bounded, and without any key."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        models: ModelsFile | FixedModels,
+        upstreams: Upstreams,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._models = models
+        self._upstreams = upstreams
         self._clock = clock
         self._kept: OrderedDict[tuple[str, str, bool], tuple[float, list[Listed]]] = OrderedDict()
 
-    async def models(self, gateway: Gateway, call: Call) -> list[tuple[str, ModelConfig, Listed]]:
+    async def models(self, call: Call) -> list[tuple[str, ModelConfig, Listed]]:
         """What the wildcard entries offer to this caller: id, entry, what the provider says of it.
 
         Nothing for a caller without a key. Providers that do not answer in time are left out.
         """
-        entries = [config for config in gateway.models.table.models if _has_catalogue(config)][
-            :_MOST_UPSTREAMS
-        ]
+        entries = [config for config in self._models.table.models if _has_catalogue(config)][:_MOST_UPSTREAMS]
         if not entries:
             return []
         sealed = sealed_keys.HEADER in call.headers
@@ -77,14 +83,14 @@ class Catalogue:
             keys = CallerKeys(call)
         except ApiError:
             return []
-        alone = len({_origin(config.api_base) for config in gateway.models.table.models}) == 1
+        alone = len({_origin(config.api_base) for config in self._models.table.models}) == 1
         asks = []
         for config in entries:
             key = ""
             if keys.covers(config) and (alone or sealed or call.key_is_for):
                 keys.use(config)
                 key = call.key
-            asks.append(self._list(gateway, config, key, local=is_local(call)))
+            asks.append(self._list(config, key, local=is_local(call)))
         lists = await asyncio.gather(*asks)
         return [
             (model_id, config, listed)
@@ -92,14 +98,14 @@ class Catalogue:
             for model_id, listed in _offered(config, found)
         ]
 
-    async def _list(self, gateway: Gateway, config: ModelConfig, key: str, *, local: bool) -> list[Listed]:
+    async def _list(self, config: ModelConfig, key: str, *, local: bool) -> list[Listed]:
         place = (config.api_base, config.profile.name, bool(key))
         keeps = local or not key
         until, found = self._kept.get(place, (0.0, []))
         if keeps and self._clock() < until:
             return found
         try:
-            found, fresh = await _ask(gateway, config, key), FRESH
+            found, fresh = await _ask(self._upstreams, config, key), FRESH
         except (ApiError, wire.WireError):
             found, fresh = [], _FAILED
         if keeps:
@@ -119,9 +125,9 @@ def is_local(call: Call) -> bool:
         return False
 
 
-async def _ask(gateway: Gateway, config: ModelConfig, key: str) -> list[Listed]:
+async def _ask(upstreams: Upstreams, config: ModelConfig, key: str) -> list[Listed]:
     """The provider's list. Raises `ApiError` and `WireError` where there is none."""
-    status, data = await gateway.upstreams.get(
+    status, data = await upstreams.get(
         config.models_url, _headers(config, key), seconds=_PATIENCE, limit=_MOST_BYTES
     )
     if status != 200:

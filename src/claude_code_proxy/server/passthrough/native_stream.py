@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 MAX_HELD = 16 << 20
 """Bytes of an unfinished event that are held back; a larger one passes piece by piece, unread."""
 
-END_OF_EVENT = re.compile(rb"\r\n\r\n|\n\n|\r\r")
-"""The blank line after an event."""
-
 _TYPE = re.compile(
     rb'"type"\s*:\s*"(message_start|message_delta|message_stop|error|content_block_st(?:art|op))"'
 )
@@ -60,7 +57,7 @@ class NativeStream:
         # an end of event may have been cut by the read: look back three bytes
         ends = [
             found.end()
-            for found in END_OF_EVENT.finditer(self._held, max(0, len(self._held) - len(data) - 3))
+            for found in sse.END_OF_EVENT.finditer(self._held, max(0, len(self._held) - len(data) - 3))
         ]
         if not ends:
             if len(self._held) <= MAX_HELD and not self._unread:
@@ -121,7 +118,7 @@ class NativeStream:
         """Note what whole events say; return them, the first with the model's name put back."""
         if self._model is not None and b'"message_start"' in whole:
             whole, self._model = _restore(whole, self._model), None
-        for event in END_OF_EVENT.split(whole):
+        for event in sse.END_OF_EVENT.split(whole):
             if event.startswith(_DELTA) or not event:
                 continue
             found = _TYPE.search(event)
@@ -137,7 +134,7 @@ class NativeStream:
             self._open = None
             return
         try:
-            payload = wire.loads(data_of(event))
+            payload = wire.loads(sse.data_of(event))
         except wire.WireError:
             return
         if kind == b"content_block_start":
@@ -178,12 +175,6 @@ def usage_of(found: Mapping[str, int]) -> Usage | None:
         found.get("cache_creation_input_tokens", 0),
         found.get("thinking_tokens"),
     )
-
-
-def data_of(event: bytes) -> bytes:
-    """The data of one event, its lines joined."""
-    lines = re.split(rb"\r\n|\n|\r", event)
-    return b"\n".join(line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:"))
 
 
 def _restore(whole: bytes, model: str) -> bytes:

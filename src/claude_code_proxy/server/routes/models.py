@@ -54,7 +54,7 @@ async def show_model(gateway: Gateway, call: Call, model_id: str) -> None:
 async def _rows(gateway: Gateway, call: Call) -> list[tuple[str, dict[str, Any]]]:
     """Id and description of each model; an id that is configured by itself is not shown a second time."""
     rows = {model_id: _shown(model_id, config) for model_id, config in gateway.models.table.public()}
-    for model_id, config, listed in await gateway.catalogue.models(gateway, call):
+    for model_id, config, listed in await gateway.catalogue.models(call):
         shown = _shown(model_id, config.concrete(model_id))
         shown["display_name"] = listed.name
         if listed.window:

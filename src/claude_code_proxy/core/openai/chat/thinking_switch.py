@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.core.request.thinking import clamp_effort, effort_for
+from claude_code_proxy.core.openai.effort import effort_for
+from claude_code_proxy.core.providers.profile import clamp_effort
 
 if TYPE_CHECKING:
     from collections.abc import Callable

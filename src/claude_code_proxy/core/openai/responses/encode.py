@@ -13,6 +13,7 @@ from claude_code_proxy.core.errors.api import invalid_request
 from claude_code_proxy.core.openai import parameters
 from claude_code_proxy.core.openai.chat.thinking_switch import thinking_fields
 from claude_code_proxy.core.openai.responses.encode_items import write_input
+from claude_code_proxy.core.providers.profile import REASONING_SUMMARY
 from claude_code_proxy.core.request.tool_schema import is_strict
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def _thinking_fields(
     if "reasoning_effort" in fields:
         reasoning["effort"] = fields.pop("reasoning_effort")
     shown = settings.on or (settings.on is None and profile.always_emit_thinking)
-    if shown and profile.thinking_switch != "none" and parameters.SUMMARY not in profile.drop_params:
+    if shown and profile.thinking_switch != "none" and REASONING_SUMMARY not in profile.drop_params:
         reasoning["summary"] = "auto"
     return fields | {"reasoning": reasoning} if reasoning else fields
 
