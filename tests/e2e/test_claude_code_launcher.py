@@ -32,7 +32,7 @@ def private_proxies(world: World) -> list[int]:
     found = []
     for folder in Path("/proc").iterdir():
         try:
-            is_one = b"cli.session_server" in (folder / "cmdline").read_bytes()
+            is_one = b"ccproxy.session_server" in (folder / "cmdline").read_bytes()
             if is_one and home in (folder / "environ").read_bytes().split(b"\0"):
                 found.append(int(folder.name))
         except (OSError, ValueError):

@@ -35,11 +35,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("module", "arguments"),
     [
-        ("main", ["--help"]),
-        ("main", ["serve", "--help"]),
-        ("main", ["--version"]),
-        ("main", []),
-        ("launcher", ["--help"]),
+        ("server_command.main", ["--help"]),
+        ("server_command.main", ["serve", "--help"]),
+        ("server_command.main", ["--version"]),
+        ("server_command.main", []),
+        ("ccproxy.launcher", ["--help"]),
     ],
 )
 def test_help_loads_nothing_heavy(module: str, arguments: list[str]) -> None:
