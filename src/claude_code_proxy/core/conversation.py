@@ -144,15 +144,16 @@ class WebSearch:
 
 @dataclass(frozen=True, slots=True)
 class ThinkingSettings:
-    """What was asked of the model's thinking, the profile's own wishes included.
+    """Whether and how hard the model is to think, by the request and by what the profile forces.
 
-    `on` None: nothing was said. `budget` is in tokens. `client_on` and `hide_text` are the client's own
-    wish and rule the answer only.
+    A request that says nothing of thinking wants none. `budget` is in tokens. `asked`: the request has the
+    field. `client_on` and `hide_text` are the request's alone and decide what the client sees.
     """
 
-    on: bool | None = None
+    on: bool = False
     effort: Effort | None = None
     budget: int | None = None
+    asked: bool = False
     client_on: bool = False
     hide_text: bool = False
 

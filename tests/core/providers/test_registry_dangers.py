@@ -151,16 +151,36 @@ def test_kimi_gets_its_tool_ids_back_byte_for_byte_also_when_they_repeat() -> No
     [("glm", "glm-5.3"), ("glm", "glm-4.7"), ("qwen", "qwen3.8-max"), ("deepseek", "deepseek-v4-pro")],
 )
 def test_no_forced_tool_choice_while_thinking(name: str, model: str, choice: dict[str, Any]) -> None:
-    for stated in (THINKING, {}):  # they think without being told, too
-        asked = request(tool_choice=choice, stream=True, **stated)
-        found = converted(name, model, asked)
-        assert found.body.get("tool_choice", "auto") == "auto"
-        assert "tool_choice_relaxed" in found.report.codes
+    found = converted(name, model, request(tool_choice=choice, stream=True, **THINKING))
+    assert found.body.get("tool_choice", "auto") == "auto"
+    assert "tool_choice_relaxed" in found.report.codes
 
 
-def test_qwen_takes_a_forced_choice_while_it_does_not_think() -> None:
-    asked = request(tool_choice={"type": "any"}, stream=True, thinking={"type": "disabled"})
+@pytest.mark.parametrize("stated", [{"thinking": {"type": "disabled"}}, {}])
+def test_qwen_takes_a_forced_choice_while_it_does_not_think(stated: dict[str, Any]) -> None:
+    asked = request(tool_choice={"type": "any"}, stream=True, **stated)
     assert sent("qwen", "qwen3.8-max", asked)["tool_choice"] == "required"
+
+
+SWITCHED_OFF: dict[tuple[str, str], dict[str, Any]] = {
+    ("deepseek", "deepseek-v4-pro"): {"thinking": {"type": "disabled"}},
+    ("kimi", "kimi-k2.6"): {"thinking": {"type": "disabled"}},
+    ("glm", "glm-4.7"): {"thinking": {"type": "disabled"}},
+    ("qwen", "qwen3.8-max"): {"enable_thinking": False},
+    ("doubao", "doubao-seed-2-1-pro-260628"): {"thinking": {"type": "disabled"}},
+    ("siliconflow", "deepseek-ai/DeepSeek-V3.2"): {"enable_thinking": False},
+    ("openrouter", "deepseek/deepseek-v4-pro"): {"reasoning": {"enabled": False}},
+    ("vllm", "Qwen/Qwen3-32B"): {"chat_template_kwargs": {"enable_thinking": False}},
+    ("openai", "gpt-5.1"): {"reasoning_effort": "none"},
+}
+
+
+@pytest.mark.parametrize(("name", "model"), SWITCHED_OFF)
+def test_a_request_that_does_not_ask_for_thinking_switches_it_off(name: str, model: str) -> None:
+    """Claude Code's title and classifier requests have small limits, which reasoning would use up."""
+    found = converted(name, model, request(max_tokens=64, output_config={"effort": "high"}))
+    assert SWITCHED_OFF[name, model].items() <= found.body.items()
+    assert 64 in (found.body.get("max_tokens"), found.body.get("max_completion_tokens"))
 
 
 def test_gemini_gets_all_calls_before_all_results_and_the_signature_on_the_first() -> None:

@@ -14,8 +14,6 @@ _BUDGETS: tuple[tuple[int, Effort], ...] = ((4096, "low"), (16384, "medium"), (3
 
 def thinks(settings: ThinkingSettings, profile: Profile) -> bool:
     """Whether the model will think, as far as the profile knows."""
-    if settings.on is None:
-        return profile.thinking_default
     if settings.on:
         return True
     can_turn_off = profile.thinking_switch != "none" and (

@@ -32,6 +32,20 @@ def thinking_now(
     return settings, True
 
 
+def output_limit(conversation: Conversation, profile: Profile, report: Report, *, thinking: bool) -> int:
+    """The output limit to send, in tokens, which counts reasoning too.
+
+    Where the model reasons although the client did not ask for it, a limit that was set for the text alone
+    would end inside the reasoning, so that no text comes: it gets room on top.
+    """
+    limit, room = conversation.max_tokens, profile.thinking_room
+    if not thinking or conversation.thinking.client_on or not 0 < limit < room:
+        return limit
+    raised = limit + room if profile.max_output is None else min(limit + room, profile.max_output)
+    report.changed("max_tokens_room", "max_tokens", f"the model always thinks: {raised} tokens in all")
+    return raised
+
+
 class Offer(NamedTuple):
     """The tools to send and how free the model is.
 

@@ -77,7 +77,9 @@ class Profile:
     thinking_on: Mapping[str, Any] = field(default_factory=lambda: _ENABLED)
     """The `thinking` object that `thinking_type` sends for "on" (GLM adds `clear_thinking`)."""
     thinking_default: bool = False
-    """Whether the model thinks when the request says nothing (then `tool_choice_thinking` holds)."""
+    """Whether the model thinks unless it is switched off."""
+    thinking_room: int = 8192
+    """Tokens added to a smaller output limit where the model thinks although the request does not ask."""
     thinking_stream_only: bool = False
     """Whether the upstream thinks only in streamed answers and refuses it in whole ones."""
     thinking: bool | None = None

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 def read_thinking(thinking: dict[str, Any] | None, effort: Any, profile: Profile) -> ThinkingSettings:
     """The settings of one request from its `thinking` object and its `effort` word.
 
-    Raises `ApiError` 400 for a thinking type or an effort that is no string. An unknown thinking type
-    counts as on: the client knows a newer one.
+    Without `thinking` it is off: Claude Code's title and classifier requests leave it out and set limits
+    that only suit an answer without reasoning. An unknown thinking type counts as on: the client knows a
+    newer one. Raises `ApiError` 400 for a thinking type or an effort that is no string.
     """
-    on: bool | None = None
+    on = False
     budget: int | None = None
     hide_text = False
     if thinking is not None:
@@ -32,7 +33,7 @@ def read_thinking(thinking: dict[str, Any] | None, effort: Any, profile: Profile
     if effort is not None and not isinstance(effort, str):
         raise invalid_request("output_config.effort: must be a string such as low, medium or high")
     known = next((word for word in EFFORTS if word == effort), None)
-    client_on = on is True
+    client_on = on
     if profile.thinking is not None:
         on = profile.thinking
-    return ThinkingSettings(on, profile.effort or known, budget, client_on, hide_text)
+    return ThinkingSettings(on, profile.effort or known, budget, thinking is not None, client_on, hide_text)

@@ -35,7 +35,9 @@ def encode(conversation: Conversation, profile: Profile, *, model: str, report: 
     _continue_prefill(conversation, messages, profile, report)
     body: dict[str, Any] = {"model": model, "messages": messages}
     if profile.max_tokens_field != "omit":
-        body[profile.max_tokens_field] = conversation.max_tokens
+        body[profile.max_tokens_field] = parameters.output_limit(
+            conversation, profile, report, thinking=thinking
+        )
     body |= parameters.sampling(conversation, profile, report, thinking=thinking)
     if sent := parameters.upstream_stops(conversation, profile):
         body["stop"] = list(sent)

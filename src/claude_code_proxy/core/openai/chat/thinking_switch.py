@@ -32,37 +32,31 @@ class _Dialect:
         self._report = report
 
     def none(self) -> dict[str, Any]:
-        if self._settings.on is not None:
+        if self._settings.asked:
             self._report.dropped("thinking_switch_dropped", "thinking", "the profile has no thinking switch")
         self._drop_effort()
         return {}
 
     def reasoning_effort(self) -> dict[str, Any]:
-        if self._settings.on is not False:
+        if self._settings.on:
             return self._effort()
-        accepted = self._profile.effort_values
+        accepted, quiet = self._profile.effort_values, not self._settings.asked
         if not accepted:
-            self._report.dropped("thinking_switch_dropped", "thinking", "no known effort turns thinking off")
+            reason = "no known effort turns thinking off"
+            self._report.dropped("thinking_switch_dropped", "thinking", reason, quiet=quiet)
             return {}
         lowest = clamp_effort("none", accepted)
         if lowest != "none":
-            self._report.changed(
-                "thinking_not_off", "thinking", f"this model always thinks; least is {lowest}"
-            )
+            reason = f"this model always thinks; the lowest effort is {lowest}"
+            self._report.changed("thinking_not_off", "thinking", reason, quiet=quiet)
         return {"reasoning_effort": lowest}
 
     def thinking_type(self) -> dict[str, Any]:
-        fields: dict[str, Any] = {}
-        if self._settings.on is not None:
-            fields["thinking"] = (
-                dict(self._profile.thinking_on) if self._settings.on else {"type": "disabled"}
-            )
-        return fields | self._effort_beside_switch()
+        switch = dict(self._profile.thinking_on) if self._settings.on else {"type": "disabled"}
+        return {"thinking": switch} | self._effort_beside_switch()
 
     def enable_thinking(self) -> dict[str, Any]:
-        fields: dict[str, Any] = {}
-        if self._settings.on is not None:
-            fields["enable_thinking"] = self._settings.on
+        fields: dict[str, Any] = {"enable_thinking": self._settings.on}
         effort = self._effort_beside_switch()
         # Qwen refuses an effort and a budget in one request; the effort is the newer word.
         if not effort and self._settings.on and self._settings.budget is not None:
@@ -70,32 +64,30 @@ class _Dialect:
         return fields | effort
 
     def chat_template_kwargs(self) -> dict[str, Any]:
-        fields: dict[str, Any] = {}
-        if self._settings.on is not None:
-            fields["chat_template_kwargs"] = {self._profile.thinking_key: self._settings.on}
-        return fields | self._effort_beside_switch()
+        switch = {self._profile.thinking_key: self._settings.on}
+        return {"chat_template_kwargs": switch} | self._effort_beside_switch()
 
     def openrouter(self) -> dict[str, Any]:
         settings = self._settings
-        if settings.on is False:
+        if not settings.on:
             return {"reasoning": {"enabled": False}}
         if settings.effort is not None:
             return {"reasoning": {"effort": self._clamped(settings.effort)}}
         if settings.budget is not None:
             return {"reasoning": {"max_tokens": self._budget(settings.budget)}}
-        return {"reasoning": {"enabled": True}} if settings.on else {}
+        return {"reasoning": {"enabled": True}}
 
     def _effort_beside_switch(self) -> dict[str, Any]:
         """The effort for dialects whose switch is another field: only words that the profile lists."""
         if not self._profile.effort_values:
             self._drop_effort()
             return {}
-        if self._settings.on is False and self._profile.effort_needs_thinking:
+        if not self._settings.on and self._profile.effort_needs_thinking:
             return {}
         return self._effort()
 
     def _drop_effort(self) -> None:
-        if self._settings.effort is not None and self._settings.on is not False:
+        if self._settings.effort is not None and self._settings.on:
             self._report.dropped("effort_dropped", "output_config.effort", "the profile has no effort scale")
 
     def _effort(self) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def encode(conversation: Conversation, profile: Profile, *, model: str, report: 
         body["instructions"] = instructions
     body["input"] = items
     if profile.max_tokens_field != "omit":
-        body["max_output_tokens"] = conversation.max_tokens
+        body["max_output_tokens"] = parameters.output_limit(conversation, profile, report, thinking=thinking)
     body["store"] = False
     body["include"] = [_ENCRYPTED, _SOURCES] if offer.search else [_ENCRYPTED]
     body |= parameters.sampling(conversation, profile, report, thinking=thinking)
@@ -102,7 +102,7 @@ def _thinking_fields(
     reasoning: dict[str, Any] = fields.pop("reasoning", {})
     if "reasoning_effort" in fields:
         reasoning["effort"] = fields.pop("reasoning_effort")
-    shown = settings.on or (settings.on is None and profile.always_emit_thinking)
+    shown = settings.on or profile.always_emit_thinking
     if shown and profile.thinking_switch != "none" and REASONING_SUMMARY not in profile.drop_params:
         reasoning["summary"] = "auto"
     return fields | {"reasoning": reasoning} if reasoning else fields
