@@ -97,3 +97,10 @@ def test_encode() -> None:
     assert (name, end) == (b"event: ping", b"\n")
     assert json.loads(data.removeprefix(b"data: ")) == {"type": "ping", "text": "é\u2028\n"}
     assert sse.encode({"type": "ping"}) == sse.PING
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_the_data_of_one_event(end: bytes) -> None:
+    event = end.join([b"event: x", b"data: {", b"data:}", b": a comment"])
+    assert sse.data_of(event) == b"{\n}"
+    assert sse.END_OF_EVENT.split(event + end + end + event) == [event, event]

@@ -39,7 +39,7 @@ class Image(NamedTuple):
 
 
 class File(NamedTuple):
-    """A PDF, as a `data:` URL."""
+    """A PDF: a `data:` URL, or the URL the client gave."""
 
     filename: str
     url: str

@@ -1,4 +1,4 @@
-"""A tool result as OpenAI's formats take it: its text, its media, and what has to stand elsewhere."""
+"""A tool result as OpenAI's formats take it: texts and media in order, and what has to stand elsewhere."""
 
 from __future__ import annotations
 
@@ -16,32 +16,61 @@ _SELF_DECLARED_ERRORS = ("error", "<tool_use_error>")
 
 
 class ResultContent(NamedTuple):
-    """`text` and `media` stay in the result; `moved` goes into the user message after it."""
+    """`parts` stay in the result, without two texts in a row; `moved` goes into the user message after it."""
 
-    text: str
-    media: list[Part]
+    parts: list[Part]
     moved: list[Part]
+
+    @property
+    def is_text(self) -> bool:
+        """Whether there is no image or file in the result."""
+        return all(isinstance(part, Text) for part in self.parts)
+
+    @property
+    def text(self) -> str:
+        """The text of a result that `is_text`."""
+        return "".join(part.text for part in self.parts if isinstance(part, Text))
 
 
 def read_result(result: ToolResult, stays: Callable[[Part], bool]) -> ResultContent:
-    """The content of `result`; `stays` says which images and files the format takes inside of it."""
-    texts = [part.text for part in result.parts if isinstance(part, Text)]
-    media: list[Part] = []
-    away: list[Part] = []
-    if len(texts) < len(result.parts):
-        for part in result.parts:
-            if not isinstance(part, Text):
-                (media if stays(part) else away).append(part)
+    """The content of `result`; `stays` says which images and files the format takes inside of it.
+
+    The others move, and a line of text says where each of them stood.
+    """
+    parts: list[Part] = []
     moved: list[Part] = []
-    if away:
-        nouns = ["image" if isinstance(part, Image) else "document" for part in away]
-        texts = texts or [
-            f"[{noun} {number} of this tool result is in the next user message]"
-            for number, noun in enumerate(nouns, 1)
-        ]
-        moved = [Text(f"{nouns[0].capitalize()} from tool result {result.id}:"), *away]
-    text = "\n\n".join(texts)
-    if result.is_error and not text.lower().startswith(_SELF_DECLARED_ERRORS):
-        # Without a word of it the model takes the failure for a success.
-        text = f"Error: {text or _NO_OUTPUT}"
-    return ResultContent(text, media, moved)
+    numbers = {"image": 0, "document": 0}
+    for part in result.parts:
+        if isinstance(part, Text):
+            _add_text(parts, part)
+        elif stays(part):
+            parts.append(part)
+        else:
+            moved.append(part)
+            noun = "image" if isinstance(part, Image) else "document"
+            numbers[noun] += 1
+            place = f"[{noun} {numbers[noun]} of this tool result is in the next user message]"
+            _add_text(parts, Text(place))
+    if moved:
+        nouns = " and ".join(f"{noun}s" if count > 1 else noun for noun, count in numbers.items() if count)
+        moved.insert(0, Text(f"{nouns.capitalize()} from tool result {result.id}:"))
+    if result.is_error:
+        _say_error(parts)
+    return ResultContent(parts, moved)
+
+
+def _add_text(parts: list[Part], added: Text) -> None:
+    last = parts[-1] if parts else None
+    if isinstance(last, Text):
+        parts[-1] = Text(f"{last.text}\n\n{added.text}", last.cached or added.cached)
+    else:
+        parts.append(added)
+
+
+def _say_error(parts: list[Part]) -> None:
+    """Put the failure into words: without them the model takes it for a success."""
+    first = parts[0] if parts else Text(_NO_OUTPUT)
+    if not isinstance(first, Text):
+        parts.insert(0, Text("Error:"))
+    elif not first.text.lower().startswith(_SELF_DECLARED_ERRORS):
+        parts[:1] = [Text(f"Error: {first.text or _NO_OUTPUT}", first.cached)]

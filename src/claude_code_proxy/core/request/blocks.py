@@ -7,17 +7,17 @@ the report says so. A known block without the field that makes it one is the cli
 # ruff: noqa: SLF001 - the tables of readers at the end belong to the class
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from claude_code_proxy.core.continuity import open_reasoning
-from claude_code_proxy.core.conversation import Image, Text, Thinking
+from claude_code_proxy.core.conversation import File, Image, Text
 from claude_code_proxy.core.errors.api import invalid_request
 from claude_code_proxy.core.request import server_tools
 from claude_code_proxy.core.request.drafts import CallDraft, ResultDraft
+from claude_code_proxy.core.request.earlier_reasoning import EarlierReasoning
 from claude_code_proxy.core.request.fields import (
-    check_nesting,
     json_text,
     kind_of,
+    list_or_none,
     required_text,
     text_or_empty,
 )
@@ -28,13 +28,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeAlias
 
-    from claude_code_proxy.core.continuity import SealedReasoning
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
 
     Read: TypeAlias = Callable[["ContentReader", dict[str, Any], str, list[Any]], None]
 
-_SEAL_KINDS = {"reasoning_details": "rd", "responses_item": "ri"}
+
+class Summary(NamedTuple):
+    """What a `compaction` block says of the messages before it, and what they changed about the tools."""
+
+    text: Text
+    tool_changes: list[Any]
+
+
+def is_summary(block: Any) -> bool:
+    """Whether `block` is a `compaction` block with a text; one without stands for nothing."""
+    return (
+        isinstance(block, dict)
+        and block.get("type") == "compaction"
+        and isinstance(block.get("content"), str)
+        and bool(block["content"])
+    )
 
 
 class ContentReader:
@@ -51,15 +65,15 @@ class ContentReader:
         model: str = "",
     ) -> None:
         self._profile = profile
-        self._model = model
         self._report = report
         self._media = Media(profile, report, pdf_text)
+        self._reasoning = EarlierReasoning(profile, model, report)
         self.referenced: set[str] = set()
         """Names of tools that a `tool_reference` or a call names."""
         self.tool_ids: set[str] = set()
         """All tool ids, as the client knows them."""
-        self.summaries: list[Text] = []
-        """Summaries of compacted history, to stand before the message they were found in."""
+        self.summary: Summary | None = None
+        """The summary of the history before it, to stand before the message it was found in."""
 
     def user(self, content: Any, path: str, *, attached: bool) -> list[Any]:
         """The items of a user message; `attached` as in `core.request.media.Media`."""
@@ -143,9 +157,7 @@ class ContentReader:
         items.append(part)
 
     def _document(self, block: dict[str, Any], path: str, items: list[Any]) -> None:
-        citations = block.get("citations")
-        if isinstance(citations, dict) and citations.get("enabled"):
-            self._report.dropped("citations", f"{path}.citations", "the provider cannot cite")
+        self._no_citations(block, path)
         cached = self._cached(block, path)
         source = block.get("source")
         kind = source.get("type") if isinstance(source, dict) else None
@@ -162,9 +174,20 @@ class ContentReader:
                 items += [Text(_opening_tag(block)), *inner, Text("</document>", cached)]
         else:
             part = self._media.pdf(block, path, cached)
-            items.append(Text(_framed(block, part), cached) if isinstance(part, str) else part)
+            if isinstance(part, str):
+                items.append(Text(_framed(block, part), cached))
+            elif isinstance(part, Text) or not (text_or_empty(block, "context") or _is_url(part)):
+                items.append(part)
+            else:  # the provider's file has a name at most
+                items += [Text(_opening_tag(block)), part, Text("</document>")]
+
+    def _no_citations(self, block: dict[str, Any], path: str) -> None:
+        citations = block.get("citations")
+        if isinstance(citations, dict) and citations.get("enabled"):
+            self._report.dropped("citations", f"{path}.citations", "the provider cannot cite")
 
     def _search_result(self, block: dict[str, Any], path: str, items: list[Any]) -> None:
+        self._no_citations(block, path)
         texts = self._items(block.get("content") or [], f"{path}.content", _TEXT_ONLY)
         title, source = (_attribute(text_or_empty(block, key)) for key in ("title", "source"))
         body = "\n\n".join(part.text for part in texts)
@@ -214,41 +237,10 @@ class ContentReader:
 
     def _thinking(self, block: dict[str, Any], path: str, items: list[Any]) -> None:
         text = block.get("thinking")
-        self._reasoning(text if isinstance(text, str) else "", block.get("signature"), path, items)
+        items += self._reasoning.read(text if isinstance(text, str) else "", block.get("signature"), path)
 
     def _redacted_thinking(self, block: dict[str, Any], path: str, items: list[Any]) -> None:
-        self._reasoning("", block.get("data"), path, items)
-
-    def _reasoning(self, text: str, signature: Any, path: str, items: list[Any]) -> None:
-        replay = self._profile.reasoning_replay
-        if replay == "none":
-            self._report.dropped(
-                "thinking_dropped", path, "this provider takes no reasoning back", quiet=True
-            )
-            return
-        kind = _SEAL_KINDS.get(replay)
-        sealed: SealedReasoning | None = None
-        # Opening a seal costs time; do it only where its content can be used.
-        if (kind or not text) and isinstance(signature, str):
-            sealed = open_reasoning(signature)
-        if sealed and not text:
-            text = _sealed_text(sealed)
-        if sealed and not self._is_own(sealed, kind):
-            sealed = None
-        if sealed:
-            check_nesting(sealed.items, f"{path}.signature")
-        if text or sealed:
-            items.append(Thinking(text, sealed))
-        else:
-            self._report.dropped(
-                "thinking_dropped", path, "no text, and not sealed by this provider", quiet=True
-            )
-
-    def _is_own(self, sealed: SealedReasoning, kind: str | None) -> bool:
-        """Whether the upstream of this request made the state, and takes its kind back."""
-        if sealed.kind != kind or sealed.profile != self._profile.name or not sealed.items:
-            return False
-        return not self._profile.reasoning_per_model or sealed.model == self._model
+        items += self._reasoning.read("", block.get("data"), path)
 
     def _server_call(self, block: dict[str, Any], path: str, items: list[Any]) -> None:
         self._line(server_tools.call_line(block, path), path, items)
@@ -263,14 +255,15 @@ class ContentReader:
         separator = "\n" if isinstance(last, Text) and not last.text.endswith("\n") else ""
         items.append(Text(f"{separator}{line}\n"))
 
-    def _compaction(self, block: dict[str, Any], path: str, _items: list[Any]) -> None:
-        content = block.get("content")
-        if isinstance(content, str) and content:
-            self._report.changed("compaction_as_text", path, "sent as user text", quiet=True)
-            summary = f"<conversation-summary>\n{content}\n</conversation-summary>"
-            self.summaries.append(Text(summary, self._cached(block, path)))
-        else:
+    def _compaction(self, block: dict[str, Any], path: str, items: list[Any]) -> None:
+        if not is_summary(block):
             self._report.dropped("compaction_dropped", path, "the summary is not readable")
+            return
+        self._report.changed("compaction_as_text", path, "sent as user text", quiet=True)
+        text = f"<conversation-summary>\n{block['content']}\n</conversation-summary>"
+        changes = list_or_none(block, "tool_changes", f"{path}.tool_changes") or []
+        self.summary = Summary(Text(text, self._cached(block, path)), changes)
+        items.clear()  # it stands for what came before it in its message too
 
     def _container_upload(self, _block: dict[str, Any], path: str, items: list[Any]) -> None:
         if self._media.attached:
@@ -293,18 +286,6 @@ class ContentReader:
             self._report.dropped("unknown_block", path, f"block type {name} is unknown")
 
 
-def _sealed_text(sealed: SealedReasoning) -> str:
-    """The readable reasoning inside a seal, for blocks whose text was hidden from the client."""
-    texts: list[str] = []
-    for item in sealed.items:
-        match item:
-            case str(text) | {"text": str(text)} | {"summary": str(text)}:
-                texts.append(text)
-            case _:
-                pass
-    return "".join(texts)
-
-
 def _framed(block: dict[str, Any], text: str) -> str:
     return f"{_opening_tag(block)}\n{text}\n</document>"
 
@@ -313,6 +294,10 @@ def _opening_tag(block: dict[str, Any]) -> str:
     title, context = text_or_empty(block, "title"), text_or_empty(block, "context")
     tag = f'<document title="{_attribute(title)}">' if title else "<document>"
     return f"{tag}\n{context}" if context else tag
+
+
+def _is_url(part: Any) -> bool:
+    return isinstance(part, File) and not part.url.startswith("data:")
 
 
 def _attribute(text: str) -> str:
@@ -326,6 +311,12 @@ _FIELDS: dict[Any, frozenset[str]] = {
     "tool_use": frozenset({"type", "id", "name", "input"}),
     "tool_result": frozenset({"type", "tool_use_id", "content", "is_error", "cache_control"}),
     "thinking": frozenset({"type", "thinking", "signature"}),
+    "redacted_thinking": frozenset({"type", "data"}),
+    "search_result": frozenset({"type", "title", "source", "content", "citations", "cache_control"}),
+    "tool_reference": frozenset({"type", "tool_name", "cache_control"}),
+    "server_tool_use": frozenset({"type", "id", "name", "input"}),
+    "mcp_tool_use": frozenset({"type", "id", "name", "input", "server_name"}),
+    "compaction": frozenset({"type", "content", "tool_changes", "cache_control"}),
 }
 """The fields of the usual blocks that are carried over; others are reported."""
 

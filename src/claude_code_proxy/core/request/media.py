@@ -58,14 +58,15 @@ class Media:
         """The part for a `document` block with a PDF; a `str` is its text, still to be framed."""
         source = _source(block, path)
         kind = source.get("type")
+        if kind == "url" and self._profile.pdf == "file_part" and self._profile.api == "responses":
+            return File(_filename(block), required_text(source, "url", f"{path}.source"), cached)
         if kind != "base64":
             return self._omitted("document", path, cached, f"a document source of type {str(kind)[:40]}")
         media_type = text_or_empty(source, "media_type") or "application/pdf"
         data = _base64(source, path)
         match self._profile.pdf:
             case "file_part":
-                filename = text_or_empty(block, "title") or "document.pdf"
-                return File(filename, f"data:{media_type};base64,{data}", cached)
+                return File(_filename(block), f"data:{media_type};base64,{data}", cached)
             case "text":
                 text = self._pdf_text(data) if self._pdf_text else None
                 if text is None:
@@ -110,6 +111,10 @@ def image_type(data: str) -> str | None:
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "image/webp"
     return None
+
+
+def _filename(block: dict[str, Any]) -> str:
+    return text_or_empty(block, "title") or "document.pdf"
 
 
 def _source(block: dict[str, Any], path: str) -> dict[str, Any]:

@@ -29,12 +29,14 @@ _READ = frozenset(
     }
 )  # fmt: skip
 
+_OUTPUT_CONFIG = frozenset({"effort", "format", "task_budget"})
+
 _LEAST_ON_RESPONSES = 16  # the API refuses a smaller max_output_tokens
 
 _LOUD = {
     "mcp_servers": "the provider connects to no MCP servers: their tools are missing",
     "container": "the provider has no containers",
-    "fallbacks": "the proxy tries no other model",
+    "fallbacks": "other models are tried where the entry in models.yaml names them (`fallback`)",
 }
 _QUIET = {
     "cache_control": "the provider has no automatic cache marks",
@@ -92,6 +94,8 @@ def output_schema(
     """The schema of `output_config.format`, else of the older top-level `output_format`."""
     if output_config.get("task_budget") is not None:
         report.dropped("task_budget", "output_config.task_budget", "no such field upstream", quiet=True)
+    for field in output_config.keys() - _OUTPUT_CONFIG:
+        report.dropped("unknown_field", f"output_config.{field[:80]}", "the field is unknown")
     path = "output_config.format"
     output = object_or_none(output_config, "format", path)
     if output is None:
@@ -176,6 +180,8 @@ def unmapped(body: dict[str, Any], profile: Profile, report: Report) -> dict[str
         if field in profile.accept_params:
             check_nesting(value, field)
             extra[field] = value
+        elif field == "speed" and value == "standard":
+            continue
         elif field == "speed":
             report.dropped("speed", field, "faster answers cost more; the profile must ask for them")
         elif field in _QUIET:

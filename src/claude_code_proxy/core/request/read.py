@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from claude_code_proxy.core.conversation import Conversation, Instruction, Text
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
 from claude_code_proxy.core.request import options
-from claude_code_proxy.core.request.blocks import ContentReader
+from claude_code_proxy.core.request.blocks import ContentReader, is_summary
 from claude_code_proxy.core.request.drafts import Drafts
 from claude_code_proxy.core.request.fields import (
     boolean_or_none,
@@ -25,7 +25,7 @@ from claude_code_proxy.core.request.thinking import read_thinking
 from claude_code_proxy.core.request.tools import ToolSet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
@@ -61,7 +61,7 @@ def parse(
         web_search=tools.web_search,
         tool_choice=tools.choice(tool_choice, sent_tools),
         parallel_tools=not (tool_choice and tool_choice.get("disable_parallel_tool_use") is True),
-        thinking=read_thinking(object_or_none(body, "thinking", "thinking"), effort, profile),
+        thinking=read_thinking(object_or_none(body, "thinking", "thinking"), effort, profile, report),
         sampling=options.sampling(body),
         max_tokens=options.max_tokens(body, profile, report),
         stop_sequences=options.stop_sequences(body, report),
@@ -113,18 +113,28 @@ class _Messages:
             if not isinstance(message, dict):
                 raise invalid_request(f"messages.{index}: must be an object, found {kind_of(message)}")
         last_user, last_spoken = _last_of_user(messages)
+        compacted = _last_compacted(messages)
+        if compacted:
+            self._report.dropped(
+                "messages_compacted",
+                "messages",
+                f"a summary stands for the {compacted} before it",
+                quiet=True,
+            )
         for index, message in enumerate(messages):
+            if index < compacted:
+                continue
             path = f"messages.{index}"
             content = message.get("content")
             match message.get("role"):
                 case "user":
                     attached = index == last_user and not _has_results(content)
                     items = self.reader.user(content, f"{path}.content", attached=attached)
-                    self._add_summaries(path)
+                    self._add_summary(path)
                     self.drafts.user(items, path)
                 case "assistant":
                     items = self.reader.assistant(content, f"{path}.content")
-                    self._add_summaries(path)
+                    self._add_summary(path)
                     self.drafts.assistant(items, path)
                 case "system":
                     self._system_message(message, path, outdated=index < last_spoken)
@@ -175,18 +185,22 @@ class _Messages:
 
     def _texts(self, content: Any, path: str, *, changes_tools: bool) -> list[Text]:
         if isinstance(content, list) and changes_tools:
-            for index, block in enumerate(content):
-                kind = block.get("type") if isinstance(block, dict) else None
-                if kind == "tool_addition":
-                    self._tools.add(block, f"{path}.{index}")
-                elif kind == "tool_removal":
-                    self._tools.remove(block, f"{path}.{index}")
+            self._change_tools(content, path)
         return self.reader.instructions(content, path)
 
-    def _add_summaries(self, path: str) -> None:
-        if self.reader.summaries:
-            self.drafts.user(list(self.reader.summaries), path)
-            self.reader.summaries.clear()
+    def _change_tools(self, changes: Sequence[Any], path: str) -> None:
+        for index, block in enumerate(changes):
+            kind = block.get("type") if isinstance(block, dict) else None
+            if kind == "tool_addition":
+                self._tools.add(block, f"{path}.{index}")
+            elif kind == "tool_removal":
+                self._tools.remove(block, f"{path}.{index}")
+
+    def _add_summary(self, path: str) -> None:
+        summary, self.reader.summary = self.reader.summary, None
+        if summary is not None:
+            self._change_tools(summary.tool_changes, path)
+            self.drafts.user([summary.text], path)
 
 
 def _last_of_user(messages: list[dict[str, Any]]) -> tuple[int, int]:
@@ -198,6 +212,15 @@ def _last_of_user(messages: list[dict[str, Any]]) -> tuple[int, int]:
             if not _only_results(messages[index].get("content")):
                 return last_user, index
     return last_user, -1
+
+
+def _last_compacted(messages: list[dict[str, Any]]) -> int:
+    """The index of the last message with a summary of those before it, which then count no more; else 0."""
+    for index in range(len(messages) - 1, -1, -1):
+        content = messages[index].get("content")
+        if isinstance(content, list) and any(map(is_summary, content)):
+            return index
+    return 0
 
 
 def _has_results(content: Any) -> bool:

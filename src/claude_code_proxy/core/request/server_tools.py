@@ -25,6 +25,8 @@ def result_line(block: dict[str, Any], path: str) -> str:
     content = block.get("content")
     entries = content if isinstance(content, list) else [content]
     lines = [_entry(name, entry, f"{path}.content") for entry in entries if entry]
+    if block.get("is_error") is True:
+        lines.insert(0, f"[{name} failed]")
     return "\n".join(lines) or f"[{name}: no results]"
 
 
@@ -46,11 +48,32 @@ def _entry(name: str, entry: Any, path: str) -> str:
             return f"[{name} failed: {code}]"
         case {"type": "text", "text": str(text)}:
             return text
+        case {"url": str(url), "content": {"type": "document"}}:
+            return _page(url, entry)
         case {"url": str(url)}:
-            title = text_or_empty(entry, "title")
-            return f"{title} - {url}" if title else url
+            title, age = text_or_empty(entry, "title"), text_or_empty(entry, "page_age")
+            return (f"{title} - {url}" if title else url) + (f" ({age})" if age else "")
         case dict():
             kept = {key: value for key, value in entry.items() if not key.startswith("encrypted")}
             return f"[{name} result: {json_text(kept, path)}]"
         case _:
             return f"[{name} result: {json_text(entry, path)}]"
+
+
+def _page(url: str, entry: dict[str, Any]) -> str:
+    """A page that was fetched: its address, when, its title, and the text where it is one."""
+    document = entry["content"]
+    title, when = text_or_empty(document, "title"), text_or_empty(entry, "retrieved_at")
+    head = (f"{title} - {url}" if title else url) + (f" ({when})" if when else "")
+    match document.get("source"):
+        case {"type": "text", "data": str(text)} | {"type": "content", "content": str(text)}:
+            return f"{head}\n{text}"
+        case {"type": "content", "content": list(blocks)}:
+            texts = [block["text"] for block in blocks if isinstance(block, dict) and _has_text(block)]
+            return "\n\n".join([head, *texts])
+        case _:
+            return f"{head}\n[the page is no text]"
+
+
+def _has_text(block: dict[str, Any]) -> bool:
+    return isinstance(block.get("text"), str)

@@ -11,9 +11,17 @@ from claude_code_proxy.core.request.fields import whole_or_none
 
 if TYPE_CHECKING:
     from claude_code_proxy.core.providers.profile import Profile
+    from claude_code_proxy.core.report import Report
 
 
-def read_thinking(thinking: dict[str, Any] | None, effort: Any, profile: Profile) -> ThinkingSettings:
+_FIELDS = frozenset({"type", "budget_tokens", "display", "block_binding"})
+_DISPLAYS = ("summarized", "omitted", "updates")
+"""How the client wants to see thinking. `updates` is for clients that show its progress: ours is streamed."""
+
+
+def read_thinking(
+    thinking: dict[str, Any] | None, effort: Any, profile: Profile, report: Report
+) -> ThinkingSettings:
     """The settings of one request from its `thinking` object and its `effort` word.
 
     Without `thinking` it is off: Claude Code's title and classifier requests leave it out and set limits
@@ -30,6 +38,7 @@ def read_thinking(thinking: dict[str, Any] | None, effort: Any, profile: Profile
         on = kind != "disabled"
         budget = whole_or_none(thinking, "budget_tokens", "thinking.budget_tokens") if on else None
         hide_text = thinking.get("display") == "omitted"
+        _report_unmet(thinking, report)
     if effort is not None and not isinstance(effort, str):
         raise invalid_request("output_config.effort: must be a string such as low, medium or high")
     known = next((word for word in EFFORTS if word == effort), None)
@@ -37,3 +46,17 @@ def read_thinking(thinking: dict[str, Any] | None, effort: Any, profile: Profile
     if profile.thinking is not None:
         on = profile.thinking
     return ThinkingSettings(on, profile.effort or known, budget, thinking is not None, client_on, hide_text)
+
+
+def _report_unmet(thinking: dict[str, Any], report: Report) -> None:
+    display = thinking.get("display")
+    if display is not None and display not in _DISPLAYS:
+        report.dropped("thinking_display", "thinking.display", "the word is unknown: thinking is shown whole")
+    if thinking.get("block_binding"):
+        report.dropped(
+            "thinking_field",
+            "thinking.block_binding",
+            "thinking of other providers is not bound to its place",
+        )
+    for field in thinking.keys() - _FIELDS:
+        report.dropped("thinking_field", f"thinking.{field[:80]}", "the field is unknown")

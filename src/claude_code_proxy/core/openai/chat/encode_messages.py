@@ -100,16 +100,15 @@ class _Writer:
         return True
 
     def _tool_message(self, result: ToolResult, moved: list[Part | Instruction]) -> Message:
-        text, inline, away = read_result(result, self._stays_inline)
-        moved += away
+        found = read_result(result, self._stays_inline)
+        moved += found.moved
         content: str | list[dict[str, Any]]
-        if inline:
-            leading = [self._part(Text(text))] if text else []
-            content = leading + [self._part(part) for part in inline]
-        else:
-            text = text or self._profile.tool_result_filler
+        if found.is_text:
+            text = found.text or self._profile.tool_result_filler
             cached = self._marks.kept and (result.cached or any(part.cached for part in result.parts))
             content = self._one_text(text, cached=cached)
+        else:
+            content = [self._part(part) for part in found.parts]
         return {"role": "tool", "tool_call_id": result.id, "content": content}
 
     def _stays_inline(self, part: Part) -> bool:

@@ -125,12 +125,13 @@ class _Writer:
         self._speak(parts[start:])
 
     def _output(self, result: ToolResult) -> tuple[str | list[dict[str, Any]], list[Part]]:
-        text, media, moved = read_result(result, lambda _: self._profile.tool_result_images == "inline")
+        found = read_result(result, lambda _: self._profile.tool_result_images == "inline")
+        if not found.is_text:
+            return [self._part(part) for part in found.parts], found.moved
         cached = self._marks.kept and (result.cached or any(part.cached for part in result.parts))
-        if not media and not (cached and text):
-            return text or self._profile.tool_result_filler, moved
-        parts = [self._part(Text(text, cached and not media))] if text else []
-        return parts + [self._part(part) for part in media], moved
+        if cached and found.text:
+            return [self._part(Text(found.text, cached))], found.moved
+        return found.text or self._profile.tool_result_filler, found.moved
 
     def _speak(self, parts: Sequence[Part | Instruction]) -> None:
         if parts:
@@ -158,6 +159,8 @@ def _image_part(part: Image) -> dict[str, Any]:
 
 
 def _file_part(part: File) -> dict[str, Any]:
+    if not part.url.startswith("data:"):
+        return {"type": "input_file", "file_url": part.url}  # the API takes no name beside it
     return {"type": "input_file", "filename": part.filename, "file_data": part.url}
 
 
