@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 from claude_code_proxy.core import convert_answer
 from claude_code_proxy.core.answer_context import ReplyContext
 from claude_code_proxy.core.convert_answer import StreamConverter
-from claude_code_proxy.core.deltas import Text, ToolArguments
+from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.openai.chat.decode import parse_chunk
-from claude_code_proxy.core.openai.responses.decode import Decoder as ResponsesDecoder
 from claude_code_proxy.core.providers.profile import Profile
-from claude_code_proxy.core.repeats import Hole, learn
+from claude_code_proxy.core.repeats import RepeatingConverter
 from claude_code_proxy.core.report import Report
 from tests.core import cases
 from tests.core.openai.chat.test_decode_recorded import recordings
@@ -36,9 +35,8 @@ READ_CLOSELY = (b"<think>", b"\\u003cthink", b'"thinking":[', b"reasoning_detail
 def outcome(reads: list[bytes], *, plain: bool, profile: Profile, reply: ReplyContext) -> tuple[Any, ...]:
     """Everything that can be told of a stream; `plain`: each chunk parsed."""
     report = Report()
-    converter = StreamConverter(profile, reply, report, "req_1")
-    if plain:
-        converter._lessons = 0
+    reference = StreamConverter(profile, reply, report, "req_1")
+    converter = reference if plain else RepeatingConverter(reference)
     out = [converter.feed(read) for read in reads]
     if not converter.finished:
         out.append(converter.close())
@@ -216,25 +214,23 @@ def test_stop_sequences_and_hidden_thinking(hide: bool) -> None:
     same(raw, Profile(), reply)
 
 
-def test_a_chunk_that_is_no_single_event_teaches_nothing() -> None:
-    payload = {"choices": [{"delta": {"content": "a"}}]}
-    hole = Hole(payload["choices"][0]["delta"], "content")
-    raw = json.dumps(payload).encode()
-    assert learn(b"data: " + raw, payload, [hole]) is None
-    assert (
-        learn(b"data: " + raw + b"\n\n: and a comment\n\n" + b"data: " + raw + b"\n\n", payload, [hole])
-        is None
-    )
-    assert (
-        learn(b'data: {"content": "x0"}\n\n', {"content": "x0", "y": 1}, [Hole({"content": "x0"}, "content")])
-        is None
-    )
-    broken = b'data: {"content": "a", oops}\n\n'
-    assert learn(broken, {"content": "a"}, [Hole({"content": "a"}, "content")]) is None
+def test_the_responses_format_is_read_the_plain_way() -> None:
+    events = [
+        {"type": "response.output_text.delta", "item_id": "m", "output_index": 0, "delta": text}
+        for text in ("a", "b", "c")
+    ]
+    raw = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
+    same(raw, Profile(api="responses"), ReplyContext(model="m", message_id="m"))
 
 
-def test_events_of_the_responses_format_do_not_repeat() -> None:
-    decoder = ResponsesDecoder(Profile(api="responses"), ReplyContext(model="m", message_id="m"), Report())
-    assert decoder.holes({"delta": "a"}, Text("a")) == []
-    with pytest.raises(RuntimeError):
-        decoder.repeated([ToolArguments(0, "a")])
+def test_what_the_exchange_asks_of_a_converter() -> None:
+    reply = ReplyContext(model="m", message_id="msg_1")
+    plain, fast = (StreamConverter(Profile(), reply, Report(), "req_1") for _ in range(2))
+    converter = RepeatingConverter(fast)
+    assert converter.begin() == plain.begin()
+    assert converter.feed(said(b"a")) == plain.feed(said(b"a"))
+    assert converter.progress() == plain.progress()
+    assert (converter.started, converter.ending) == (plain.started, plain.ending) == (True, False)
+    failure = ApiError(502, "api_error", "gone")
+    assert converter.fail(failure) == plain.fail(failure)
+    assert converter.finished

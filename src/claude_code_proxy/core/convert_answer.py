@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.core import sse, wire
-from claude_code_proxy.core.answer import events as anthropic
+from claude_code_proxy.core import sse
 from claude_code_proxy.core.answer.message import fold
 from claude_code_proxy.core.answer.writer import BlockWriter
-from claude_code_proxy.core.deltas import Delta, Failure, ToolArguments, Usage
+from claude_code_proxy.core.deltas import Delta, Failure, Usage
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.errors.upstream import answer_error, mid_stream
 from claude_code_proxy.core.openai.chat.decode import Decoder as ChatDecoder
 from claude_code_proxy.core.openai.chat.decode import parse_chunk
 from claude_code_proxy.core.openai.responses.decode import Decoder as ResponsesDecoder
-from claude_code_proxy.core.repeats import END, Template, learn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,8 +31,6 @@ _DECODERS: dict[str, type[ChatDecoder] | type[ResponsesDecoder]] = {
     "chat": ChatDecoder,
     "responses": ResponsesDecoder,
 }
-_MOST_LESSONS = 16  # fruitless ones, in one stream
-_LONGEST_REST = 64 << 10  # bytes; longer chunks do not repeat
 _DAMAGED = "the upstream sent a damaged chunk, and what it said is lost"
 
 
@@ -51,99 +47,75 @@ class AnswerReader:
         self._reply = reply
         self._report = report
         self._request_id = request_id
-        self._sse = sse.Decoder()
-        self._decoder = _DECODERS[profile.api](profile, reply, report)
-        self._writer = BlockWriter(profile, reply, report)
+        self.framing = sse.Decoder()
+        self.decoder = _DECODERS[profile.api](profile, reply, report)
+        self.writer = BlockWriter(profile, reply, report)
         self._done = False
         self._heard = False  # anything at all: content, a finish reason, token counts
         self._garbage = b""
-        self._last: tuple[Any, list[Delta]] = (None, [])  # the last chunk and what it said
+        self.last_chunk: tuple[Any, list[Delta]] = (None, [])
+        """The last chunk, parsed, and what it said."""
         self.failure: ApiError | None = None
 
     @property
     def started(self) -> bool:
         """`message_start` was written: the HTTP status can no longer change."""
-        return self._writer.started
+        return self.writer.started
 
     @property
     def finished(self) -> bool:
         """Nothing more will be written."""
-        return self._writer.finished or self.failure is not None
+        return self.writer.finished or self.failure is not None
 
     @property
     def error(self) -> ApiError | None:
         """The failure, if it came before anything was written."""
-        return None if self._writer.started else self.failure
+        return None if self.writer.started else self.failure
 
     @property
     def ending(self) -> bool:
         """A finish reason was seen; usage may still follow."""
-        return self._decoder.finished
+        return self.decoder.finished
 
     @property
     def usage(self) -> Usage | None:
         """The upstream's last token counts."""
-        return self._writer.usage
+        return self.writer.usage
 
     def feed(self, data: bytes) -> list[Event]:
         """Take the next read from the upstream."""
         try:
-            events = self._sse.feed(data)
+            events = self.framing.feed(data)
         except sse.EventTooLarge as error:
             return self.fail(ApiError(502, "api_error", f"the upstream sent {error}"))
         return self._events(events)
 
     def close(self) -> list[Event]:
         """The upstream ended, well or not."""
-        out = self._events(self._sse.close(), cut=True)
+        out = self._events(self.framing.close(), cut=True)
         if not self.finished:
             out += self._end()
         return out
 
     def begin(self) -> list[Event]:
         """Write `message_start` although nothing has come yet."""
-        return self._writer.begin()
+        return self.writer.begin()
 
     def progress(self) -> list[Event]:
         """A keep-alive that counts as progress."""
-        return self._writer.progress()
+        return self.writer.progress()
 
     def fail(self, error: ApiError) -> list[Event]:
         """End the answer with `error`; before anything was written, only remember it."""
         self.failure = error
-        if not self._writer.started:
+        if not self.writer.started:
             return []
-        return self._writer.fail(mid_stream(error), self._request_id)
-
-    @property
-    def between(self) -> bool:
-        """Whether the next byte begins an event."""
-        return self._sse.between
-
-    def repetition(self, chunk: bytes, event: Event) -> Repetition | None:
-        """How chunks that repeat `chunk` are read, which has just become `event`; None: as any other."""
-        (payload, deltas), self._last = self._last, (None, [])
-        if len(deltas) != 1 or event["type"] != "content_block_delta":
-            return None
-        holes = self._decoder.holes(payload, deltas[0])
-        if not holes or not self._writer.passes(deltas[0]):
-            return None
-        template = learn(chunk, payload, holes)
-        return None if template is None else Repetition(template, deltas[0], event)
-
-    def repeat(self, delta: Delta, texts: list[str]) -> list[Event] | None:
-        """Take texts of deltas like `delta`; their events, or None where each is written as it came."""
-        if not isinstance(delta, ToolArguments):
-            self._writer.passed(sum(map(len, texts)))
-            return None
-        deltas = [ToolArguments(delta.key, text) for text in texts]
-        self._decoder.repeated(deltas)
-        return self._write(deltas)
+        return self.writer.fail(mid_stream(error), self._request_id)
 
     def answer(self, body: Any) -> list[Event]:
         """A whole answer instead of a stream."""
-        out = self._write(self._decoder.answer(body))
-        return out if self.finished else out + self._writer.end()
+        out = self.write(self.decoder.answer(body))
+        return out if self.finished else out + self.writer.end()
 
     def _events(self, events: list[sse.Event], *, cut: bool = False) -> list[Event]:
         out: list[Event] = []
@@ -159,7 +131,7 @@ class AnswerReader:
 
     def _chunk(self, event: sse.Event, *, cut: bool) -> list[Event]:
         payload = parse_chunk(event.data)
-        if event.name == "error" and not (self._decoder.READS_ERRORS and isinstance(payload, dict)):
+        if event.name == "error" and not (self.decoder.READS_ERRORS and isinstance(payload, dict)):
             shaped = payload if isinstance(payload, dict) else {"error": _text(event.data)}
             error = answer_error(shaped, self._profile, self._reply)
             return self.fail(error or ApiError(500, "api_error", f"the upstream failed: {_text(event.data)}"))
@@ -170,36 +142,37 @@ class AnswerReader:
                 self._garbage = event.data
                 self._report.dropped("chunk_not_json", "upstream", "a chunk that is no JSON was ignored")
             return []
-        whole = isinstance(payload, dict) and payload.get("object") == self._decoder.WHOLE
-        if whole and not self._decoder.chunks:
+        whole = isinstance(payload, dict) and payload.get("object") == self.decoder.WHOLE
+        if whole and not self.decoder.chunks:
             return self.answer(payload)  # JSON where a stream was asked for
-        deltas = self._decoder.chunk(payload)
-        self._last = payload, deltas
-        out = self._write(deltas)
-        if self._decoder.complete and not self.finished:
+        deltas = self.decoder.chunk(payload)
+        self.last_chunk = payload, deltas
+        out = self.write(deltas)
+        if self.decoder.complete and not self.finished:
             return out + self._end()
-        if self._writer.stopped and not self.finished:
-            out += self._writer.end()
+        if self.writer.stopped and not self.finished:
+            out += self.writer.end()
         return out
 
-    def _write(self, deltas: Sequence[Delta]) -> list[Event]:
+    def write(self, deltas: Sequence[Delta]) -> list[Event]:
+        """Write what a chunk said; a `Failure` in it ends the answer."""
         if deltas:
             self._heard = True
         for at, delta in enumerate(deltas):
             if type(delta) is Failure:
-                out = self._writer.write(deltas[:at])
+                out = self.writer.write(deltas[:at])
                 return out + self.fail(delta.error)
-        return self._writer.write(deltas)
+        return self.writer.write(deltas)
 
     def _end(self) -> list[Event]:
         """No more is coming: decide whether that was all of the answer."""
-        out = self._write(self._decoder.end())
+        out = self.write(self.decoder.end())
         if self.finished:
             return out
         if not self._heard:
             return out + self.fail(self._nothing())
-        if not self._decoder.finished:
-            tool = self._writer.open_tool
+        if not self.decoder.finished:
+            tool = self.writer.open_tool
             whole = (
                 tool != "partial"
                 if self._done
@@ -207,7 +180,7 @@ class AnswerReader:
             )
             if not whole:
                 return out + self.fail(ApiError(502, "api_error", _CUT, retryable=True))
-        return out + self._writer.end()
+        return out + self.writer.end()
 
     def _nothing(self) -> ApiError:
         if self._garbage:
@@ -218,32 +191,11 @@ class AnswerReader:
         return ApiError(502, "api_error", "the upstream sent an empty answer", retryable=True)
 
 
-class Repetition:
-    """How chunks that fit `template` are read: each is another `delta`, written as another `event`."""
-
-    def __init__(self, template: Template, delta: Delta, event: Event) -> None:
-        self.template = template
-        self.delta = delta
-        kind = event["delta"]["type"]
-        field = next(key for key in event["delta"] if key != "type")
-        empty = sse.encode(anthropic.block_delta(event["index"], kind, field, ""))
-        middle = empty.rindex(b'""') + 1
-        self._before, self._after = empty[:middle], empty[middle:]
-        self._joint = self._after + self._before
-
-    def frame(self, texts: list[bytes]) -> bytes:
-        """The events with `texts`, which are JSON strings without their quotes."""
-        return self._before + self._joint.join(texts) + self._after
-
-
 class StreamConverter:
-    """Upstream bytes in, the client's event-stream bytes out; see `AnswerReader` for the rest."""
+    """Upstream bytes in, the client's event-stream bytes out; `reader` does the work."""
 
     def __init__(self, profile: Profile, reply: ReplyContext, report: Report, request_id: str) -> None:
         self.reader = AnswerReader(profile, reply, report, request_id)
-        self._repetition: Repetition | None = None
-        self._lessons = _MOST_LESSONS
-        self._rest = b""  # the beginning of a chunk, while chunks repeat
 
     @property
     def started(self) -> bool:
@@ -272,68 +224,27 @@ class StreamConverter:
 
     def feed(self, data: bytes) -> bytes:
         """Take the next read; the bytes to send, perhaps none."""
-        if self._rest:
-            data, self._rest = self._rest + data, b""
-        out: list[bytes] = []
-        while data and not self.reader.finished:
-            if self._repetition is not None:
-                repeated, data = self._repeated(self._repetition, data)
-                out.append(repeated)
-                if END not in data and len(data) <= _LONGEST_REST:
-                    self._rest = data
-                    break
-            data = self._one(data, out)
-        return b"".join(out)
-
-    def _repeated(self, repetition: Repetition, data: bytes) -> tuple[bytes, bytes]:
-        """The events of the chunks at the start of `data` that repeat the one before, and the rest of it."""
-        raw, taken = repetition.template.read(data)
-        if not raw:
-            return b"", data
-        texts = wire.strings(raw)
-        if texts is None:  # one of many, and looking for it each time would take long
-            self._lessons = 0
-            return b"", data
-        self._lessons = _MOST_LESSONS
-        events = self.reader.repeat(repetition.delta, texts)
-        out = repetition.frame(wire.canonical(raw, texts)) if events is None else _encode(events)
-        return out, data[taken:]
-
-    def _one(self, data: bytes, out: list[bytes]) -> bytes:
-        """Read one event, or all of `data` where there is nothing to learn from it; the rest of `data`."""
-        end = data.find(END) + len(END) if self._lessons else 0
-        if end < len(END):
-            end = len(data)
-        begun = not self.reader.between
-        events = self.reader.feed(data[:end])
-        out.append(_encode(events))
-        self._repetition = None
-        if self._lessons and len(events) == 1 and not begun:
-            self._lessons -= 1
-            self._repetition = self.reader.repetition(data[:end], events[0])
-        return data[end:]
+        return sse.encode_all(self.reader.feed(data))
 
     def close(self) -> bytes:
         """The upstream ended."""
-        rest, self._rest = self._rest, b""
-        events = self.reader.feed(rest)
-        return _encode(events if self.reader.finished else events + self.reader.close())
+        return sse.encode_all(self.reader.close())
 
     def begin(self) -> bytes:
         """`message_start`, now."""
-        return _encode(self.reader.begin())
+        return sse.encode_all(self.reader.begin())
 
     def progress(self) -> bytes:
         """A keep-alive that counts as progress."""
-        return _encode(self.reader.progress())
+        return sse.encode_all(self.reader.progress())
 
     def fail(self, error: ApiError) -> bytes:
         """The terminal `error` event."""
-        return _encode(self.reader.fail(error))
+        return sse.encode_all(self.reader.fail(error))
 
     def answer(self, body: Any) -> bytes:
         """A whole upstream answer, replayed as a stream."""
-        return _encode(self.reader.answer(body))
+        return sse.encode_all(self.reader.answer(body))
 
 
 class StreamFold:
@@ -374,10 +285,6 @@ def _message(
     if reader.failure is not None:
         raise reader.failure
     return fold(events, report), reader.usage
-
-
-def _encode(events: list[Event]) -> bytes:
-    return b"".join(map(sse.encode, events))
 
 
 def _text(data: bytes) -> str:

@@ -1,115 +1,166 @@
-"""Chunks that repeat the one before but for a string: read without parsing them.
+"""The fast way to read a stream whose chunks repeat the one before but for a string.
 
-A provider streams a piece of text as the same JSON again and again, with another string in the same place,
-and perhaps another padding against traffic analysis. Once such a chunk has been parsed, the bytes around its
-strings are known; a chunk that begins, goes on and ends with those same bytes says the same of its own
-string. Where the text needs no closer look, four of five recorded chunks are of this kind
-(`tests/core/test_repeats.py`), and one of them costs a fifth of what parsing it would.
-
-Nothing here knows a wire format: the decoder says where the strings stand (`Decoder.holes`).
+Most chunks of most providers do (see `core.chunk_template`). With a plain `StreamConverter` in the place of
+`RepeatingConverter` every stream gives the same bytes (`tests/core/test_repeats.py` compares them).
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from claude_code_proxy.core import sse, wire
+from claude_code_proxy.core.answer import events
+from claude_code_proxy.core.chunk_template import END, Template, learn
+from claude_code_proxy.core.deltas import ToolArguments
+from claude_code_proxy.core.openai.chat.decode import Decoder as ChatDecoder
 
-END = b"\n\n"
-"""What ends a chunk."""
+if TYPE_CHECKING:
+    from claude_code_proxy.core.answer.events import Event
+    from claude_code_proxy.core.convert_answer import StreamConverter
+    from claude_code_proxy.core.deltas import Delta, Usage
+    from claude_code_proxy.core.errors.api import ApiError
 
-_MARKS = ("x0", "x1")  # stand for the text and the padding when a template is tried out
-
-
-class Hole(NamedTuple):
-    """Where a string stands in a parsed chunk: `owner[key]`."""
-
-    owner: dict[str, Any]
-    key: str
+_MOST_ATTEMPTS = 16  # to learn a template in vain, in one stream
+_LONGEST_REST = 64 << 10  # bytes; longer chunks do not repeat
 
 
-class Template:
-    """The bytes around the strings of a chunk: `head`, perhaps `middle`, `tail`.
+class _Repetition:
+    """How chunks that fit `template` are read: each is another `delta`, written as another `event`."""
 
-    With a `middle` one of the two strings is padding, the first one if `padding_first`.
+    def __init__(self, template: Template, delta: Delta, event: Event) -> None:
+        self.template = template
+        self.delta = delta
+        kind = event["delta"]["type"]
+        field = next(key for key in event["delta"] if key != "type")
+        empty = sse.encode(events.block_delta(event["index"], kind, field, ""))
+        middle = empty.rindex(b'""') + 1
+        self._before, self._after = empty[:middle], empty[middle:]
+        self._joint = self._after + self._before
+
+    def frame(self, texts: list[bytes]) -> bytes:
+        """The events with `texts`, which are JSON strings without their quotes."""
+        return self._before + self._joint.join(texts) + self._after
+
+
+class RepeatingConverter:
+    """A `StreamConverter` that gives the same bytes for less: chunks that repeat are not parsed.
+
+    Of the decoder it uses `holes` and `repeated`, of the writer `passes` and `passed`.
     """
 
-    __slots__ = ("_head", "_middle", "_padding_first", "_tail")
+    def __init__(self, plain: StreamConverter) -> None:
+        self._plain = plain
+        self._reader = plain.reader
+        decoder = plain.reader.decoder
+        self._decoder = decoder if isinstance(decoder, ChatDecoder) else None
+        self._attempts = _MOST_ATTEMPTS if self._decoder is not None else 0
+        self._repetition: _Repetition | None = None
+        self._rest = b""  # the beginning of a chunk, while chunks repeat
 
-    def __init__(self, head: bytes, middle: bytes, tail: bytes, *, padding_first: bool) -> None:
-        self._head = head
-        self._middle = middle
-        self._tail = tail
-        self._padding_first = padding_first
+    @property
+    def started(self) -> bool:
+        """As the plain one."""
+        return self._reader.started
 
-    def read(self, data: bytes) -> tuple[list[bytes], int]:
-        """The texts of the leading chunks of `data` that fit, as they stand in the JSON, and their length.
+    @property
+    def finished(self) -> bool:
+        """As the plain one."""
+        return self._reader.finished
 
-        The texts are not checked to be JSON strings; none is empty.
-        """
-        head, tail, padded = self._head, self._tail, bool(self._middle)
-        before, after = len(head), len(tail)
-        texts: list[bytes] = []
-        at = 0
-        while data.startswith(head, at):
-            start = at + before
-            end = data.find(END, start)
-            stop = end - after
-            if stop <= start or not data.startswith(tail, stop):
-                break
-            text = data[start:stop]
-            if padded and not (text := self._unpadded(text)):
-                break
-            texts.append(text)
-            at = end + len(END)
-        return texts, at
+    @property
+    def ending(self) -> bool:
+        """As the plain one."""
+        return self._reader.ending
 
-    def fill(self, text: bytes, padding: bytes) -> bytes:
-        """The chunk with these strings."""
-        first, second = (padding, text) if self._padding_first else (text, padding)
-        inner = first + self._middle + second if self._middle else text
-        return self._head + inner + self._tail + END
+    @property
+    def error(self) -> ApiError | None:
+        """As the plain one."""
+        return self._reader.error
 
-    def _unpadded(self, strings: bytes) -> bytes:
-        """The text of the two strings; none where the other does not look like padding."""
-        first, _, second = strings.partition(self._middle)
-        text, padding = (second, first) if self._padding_first else (first, second)
-        return text if padding.isalnum() else b""
+    @property
+    def usage(self) -> Usage | None:
+        """As the plain one."""
+        return self._reader.usage
 
+    def begin(self) -> bytes:
+        """As the plain one."""
+        return self._plain.begin()
 
-def learn(chunk: bytes, payload: dict[str, Any], holes: list[Hole]) -> Template | None:
-    """The template of a chunk; None where it has none.
+    def progress(self) -> bytes:
+        """As the plain one."""
+        return self._plain.progress()
 
-    `chunk` are the bytes of one event with its `END`, `payload` is its JSON, which is changed by this. The
-    text stands in the first of `holes`; a second one holds padding.
-    """
-    spots = [_spot(chunk, key, owner[key]) for owner, key in holes]
-    if any(start < 0 for start, _ in spots) or not chunk.endswith(END):
-        return None
-    cuts = [0, *(position for spot in sorted(spots) for position in spot), len(chunk) - len(END)]
-    fixed = [chunk[cuts[at] : cuts[at + 1]] for at in range(0, len(cuts), 2)]
-    middle = fixed[1] if len(holes) > 1 else b""
-    template = Template(fixed[0], middle, fixed[-1], padding_first=spots != sorted(spots))
-    return template if _holds(template, payload, holes) else None
+    def fail(self, error: ApiError) -> bytes:
+        """As the plain one."""
+        return self._plain.fail(error)
 
+    def feed(self, data: bytes) -> bytes:
+        """Take the next read; the bytes to send, perhaps none."""
+        if self._rest:
+            data, self._rest = self._rest + data, b""
+        out: list[bytes] = []
+        while data and not self._reader.finished:
+            if self._repetition is not None:
+                repeated, data = self._read_repeated(self._repetition, data)
+                out.append(repeated)
+                if END not in data and len(data) <= _LONGEST_REST:
+                    self._rest = data
+                    break
+            data = self._read_one(data, out)
+        return b"".join(out)
 
-def _spot(chunk: bytes, key: str, value: str) -> tuple[int, int]:
-    """Where the string of `key` begins and ends in `chunk`; -1 if that is not clear."""
-    text = wire.dumps(value)
-    for colon in (b":", b": "):
-        field = wire.dumps(key) + colon + text
-        if chunk.count(field) == 1:
-            end = chunk.find(field) + len(field) - 1
-            return end - len(text) + 2, end
-    return -1, -1
+    def close(self) -> bytes:
+        """The upstream ended."""
+        rest, self._rest = self._rest, b""
+        out = self._plain.feed(rest)
+        return out if self._reader.finished else out + self._plain.close()
 
+    def _read_repeated(self, repetition: _Repetition, data: bytes) -> tuple[bytes, bytes]:
+        """The events of the chunks at the start of `data` that repeat the one before, and the rest of it."""
+        raw, taken = repetition.template.read(data)
+        if not raw:
+            return b"", data
+        texts = wire.strings(raw)
+        if texts is None:  # one of many, and looking for it each time would take long
+            self._attempts = 0
+            return b"", data
+        self._attempts = _MOST_ATTEMPTS
+        written = self._write(repetition.delta, texts)
+        return repetition.frame(wire.canonical(raw, texts)) if written is None else written, data[taken:]
 
-def _holds(template: Template, payload: dict[str, Any], holes: list[Hole]) -> bool:
-    """Whether other strings in the holes of `template` are the same change to `payload`."""
-    for (owner, key), mark in zip(holes, _MARKS, strict=False):
-        owner[key] = mark
-    events = sse.Decoder().feed(template.fill(*map(str.encode, _MARKS)))
-    try:
-        return [(event.name, wire.loads(event.data)) for event in events] == [("", payload)]
-    except wire.WireError:
-        return False
+    def _write(self, delta: Delta, texts: list[str]) -> bytes | None:
+        """The events of deltas like `delta` with `texts`; None where each text is written as it came."""
+        if not isinstance(delta, ToolArguments):
+            self._reader.writer.passed(sum(map(len, texts)))
+            return None
+        assert self._decoder is not None
+        deltas = [ToolArguments(delta.key, text) for text in texts]
+        self._decoder.repeated(deltas)
+        return sse.encode_all(self._reader.write(deltas))
+
+    def _read_one(self, data: bytes, out: list[bytes]) -> bytes:
+        """Read one event, or all of `data` where there is nothing to learn from it; the rest of `data`."""
+        end = data.find(END) + len(END) if self._attempts else 0
+        if end < len(END):
+            end = len(data)
+        begun = not self._reader.framing.between
+        found = self._reader.feed(data[:end])
+        out.append(sse.encode_all(found))
+        self._repetition = None
+        if self._attempts and len(found) == 1 and not begun:
+            self._attempts -= 1
+            self._repetition = self._learn(data[:end], found[0])
+        return data[end:]
+
+    def _learn(self, chunk: bytes, event: Event) -> _Repetition | None:
+        """How chunks that repeat `chunk` are read, which has just become `event`; None: as any other."""
+        payload, deltas = self._reader.last_chunk
+        self._reader.last_chunk = None, []
+        if len(deltas) != 1 or event["type"] != "content_block_delta":
+            return None
+        assert self._decoder is not None
+        holes = self._decoder.holes(payload, deltas[0])
+        if not holes or not self._reader.writer.passes(deltas[0]):
+            return None
+        template = learn(chunk, payload, holes)
+        return None if template is None else _Repetition(template, deltas[0], event)

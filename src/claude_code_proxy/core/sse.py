@@ -8,9 +8,12 @@ field name, an `error:` field, no final newline, and a whole document where a st
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from claude_code_proxy.core import wire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MAX_EVENT = 64 << 20
 """Largest event or line, in bytes; whole tool calls arrive as one line."""
@@ -171,6 +174,11 @@ _FIELDS = frozenset((b"data", b"event", b"error"))  # llama-box names its error 
 def encode(event: dict[str, Any]) -> bytes:
     """One Anthropic event as bytes; its `event:` name is the `type` of its data."""
     return b"event: %b\ndata: %b\n\n" % (event["type"].encode(), wire.dumps(event))
+
+
+def encode_all(events: Iterable[dict[str, Any]]) -> bytes:
+    """Anthropic events as bytes, one after the other."""
+    return b"".join(map(encode, events))
 
 
 def data_of(event: bytes) -> bytes:

@@ -11,6 +11,7 @@ from claude_code_proxy.core.answer import events as anthropic
 from claude_code_proxy.core.convert_answer import StreamConverter, StreamFold, message_from_answer
 from claude_code_proxy.core.errors.corrections import MAX_CORRECTIONS
 from claude_code_proxy.core.errors.upstream import read_error
+from claude_code_proxy.core.repeats import RepeatingConverter
 from claude_code_proxy.server.convert.outgoing import Conversion
 from claude_code_proxy.server.hooks.hooked_stream import HookedStream
 from claude_code_proxy.server.offload import offload
@@ -70,7 +71,7 @@ async def _stream(call: Call, conversion: Conversion, client: UpstreamClient, li
 
     def translator() -> Translator:
         reply, report = conversion.reply, conversion.report
-        converter = StreamConverter(conversion.profile, reply, report, call.request_id)
+        converter = RepeatingConverter(StreamConverter(conversion.profile, reply, report, call.request_id))
         if hooks is None or not hooks.sees_answers:
             return converter
         return HookedStream(converter, hooks, report)

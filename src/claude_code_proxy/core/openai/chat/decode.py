@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from claude_code_proxy.core import wire
+from claude_code_proxy.core.chunk_template import Hole
 from claude_code_proxy.core.deltas import (
     Delta,
     Failure,
@@ -29,7 +30,6 @@ from claude_code_proxy.core.openai.chat.text_tools import TextTools
 from claude_code_proxy.core.openai.chat.think_tags import ThinkTags
 from claude_code_proxy.core.openai.chat.tool_calls import LEGACY_INDEX, ToolCalls
 from claude_code_proxy.core.openai.usage import read_usage
-from claude_code_proxy.core.repeats import Hole
 
 if TYPE_CHECKING:
     from claude_code_proxy.core.answer_context import ReplyContext

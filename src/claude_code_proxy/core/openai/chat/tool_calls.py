@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import wire
+from claude_code_proxy.core.chunk_template import Hole
 from claude_code_proxy.core.deltas import ToolArguments, ToolStart
-from claude_code_proxy.core.repeats import Hole
 from claude_code_proxy.core.tool_names import CalledNames
 
 if TYPE_CHECKING:

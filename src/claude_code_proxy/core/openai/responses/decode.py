@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.answer_context import ReplyContext
     from claude_code_proxy.core.openai.responses.item_progress import Item
     from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.core.repeats import Hole
     from claude_code_proxy.core.report import Report
 
 _OUTPUT = "upstream.output"
@@ -90,14 +89,6 @@ class Decoder:
         found: list[Delta] = []
         read(self, payload, found)
         return found
-
-    def holes(self, payload: Any, delta: Delta) -> list[Hole]:  # noqa: ARG002 - the chat format has some
-        """None: no event repeats the one before, each has a number of its own."""
-        return []
-
-    def repeated(self, deltas: list[ToolArguments]) -> None:
-        """Never called, since nothing repeats."""
-        raise RuntimeError(f"no event of this format repeats another, and {len(deltas)} did")
 
     def answer(self, body: Any) -> list[Delta]:
         """The deltas of a whole answer."""
