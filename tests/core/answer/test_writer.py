@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from claude_code_proxy.core import continuity
 from claude_code_proxy.core.answer.message import fold
+from claude_code_proxy.core.answer.transitions import TRANSITIONS
 from claude_code_proxy.core.answer.writer import BlockWriter
 from claude_code_proxy.core.answer_context import ReplyContext
 from claude_code_proxy.core.deltas import (
@@ -210,6 +211,19 @@ def test_transitions_that_no_decoder_may_ask_for() -> None:
     for deltas, what in cases:
         with pytest.raises(RuntimeError, match=what):
             writer().write(deltas)
+
+
+def test_no_event_can_be_written_out_of_order() -> None:
+    for state, following in TRANSITIONS.items():
+        for event in {"message_start", "content_block_delta", "content_block_stop", "message_stop"}:
+            blocks = writer()
+            blocks._state = state
+            if event in following:
+                blocks._emit({"type": event})
+                assert blocks._state is following[event]
+            else:
+                with pytest.raises(RuntimeError, match=f"{event} cannot follow"):
+                    blocks._emit({"type": event})
 
 
 def test_a_failure_leaves_the_open_block_open() -> None:

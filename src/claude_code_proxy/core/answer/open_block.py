@@ -1,0 +1,176 @@
+"""The content block that is open: how each kind starts, what its deltas are, and how it closes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from claude_code_proxy.core.answer import events
+from claude_code_proxy.core.answer.tool_json import ArgumentGate
+from claude_code_proxy.core.continuity import merge_details, seal_reasoning
+
+if TYPE_CHECKING:
+    from claude_code_proxy.core.answer.stop_sequences import StopSequences
+    from claude_code_proxy.core.report import Report
+
+
+class BlockDelta(NamedTuple):
+    """The delta of a `content_block_delta`: its type, the name of its one field, and the field's value."""
+
+    type: str
+    field: str
+    value: str
+
+
+class ReasoningSeal:
+    """Reasoning state of one provider and model, as it is collected for a signature."""
+
+    def __init__(self, profile: str, model: str) -> None:
+        self._profile = profile
+        self._model = model
+        self._kind = "none"
+        self._items: list[Any] = []
+
+    def add(self, kind: str, items: list[Any]) -> None:
+        """Take more state; one answer has state of one kind."""
+        self._kind = kind
+        self._items += items
+
+    def __bool__(self) -> bool:
+        return bool(self._items)
+
+    def close(self) -> str:
+        """The signature that carries the state back."""
+        items = merge_details(self._items) if self._kind == "rd" else self._items
+        return seal_reasoning(self._profile, self._model, self._kind, items)
+
+
+class OpenBlock(ABC):
+    """One block. `DELTA` is the type and the field of the deltas that it is written with."""
+
+    DELTA: ClassVar[tuple[str, str]]
+
+    @property
+    @abstractmethod
+    def start(self) -> dict[str, Any]:
+        """The block as `content_block_start` shows it."""
+
+    @property
+    def holds_others(self) -> bool:
+        """Whether other content must wait until this block is complete."""
+        return False
+
+    def close(self) -> list[BlockDelta]:
+        """What is still to be written before `content_block_stop`."""
+        return []
+
+
+class TextBlock(OpenBlock):
+    """`stops` holds back what may be the beginning of a stop sequence."""
+
+    DELTA = ("text_delta", "text")
+
+    def __init__(self, stops: StopSequences | None = None) -> None:
+        self._stops = stops
+
+    @property
+    def start(self) -> dict[str, Any]:
+        """An empty text."""
+        return {"type": "text", "text": ""}
+
+    def close(self) -> list[BlockDelta]:
+        """The text that turned out to be no stop sequence."""
+        held = self._stops.flush() if self._stops is not None else ""
+        return [BlockDelta(*self.DELTA, held)] if held else []
+
+
+class ThinkingBlock(OpenBlock):
+    """`seal` is what its signature carries; `hidden` the text that the client does not want to see."""
+
+    DELTA = ("thinking_delta", "thinking")
+
+    def __init__(self, seal: ReasoningSeal) -> None:
+        self.seal = seal
+        self.hidden: list[str] = []
+
+    @property
+    def start(self) -> dict[str, Any]:
+        """An empty thought."""
+        return {"type": "thinking", "thinking": "", "signature": ""}
+
+    def close(self) -> list[BlockDelta]:
+        """The signature. Text that is hidden from the client still has to come back."""
+        if self.hidden and not self.seal:
+            self.seal.add("text", ["".join(self.hidden)])
+        return [BlockDelta("signature_delta", "signature", self.seal.close())]
+
+
+class RedactedThinkingBlock(OpenBlock):
+    """Reasoning state that came without text: the block is whole when it starts."""
+
+    DELTA = ThinkingBlock.DELTA
+
+    def __init__(self, seal: ReasoningSeal) -> None:
+        self._data = seal.close()
+
+    @property
+    def start(self) -> dict[str, Any]:
+        """The state."""
+        return {"type": "redacted_thinking", "data": self._data}
+
+
+class ToolUseBlock(OpenBlock):
+    """A call. `gate` watches its arguments; until they are complete everything else waits."""
+
+    DELTA = ("input_json_delta", "partial_json")
+
+    def __init__(self, key: int, tool_id: str, name: str, report: Report) -> None:
+        self.key = key
+        self.gate = ArgumentGate(report)
+        self._id = tool_id
+        self._name = name
+
+    @property
+    def start(self) -> dict[str, Any]:
+        """The call without its arguments, which come in deltas."""
+        return {"type": "tool_use", "id": self._id, "name": self._name, "input": {}}
+
+    @property
+    def holds_others(self) -> bool:
+        """Until the arguments are one whole JSON object."""
+        return not self.gate.complete
+
+    def close(self) -> list[BlockDelta]:
+        """The arguments that were held back."""
+        rest = self.gate.close()
+        return [BlockDelta(*self.DELTA, rest)] if rest else []
+
+
+class SearchBlock(OpenBlock):
+    """A web search that the provider ran."""
+
+    DELTA = ToolUseBlock.DELTA
+
+    def __init__(self, use_id: str, name: str) -> None:
+        self._use_id = use_id
+        self._name = name
+
+    @property
+    def start(self) -> dict[str, Any]:
+        """The call without its input, which comes in one delta."""
+        return events.server_tool_use(self._use_id, self._name)
+
+
+class SearchResultBlock(OpenBlock):
+    """What a search found (None: it failed): the block is whole when it starts."""
+
+    DELTA = ToolUseBlock.DELTA
+
+    def __init__(self, use_id: str, urls: tuple[str, ...] | None) -> None:
+        self._use_id = use_id
+        self._urls = urls
+
+    @property
+    def start(self) -> dict[str, Any]:
+        """The addresses."""
+        return events.web_search_result(self._use_id, self._urls)
