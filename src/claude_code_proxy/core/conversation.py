@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from claude_code_proxy.core.continuity import SealedReasoning
     from claude_code_proxy.core.providers.profile import Effort
@@ -104,22 +104,19 @@ class Tool:
     strict: bool = False
 
 
-class OfferedTools(tuple[Tool, ...]):
-    """The tools that go upstream; requests that offer the same ones may share the object.
+@dataclass(frozen=True, slots=True)
+class PreparedTools:
+    """The tools that go upstream, in each form that a request needs; requests may share one.
 
-    So what is made of them for each request is made once and kept here: `encoded` in the upstream's format,
-    of which no part may be changed, `written` as JSON, and `tokens`, their count.
+    `encoded` is the upstream's form of each tool, of which no part may be changed, and `written` its JSON.
     """
 
-    encoded: list[dict[str, Any]] | None = None
-    written: bytes | None = None
-    tokens: float | None = None
+    tools: tuple[Tool, ...] = ()
+    encoded: tuple[dict[str, Any], ...] = ()
+    written: bytes = b"[]"
 
-    def as_sent(self, encode: Callable[[Tool], dict[str, Any]]) -> list[dict[str, Any]]:
-        """Each tool encoded, in a list of the caller's own."""
-        if self.encoded is None:
-            self.encoded = [encode(tool) for tool in self]
-        return list(self.encoded)
+    def __bool__(self) -> bool:
+        return bool(self.tools)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +176,7 @@ class Conversation:
 
     system: tuple[Text, ...]
     turns: tuple[Turn, ...]
-    tools: OfferedTools
+    tools: PreparedTools
     web_search: WebSearch | None
     tool_choice: ToolChoice | None
     parallel_tools: bool

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.answer_context import ReplyContext
-from claude_code_proxy.core.openai.chat.encode import encode as encode_chat
+from claude_code_proxy.core.conversation import PreparedTools
+from claude_code_proxy.core.openai.chat import encode as chat
 from claude_code_proxy.core.openai.parameters import local_stops
-from claude_code_proxy.core.openai.responses.encode import encode as encode_responses
+from claude_code_proxy.core.openai.responses import encode as responses
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.request.fields import required_text
 from claude_code_proxy.core.request.read import parse
@@ -17,11 +18,13 @@ from claude_code_proxy.core.request.read import parse
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from claude_code_proxy.core.conversation import OfferedTools
+    from claude_code_proxy.core.conversation import Tool
     from claude_code_proxy.core.providers.profile import Profile
+    from claude_code_proxy.core.request.tool_cache import ToolCache
 
 
-_ENCODERS = {"chat": encode_chat, "responses": encode_responses}
+_ENCODERS = {"chat": chat.encode, "responses": responses.encode}
+_TOOL_ENCODERS = {"chat": chat.encode_tool, "responses": responses.encode_tool}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,7 +37,7 @@ class Converted:
     """
 
     body: dict[str, Any]
-    tools: OfferedTools
+    tools: PreparedTools
     reply: ReplyContext
     report: Report
     stream: bool
@@ -43,12 +46,9 @@ class Converted:
     @property
     def payload(self) -> bytes:
         """The bytes of `body`."""
-        tools = self.tools
-        if not tools.encoded or self.body.get("tools") != tools.encoded:
+        if not self.tools or self.body.get("tools") != [*self.tools.encoded]:
             return wire.dumps(self.body)
-        if tools.written is None:
-            tools.written = bytes(memoryview(wire.dumps(tools.encoded)))  # orjson's own has room to spare
-        return wire.dumps({**self.body, "tools": wire.written(tools.written)})
+        return wire.dumps({**self.body, "tools": wire.written(self.tools.written)})
 
 
 def limit_field(profile: Profile) -> str:
@@ -65,16 +65,25 @@ def convert_request(
     model: str,
     message_id: str,
     session_id: str = "",
+    tool_cache: ToolCache | None = None,
     pdf_text: Callable[[str], str | None] | None = None,
 ) -> Converted:
     """Convert the JSON value of a Messages request for the upstream model `model`.
 
-    `message_id` is the answer's id; `session_id` is used where the request's metadata has none;
-    `pdf_text` is what `core.request.media.Media` takes. `reply.input_tokens` is 0: counting is the caller's.
+    `message_id` is the answer's id; `session_id` is used where the request's metadata has none; `tool_cache`
+    is the one that the request was read with, and saves time only; `pdf_text` is what
+    `core.request.media.Media` takes. `reply.input_tokens` is 0: counting is the caller's.
     Raises `ApiError` 400 for a request that cannot be served, and for nothing else.
     """
     report = Report()
-    conversation = parse(request, profile, report, pdf_text=pdf_text)
+    conversation = parse(
+        request,
+        profile,
+        report,
+        prepare=lambda tools: _prepare(tools, profile),
+        cache=tool_cache,
+        pdf_text=pdf_text,
+    )
     client_model = required_text(request, "model", "request")
     if session_id and not conversation.session_id:
         conversation = replace(conversation, session_id=session_id)
@@ -94,7 +103,9 @@ def convert_request(
         max_tokens=conversation.max_tokens if profile.max_tokens_field != "omit" else 0,
         web_search=conversation.web_search.name if conversation.web_search else "",
         tool_parameters=(
-            {tool.name: tool.parameters for tool in conversation.tools} if profile.text_tool_calls else {}
+            {tool.name: tool.parameters for tool in conversation.tools.tools}
+            if profile.text_tool_calls
+            else {}
         ),
     )
     return Converted(
@@ -105,3 +116,9 @@ def convert_request(
         stream=conversation.stream is True,
         max_tokens=conversation.max_tokens,
     )
+
+
+def _prepare(tools: tuple[Tool, ...], profile: Profile) -> PreparedTools:
+    encoded = tuple(map(_TOOL_ENCODERS[profile.api], tools))
+    written = bytes(memoryview(wire.dumps(encoded)))  # orjson's own has room to spare
+    return PreparedTools(tools, encoded, written)

@@ -16,7 +16,7 @@ from claude_code_proxy.core.images import read_base64_image
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from claude_code_proxy.core.conversation import OfferedTools
+    from claude_code_proxy.core.conversation import PreparedTools
 
 MESSAGE_TOKENS = 4
 PRIMING_TOKENS = 3
@@ -129,6 +129,18 @@ class TextCounts:
         self._count = count
         self._known: dict[int, float] = {}
 
+    def known(self, what: bytes, count: Callable[[], float]) -> float:
+        """The tokens of `what`, by `count` if they are not known."""
+        key = hash(what)
+        found = self._known.get(key)
+        return self._keep(key, count()) if found is None else found
+
+    def _keep(self, key: int, tokens: float) -> float:
+        if len(self._known) >= self.MAX_TEXTS:
+            self._known = {}
+        self._known[key] = tokens
+        return tokens
+
     def count(self, texts: Iterable[str]) -> float:
         """The estimated tokens of `texts`, one on a line."""
         tokens = 0.0
@@ -139,17 +151,12 @@ class TextCounts:
                 continue
             key = hash(text)
             count = self._known.get(key)
-            if count is None:
-                count = self._count(text + "\n")
-                if len(self._known) >= self.MAX_TEXTS:
-                    self._known = {}
-                self._known[key] = count
-            tokens += count
+            tokens += self._keep(key, self._count(text + "\n")) if count is None else count
         return tokens + self._count("\n".join(short))
 
 
 def estimate(
-    body: Mapping[str, Any], counts: TextCounts | None = None, tools: OfferedTools | None = None
+    body: Mapping[str, Any], counts: TextCounts | None = None, tools: PreparedTools | None = None
 ) -> int:
     """The prompt tokens of a Chat Completions or Responses `body`: messages, tools and response schema.
 
@@ -177,16 +184,14 @@ def estimate(
     return math.ceil(tokens + counts.count(texts))
 
 
-def _count_tools(sent: Sequence[Mapping[str, Any]], counts: TextCounts, tools: OfferedTools | None) -> float:
-    shared = tools if tools is not None and len(tools) == len(sent) else None
-    if shared is not None and shared.tokens is not None:
-        return shared.tokens
-    tokens = TOOL_TOKENS * len(sent) + counts.count(
-        wire.dumps_text(tool.get("function", tool)) for tool in sent
-    )
-    if shared is not None:
-        shared.tokens = tokens
-    return tokens
+def _count_tools(sent: Sequence[Mapping[str, Any]], counts: TextCounts, tools: PreparedTools | None) -> float:
+    def count() -> float:
+        texts = (wire.dumps_text(tool.get("function", tool)) for tool in sent)
+        return TOOL_TOKENS * len(sent) + counts.count(texts)
+
+    if tools is None or len(tools.encoded) != len(sent):
+        return count()
+    return counts.known(tools.written, count)
 
 
 def _message_texts(message: Mapping[str, Any]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from claude_code_proxy.core.request.body_json import ToolMemory
+from claude_code_proxy.core.request.tool_cache import ToolCache
 from claude_code_proxy.core.tokens import Calibration
 from claude_code_proxy.server.caller import ids
 from claude_code_proxy.server.hooks.user_hooks import Hooks
@@ -37,7 +37,7 @@ class Gateway:
     log: RequestLog = field(default_factory=RequestLog)
     cooldowns: Cooldowns = field(default_factory=Cooldowns)
     learned: Learned = field(default_factory=Learned)
-    tools: ToolMemory = field(default_factory=lambda: ToolMemory(ids.unguessable()))
+    tool_cache: ToolCache = field(default_factory=lambda: ToolCache(ids.unguessable()))
     catalogue: Catalogue = field(init=False)
     hooks: Hooks | None = field(init=False, default=None)
     in_flight: int = 0

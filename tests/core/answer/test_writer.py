@@ -343,3 +343,7 @@ def test_usage_is_estimated_when_there_is_none() -> None:
     assert message["usage"]["output_tokens"] == 2
     start = written([Text("x")], input_tokens=7)[0]["message"]["usage"]
     assert start["input_tokens"] == 7
+
+
+def test_reasoning_state_of_nothing_is_no_block() -> None:
+    assert contents(written([ReasoningState("rd", []), Text("t")])) == [{"type": "text", "text": "t"}]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from typing import Any
 
@@ -10,13 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_code_proxy.core import tokens, wire
-from claude_code_proxy.core.convert_request import convert_request
-from claude_code_proxy.core.errors.api import ApiError
-from claude_code_proxy.core.providers.profile import Profile
-from claude_code_proxy.core.request.body_json import LARGE, ToolMemory, read
-from claude_code_proxy.core.request.tool_cache import Declared, ToolList
-from tests.core import cases
+from claude_code_proxy.core import wire
+from claude_code_proxy.core.request.body_json import LARGE, read
+from claude_code_proxy.core.request.tool_cache import ToolCache
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(),
@@ -59,37 +54,37 @@ REPEATED = [
 
 @pytest.mark.parametrize("body", REPEATED, ids=range(len(REPEATED)))
 def test_known_tools_count_where_they_are_the_tools(body: bytes) -> None:
-    memory = ToolMemory("stand-in")
-    memory.read(KNOWN)
+    cache = ToolCache("stand-in")
+    cache.read(KNOWN)
     raw = body % KNOWN
     expected = plain(raw)
     try:
-        found: Any = repr(read(raw, memory))
+        found: Any = repr(read(raw, cache))
     except wire.WireError as error:
         found = str(error), error.position, error.line, error.column
     assert found == expected
 
 
 def test_tools_that_another_thread_forgets_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
-    memory = ToolMemory("stand-in")
-    tools = memory.read(KNOWN)
+    cache = ToolCache("stand-in")
+    tools = cache.read(KNOWN)
     loads = wire.loads
 
     def forgetful(data: bytes) -> Any:
-        memory._known = {}
+        cache._by_bytes = {}
         return loads(data)
 
     monkeypatch.setattr(wire, "loads", forgetful)
-    assert read(b'{"tools":%b}' % KNOWN, memory)["tools"] is tools
+    assert read(b'{"tools":%b}' % KNOWN, cache)["tools"] is tools
 
 
 def outcome(raw: bytes) -> Any:
-    memory = ToolMemory("stand-in")
+    cache = ToolCache("stand-in")
     try:
-        first = read(raw, memory)
+        first = read(raw, cache)
     except wire.WireError as error:
         return str(error), error.position, error.line, error.column
-    assert repr(read(raw, memory)) == repr(first)
+    assert repr(read(raw, cache)) == repr(first)
     return repr(first)
 
 
@@ -108,103 +103,3 @@ def test_messages_of_a_large_body_are_read_one_by_one(fault: str) -> None:
     assert outcome(raw.replace(b"[{", b'{"a":[{').replace(b"}]", b"}]}")) == plain(
         raw.replace(b"[{", b'{"a":[{').replace(b"}]", b"}]}")
     )
-
-
-def tools(*names: str) -> bytes:
-    return json.dumps([{"name": name, "input_schema": {"type": "object"}} for name in names]).encode()
-
-
-def test_the_same_tools_are_the_same_object() -> None:
-    memory = ToolMemory("stand-in")
-    first = memory.read(tools("A"))
-    assert memory.read(tools("A")) is first
-    assert memory.read(tools("B")) is not first
-    assert memory.read(b"null") is None
-
-
-def test_too_many_tools_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ToolMemory, "MAX_BYTES", 2 * len(tools("A")))
-    memory = ToolMemory("stand-in")
-    first = memory.read(tools("A"))
-    memory.read(tools("B"))
-    assert memory.read(tools("A")) is first
-    memory.read(tools("C"))
-    assert memory.read(tools("A")) is not first
-    large = tools(*"ABCDE")
-    assert memory.read(large) is not memory.read(large)
-
-
-# --- shared tools give what tools of one's own would -----------------------------------------------------
-
-
-def converted(request: Any, profile: Profile) -> Any:
-    try:
-        result = convert_request(request, profile=profile, model="m", message_id="msg_1")
-    except ApiError as error:
-        return error.status, error.message
-    assert result.payload == wire.dumps(result.body)
-    counted = tokens.estimate(result.body, None, result.tools)
-    assert counted == tokens.estimate(result.body)
-    return result.body, result.reply, result.report.notices, counted
-
-
-def requests() -> list[tuple[str, Any, Profile]]:
-    found = []
-    for path in cases.case_files("request"):
-        case = cases.load(path)
-        found.append((path.stem, case["anthropic_request"], cases.profile_of(case)))
-    return found
-
-
-@pytest.mark.parametrize(("name", "request_", "profile"), requests(), ids=[name for name, *_ in requests()])
-def test_shared_tools_convert_alike(name: str, request_: dict[str, Any], profile: Profile) -> None:
-    expected = converted(copy.deepcopy(request_), profile)
-    memory = ToolMemory("stand-in")
-    raw = json.dumps(request_).encode()
-    other = Profile(schema_dialect="gemini", drop_tools=("B*",))
-    for _ in range(3):
-        assert converted(read(raw, memory), profile) == expected
-        assert converted(read(raw, memory), other) == converted(copy.deepcopy(request_), other)
-
-
-CHANGES = [
-    {"type": "tool_addition", "tool": {"type": "tool_definition", "definition": {"name": "New", "input_schema": {}}}},
-    {"type": "tool_addition", "tool": {"type": "tool_definition", "definition": {"name": "A", "description": "2"}}},
-    {"type": "tool_addition", "tool": {"type": "tool_definition", "definition": {"name": "Late", "description": "2"}}},
-    {"type": "tool_addition", "tool": {"type": "tool_definition", "definition": {}}},
-    {"type": "tool_addition", "tool": {"type": "tool_reference", "name": "Late"}},
-    {"type": "tool_removal", "tool": {"type": "tool_reference", "name": "A"}},
-]  # fmt: skip
-
-
-@given(st.lists(st.lists(st.sampled_from(CHANGES), max_size=3), max_size=6))
-def test_changes_of_one_request_do_not_reach_another(changes: list[list[dict[str, Any]]]) -> None:
-    declared = [
-        {"name": "A", "input_schema": {"type": "object"}},
-        {"name": "ToolSearch", "input_schema": {"type": "object"}},
-        {"name": "Late", "input_schema": {"type": "object"}, "defer_loading": True},
-        {"type": "web_search_20250305", "name": "web_search"},
-    ]
-    memory = ToolMemory("stand-in")
-    profile = Profile()
-    for content in changes:
-        messages = [{"role": "user", "content": "Hi"}, {"role": "system", "content": content}]
-        request = {"model": "m", "max_tokens": 9, "messages": messages, "tools": declared}
-        raw = json.dumps(request).encode()
-        assert converted(read(raw, memory), profile) == converted(json.loads(raw), profile)
-
-
-def test_what_is_kept_for_one_array_is_bounded() -> None:
-    shared = ToolList(json.loads(tools(*map(str, range(70)))))
-    profiles = [Profile(name=f"p{number}") for number in range(9)]
-    read_for = [shared.declared(profile) for profile in profiles]
-    assert shared.declared(profiles[-1]) is read_for[-1]
-    assert shared.declared(profiles[0]) is not read_for[0]
-    declared = Declared(shared, Profile())
-    report = declared.report
-    first = declared.offer(frozenset({"0"}), report)
-    assert declared.offer(frozenset({"0"}), report) is first
-    for number in range(6):
-        declared.offer(frozenset({str(number)}), report)
-    assert [tool.name for tool in declared.offer(frozenset({"0"}), report)] == [tool.name for tool in first]
-    assert len(declared._offers) <= 4

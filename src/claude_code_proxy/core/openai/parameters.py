@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from claude_code_proxy.core.conversation import OfferedTools
+from claude_code_proxy.core.conversation import PreparedTools
 from claude_code_proxy.core.openai.effort import thinks
 from claude_code_proxy.core.request.fields import json_text
 
@@ -53,7 +53,7 @@ class Offer(NamedTuple):
     `parallel` False asks for one call at a time; None says nothing.
     """
 
-    tools: OfferedTools = OfferedTools()
+    tools: PreparedTools = PreparedTools()
     search: WebSearch | None = None
     choice: Literal["auto", "none", "required", "named"] | None = None
     name: str = ""

@@ -27,17 +27,25 @@ from claude_code_proxy.core.request.tools import ToolSet
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from claude_code_proxy.core.conversation import PreparedTools, Tool
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
+    from claude_code_proxy.core.request.tool_cache import ToolCache
 
 BILLING_PREFIX = "x-anthropic-billing-header:"
 """Claude Code's first system block: transport metadata that differs per conversation, no instruction."""
 
 
 def parse(
-    body: Any, profile: Profile, report: Report, *, pdf_text: Callable[[str], str | None] | None = None
+    body: Any,
+    profile: Profile,
+    report: Report,
+    *,
+    prepare: Callable[[tuple[Tool, ...]], PreparedTools],
+    cache: ToolCache | None = None,
+    pdf_text: Callable[[str], str | None] | None = None,
 ) -> Conversation:
-    """Read the JSON value of a Messages request.
+    """Read the JSON value of a Messages request; `prepare` and `cache` are what `ToolSet` takes.
 
     `pdf_text` is what `core.request.media.Media` takes. Raises `ApiError` 400, whose message starts with
     the JSON path, for a request that cannot be served; takes any JSON value without failing otherwise.
@@ -45,7 +53,7 @@ def parse(
     if not isinstance(body, dict):
         raise invalid_request(f"the request must be a JSON object, found {kind_of(body)}")
     _refuse_unservable(body)
-    tools = ToolSet(list_or_none(body, "tools", "tools") or [], profile, report)
+    tools = ToolSet(list_or_none(body, "tools", "tools") or [], profile, report, prepare, cache)
     reader = ContentReader(profile, report, pdf_text, text_or_empty(body, "model"))
     messages = _Messages(profile, report, tools, reader)
     messages.read(body)

@@ -2,56 +2,83 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from claude_code_proxy.core.continuity import ToolNames
 from claude_code_proxy.core.conversation import ToolChoice
 from claude_code_proxy.core.errors.api import invalid_request
+from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.request.fields import required_text, text_or_empty
-from claude_code_proxy.core.request.tool_cache import PLACEHOLDER, Declared, ToolList
+from claude_code_proxy.core.request.tool_declarations import PLACEHOLDER, Declared
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Callable, Container, Hashable, Iterable
 
-    from claude_code_proxy.core.continuity import ToolNames
-    from claude_code_proxy.core.conversation import OfferedTools, WebSearch
+    from claude_code_proxy.core.conversation import PreparedTools, Tool, WebSearch
     from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.core.report import Report
+    from claude_code_proxy.core.report import Notice
+    from claude_code_proxy.core.request.tool_cache import ToolCache
+
+_Made = TypeVar("_Made")
 
 
 class ToolSet:
-    """The declared tools of a request, with the changes that system messages made to them."""
+    """The declared tools of a request, with the changes that system messages made to them.
 
-    def __init__(self, tools: list[Any], profile: Profile, report: Report) -> None:
+    `prepare` writes tools in the upstream's form. `cache`, where there is one, knows what was made of the
+    same array for an earlier request.
+    """
+
+    def __init__(
+        self,
+        tools: list[Any],
+        profile: Profile,
+        report: Report,
+        prepare: Callable[[tuple[Tool, ...]], PreparedTools],
+        cache: ToolCache | None = None,
+    ) -> None:
+        self._array = tools
+        self._profile = profile
         self._report = report
-        self._shared = isinstance(tools, ToolList)
-        self._declared = tools.declared(profile) if isinstance(tools, ToolList) else Declared(tools, profile)
+        self._prepare = prepare
+        self._cache = cache
         self._added: set[str] = set()
         self._removed: set[str] = set()
+        self._declared, self.names = self._once("declared", self._read)
         report.notices += self._declared.report.notices
+
+    def _once(self, key: Hashable, make: Callable[[], _Made]) -> _Made:
+        return make() if self._cache is None else self._cache.once(self._array, self._profile, key, make)
+
+    def _read(self) -> tuple[Declared, ToolNames]:
+        """What the array declares, and the names of all client tools: loading a tool renames no other."""
+        declared = Declared(self._array, self._profile)
+        return declared, ToolNames(declared.tools)
 
     @property
     def web_search(self) -> WebSearch | None:
         """The web search to offer, if the client asked for one and the provider has its own."""
         return self._declared.web_search
 
-    @property
-    def names(self) -> ToolNames:
-        """The names of all client tools, sent or not, so that loading a tool renames no other."""
-        return self._declared.names
-
     def add(self, change: dict[str, Any], path: str) -> None:
         """Apply a `tool_addition` block: a `tool_reference`, or a `tool_definition` of a new tool."""
         match change.get("tool"):
             case {"type": "tool_definition", "definition": dict(definition)}:
-                if self._shared:
-                    self._declared, self._shared = self._declared.copy(), False
-                self._declared.forget(text_or_empty(definition, "name"))
-                self._declared.declare(definition, f"{path}.tool.definition", self._report)
+                self._declare(definition, f"{path}.tool.definition")
             case {"type": "tool_reference", "name": str(name)}:
                 self._removed.discard(name)
                 self._added.add(name)
             case _:
                 self._report.dropped("tool_change", path, "this kind of tool addition has no counterpart")
+
+    def _declare(self, definition: dict[str, Any], path: str) -> None:
+        if self._cache is not None:  # what is shared stays as it is
+            self._declared, self._cache = self._declared.copy(), None
+        name = text_or_empty(definition, "name")
+        self._removed.discard(name)
+        self._declared.forget(name)
+        self._declared.declare(definition, path, self._report)
+        self.names = ToolNames(self._declared.tools)
 
     def remove(self, change: dict[str, Any], path: str) -> None:
         """Apply a `tool_removal` block."""
@@ -61,7 +88,7 @@ class ToolSet:
             case _:
                 self._report.dropped("tool_change", path, "this kind of tool removal has no counterpart")
 
-    def selected(self, referenced: Container[str]) -> OfferedTools:
+    def selected(self, referenced: Container[str]) -> PreparedTools:
         """The tools to send; a deferred one only if it is `referenced` or nothing could ever find it."""
         declared = self._declared
         left_out = self._removed | {PLACEHOLDER}
@@ -74,9 +101,16 @@ class ToolSet:
                 )
             else:
                 left_out |= hidden
-        return declared.offer(frozenset(left_out), self._report)
+        key = frozenset(left_out)
+        tools, notices = self._once(key, lambda: self._make(key))
+        self._report.notices += notices
+        return tools
 
-    def choice(self, choice: dict[str, Any] | None, tools: OfferedTools) -> ToolChoice | None:
+    def _make(self, left_out: frozenset[str]) -> tuple[PreparedTools, list[Notice]]:
+        report = Report()
+        return self._prepare(self._declared.make(self.names, left_out, report)), report.notices
+
+    def choice(self, choice: dict[str, Any] | None, tools: PreparedTools) -> ToolChoice | None:
         """The tool choice, or None. Raises `ApiError` 400 where it forces what is not there."""
         if choice is None:
             return None
@@ -96,7 +130,7 @@ class ToolSet:
             raise invalid_request(
                 f"tool_choice: the provider has none of these tools: {', '.join(self._declared.server)}"
             )
-        if kind == "tool" and name not in {tool.name for tool in tools}:
+        if kind == "tool" and name not in {tool.name for tool in tools.tools}:
             raise invalid_request(
                 f"tool_choice.name: no tool {choice['name'][:200]} is offered to this provider"
             )

@@ -10,7 +10,7 @@ from claude_code_proxy.core.errors.api import ApiError, invalid_request
 from claude_code_proxy.core.request import body_json
 
 if TYPE_CHECKING:
-    from claude_code_proxy.core.request.body_json import ToolMemory
+    from claude_code_proxy.core.request.tool_cache import ToolCache
     from claude_code_proxy.server.caller.call import Call
 
 _WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
@@ -46,7 +46,7 @@ async def read_body(call: Call, limit: int) -> bytes:
     return _decompress(b"".join(parts), call.headers.get("content-encoding", "identity"), limit)
 
 
-def parse_object(raw: bytes, tools: ToolMemory) -> dict[str, Any]:
+def parse_object(raw: bytes, tools: ToolCache) -> dict[str, Any]:
     """The JSON object of a request body. Raises `ApiError` 400 that names the place of a fault.
 
     The tools in it may be those of an earlier request: they are not to be changed.

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import tokens, wire
-from claude_code_proxy.core.conversation import OfferedTools
+from claude_code_proxy.core.conversation import PreparedTools
 from claude_code_proxy.core.convert_request import convert_request, limit_field
 from claude_code_proxy.core.errors.corrections import apply, corrections
 from claude_code_proxy.server.caller import ids
@@ -20,16 +20,27 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.errors.corrections import Correction
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
+    from claude_code_proxy.core.request.tool_cache import ToolCache
     from claude_code_proxy.server.caller.call import Call
     from claude_code_proxy.server.gateway import Gateway
 
 
 def convert(
-    request: dict[str, Any], config: ModelConfig, profile: Profile, message_id: str, session_id: str = ""
+    request: dict[str, Any],
+    config: ModelConfig,
+    profile: Profile,
+    message_id: str,
+    session_id: str = "",
+    tool_cache: ToolCache | None = None,
 ) -> Converted:
     """The request as the upstream of `config` gets it, converted by `profile`. Raises `ApiError` 400."""
     converted = convert_request(
-        request, profile=profile, model=config.model_name, message_id=message_id, session_id=session_id
+        request,
+        profile=profile,
+        model=config.model_name,
+        message_id=message_id,
+        session_id=session_id,
+        tool_cache=tool_cache,
     )
     if not converted.stream or config.can_stream:
         return converted
@@ -40,7 +51,7 @@ def convert(
     return replace(converted, body={**body, "stream": False})
 
 
-_NO_TOOLS = OfferedTools()
+_NO_TOOLS = PreparedTools()
 
 
 class Conversion:
@@ -75,7 +86,10 @@ class Conversion:
         return conversion
 
     def _convert(self, message_id: str) -> None:
-        self.converted = convert(self._request, self.config, self.profile, message_id, self._session_id)
+        cache = self.gateway.tool_cache
+        self.converted = convert(
+            self._request, self.config, self.profile, message_id, self._session_id, cache
+        )
         self.body = self.converted.body
         self.payload = self.converted.payload
         if self._size >= LARGE:

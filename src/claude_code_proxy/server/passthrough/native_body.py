@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.continuity import SIGNATURE_PREFIX
-from claude_code_proxy.core.request.tool_cache import drops_tool
+from claude_code_proxy.core.request.tool_declarations import drops_tool
 from claude_code_proxy.server.passthrough import splice
 
 if TYPE_CHECKING:

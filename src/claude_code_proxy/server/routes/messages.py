@@ -35,7 +35,7 @@ async def messages(gateway: Gateway, call: Call) -> None:
                 raise
             note_move(gateway, call, config, following, error)
             let_go(error)
-            request = await offload(len(raw), parse_object, raw, gateway.tools)  # serving it used it up
+            request = await offload(len(raw), parse_object, raw, gateway.tool_cache)  # serving it used it up
         else:
             if asked.fallback:
                 note_answer(gateway, call, config)
@@ -59,6 +59,6 @@ async def _serve(
 async def read_request(gateway: Gateway, call: Call) -> tuple[bytes, dict[str, Any], ModelConfig]:
     """A request's body, raw and parsed, and the model that it names. Raises `ApiError` 400, 404, 413."""
     raw = await read_body(call, gateway.settings.max_body_bytes)
-    request = await offload(len(raw), parse_object, raw, gateway.tools)
+    request = await offload(len(raw), parse_object, raw, gateway.tool_cache)
     call.model = model_of(request)
     return raw, request, gateway.upstreams.resolve(call.model)

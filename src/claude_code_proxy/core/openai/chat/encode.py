@@ -58,7 +58,7 @@ def encode(conversation: Conversation, profile: Profile, *, model: str, report: 
 def _tool_fields(offer: Offer, profile: Profile) -> dict[str, Any]:
     search = profile.web_search_body if offer.search else {}
     fields: dict[str, Any] = {name: value for name, value in search.items() if name != "tools"}
-    tools = [*offer.tools.as_sent(_tool), *search.get("tools", ())]
+    tools = [*offer.tools.encoded, *search.get("tools", ())]
     if not tools:
         return fields
     fields["tools"] = tools
@@ -71,7 +71,8 @@ def _tool_fields(offer: Offer, profile: Profile) -> dict[str, Any]:
     return fields
 
 
-def _tool(tool: Tool) -> dict[str, Any]:
+def encode_tool(tool: Tool) -> dict[str, Any]:
+    """One entry of the `tools` array."""
     function: dict[str, Any] = {"name": tool.name}
     if tool.description:
         function["description"] = tool.description

@@ -63,7 +63,7 @@ def encode(conversation: Conversation, profile: Profile, *, model: str, report: 
 
 def _tool_fields(offer: Offer) -> dict[str, Any]:
     fields: dict[str, Any] = {}
-    tools = offer.tools.as_sent(_tool)
+    tools = list(offer.tools.encoded)
     if offer.search is not None:
         tools.append(_search_tool(offer.search))
     if tools:
@@ -77,7 +77,8 @@ def _tool_fields(offer: Offer) -> dict[str, Any]:
     return fields
 
 
-def _tool(tool: Tool) -> dict[str, Any]:
+def encode_tool(tool: Tool) -> dict[str, Any]:
+    """One entry of the `tools` array."""
     body: dict[str, Any] = {"type": "function", "name": tool.name}
     if tool.description:
         body["description"] = tool.description
