@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from claude_code_proxy.core.convert_request import Converted, convert_request
+from claude_code_proxy.core.convert_request import ConvertedRequest, convert_request
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.providers.profile import Profile
 
 
-def convert(profile: Profile | None = None, **fields: Any) -> Converted:
+def convert(profile: Profile | None = None, **fields: Any) -> ConvertedRequest:
     request = {"model": "claude-x[1m]", "max_tokens": 10, "messages": [{"role": "user", "content": "hi"}]}
     return convert_request(
         {**request, **fields}, profile=profile or Profile(), model="up", message_id="msg_7"
@@ -111,7 +111,7 @@ def test_pdf_text(extract: Any, expected: str | None) -> None:
         "messages": [{"role": "user", "content": [{"type": "document", "source": source}]}],
     }
 
-    def run() -> Converted:
+    def run() -> ConvertedRequest:
         return convert_request(
             request, profile=Profile(pdf="text"), model="up", message_id="m", pdf_text=extract
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from claude_code_proxy.core.convert_request import Converted, convert_request
+from claude_code_proxy.core.convert_request import ConvertedRequest, convert_request
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.providers.profile import Profile
 from tests import paths
@@ -24,7 +24,7 @@ def load(path: Path) -> dict[str, Any]:
     return case
 
 
-def convert(case: dict[str, Any]) -> Converted:
+def convert(case: dict[str, Any]) -> ConvertedRequest:
     config = {key: value for key, value in case["model_config"].items() if key != "model"}
     for key, value in config.items():
         if isinstance(value, list):

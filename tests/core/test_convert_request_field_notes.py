@@ -15,6 +15,7 @@ import pytest
 from claude_code_proxy.core import providers
 from claude_code_proxy.core.convert_answer import message_from_answer
 from claude_code_proxy.core.convert_request import convert_request
+from claude_code_proxy.core.errors.context import ErrorContext
 from claude_code_proxy.core.errors.corrections import apply, corrections
 from claude_code_proxy.core.errors.upstream import read_error
 from claude_code_proxy.core.providers.profile import Profile
@@ -196,7 +197,7 @@ def test_15_an_images_address_goes_on_and_a_refusal_of_it_comes_back() -> None:
     (sent,) = messages(user(image))
     assert sent["content"] == [{"type": "image_url", "image_url": {"url": url}}]
     refusal = json.dumps({"error": {"message": "remote image URLs are not supported"}}).encode()
-    error = read_error(400, {}, refusal, profile=PLAIN, model="m", now=0.0, api_base="https://x.example")
+    error = read_error(400, {}, refusal, ErrorContext(profile=PLAIN, model="m", api_base="https://x.example"))
     assert error.status == 400
     assert "remote image URLs are not supported" in error.message
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from claude_code_proxy.core.errors.context import ErrorContext
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -21,10 +23,9 @@ class ReplyContext:
     must find by itself. `show_thinking` is false when the client did not ask for thinking;
     `hide_thinking_text` when it asked for `display: omitted`. `input_tokens` is the local estimate, used
     in `message_start` and where the upstream sends no usage. `max_tokens` is the output limit that went
-    upstream, 0 for none. `api_base` and `secret`, the key that was sent, serve error texts only: the address
-    is named in them, the key is masked. `web_search` is the client's name for the web search that the
-    provider runs, "" if it asked for none. `tool_parameters` are the tools' JSON Schemas by upstream name,
-    given only where calls may arrive as text.
+    upstream, 0 for none. `errors` is for error texts. `web_search` is the client's name for the web search
+    that the provider runs, "" if it asked for none. `tool_parameters` are the tools' JSON Schemas by upstream
+    name, given only where calls may arrive as text.
     """
 
     model: str
@@ -37,7 +38,6 @@ class ReplyContext:
     hide_thinking_text: bool = False
     input_tokens: int = 0
     max_tokens: int = 0
-    api_base: str = ""
-    secret: str = field(default="", repr=False)
+    errors: ErrorContext = field(default_factory=ErrorContext)
     web_search: str = ""
     tool_parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from claude_code_proxy.core.answer.message import fold
 from claude_code_proxy.core.answer.writer import BlockWriter
 from claude_code_proxy.core.deltas import Delta, Failure, Usage
 from claude_code_proxy.core.errors.api import ApiError
-from claude_code_proxy.core.errors.upstream import answer_error, mid_stream
+from claude_code_proxy.core.errors.upstream import mid_stream, payload_error
 from claude_code_proxy.core.openai.chat.decode import Decoder as ChatDecoder
 from claude_code_proxy.core.openai.chat.decode import parse_chunk
 from claude_code_proxy.core.openai.responses.decode import Decoder as ResponsesDecoder
@@ -133,7 +133,7 @@ class AnswerReader:
         payload = parse_chunk(event.data)
         if event.name == "error" and not (self.decoder.READS_ERRORS and isinstance(payload, dict)):
             shaped = payload if isinstance(payload, dict) else {"error": _text(event.data)}
-            error = answer_error(shaped, self._profile, self._reply)
+            error = payload_error(shaped, self._reply.errors)
             return self.fail(error or ApiError(500, "api_error", f"the upstream failed: {_text(event.data)}"))
         if payload is None:
             if event.data.lstrip()[:1] == b"{" and not (cut or self.ending):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.answer_context import ReplyContext
 from claude_code_proxy.core.conversation import PreparedTools
+from claude_code_proxy.core.errors.context import ErrorContext
 from claude_code_proxy.core.openai.chat import encode as chat
 from claude_code_proxy.core.openai.parameters import local_stops
 from claude_code_proxy.core.openai.responses import encode as responses
@@ -28,7 +29,7 @@ _TOOL_ENCODERS = {"chat": chat.encode_tool, "responses": responses.encode_tool}
 
 
 @dataclass(slots=True, kw_only=True)
-class Converted:
+class ConvertedRequest:
     """A converted request.
 
     `body` is what goes upstream, `tools` are those in it that the client runs, `reply` what the answer must
@@ -67,7 +68,7 @@ def convert_request(
     session_id: str = "",
     tool_cache: ToolCache | None = None,
     pdf_text: Callable[[str], str | None] | None = None,
-) -> Converted:
+) -> ConvertedRequest:
     """Convert the JSON value of a Messages request for the upstream model `model`.
 
     `message_id` is the answer's id; `session_id` is used where the request's metadata has none; `tool_cache`
@@ -101,6 +102,7 @@ def convert_request(
         ),
         hide_thinking_text=thinking.hide_text,
         max_tokens=conversation.max_tokens if profile.max_tokens_field != "omit" else 0,
+        errors=ErrorContext(profile=profile, model=client_model),
         web_search=conversation.web_search.name if conversation.web_search else "",
         tool_parameters=(
             {tool.name: tool.parameters for tool in conversation.tools.tools}
@@ -108,7 +110,7 @@ def convert_request(
             else {}
         ),
     )
-    return Converted(
+    return ConvertedRequest(
         body=body,
         tools=conversation.tools,
         reply=reply,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from claude_code_proxy.core.errors.context import ErrorContext
 from claude_code_proxy.core.errors.upstream import read_error
 from claude_code_proxy.server.memory.cooldowns import retry_after
 
@@ -15,22 +16,10 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.errors.api import ApiError
     from claude_code_proxy.http1 import Headers
     from claude_code_proxy.server.caller.call import Call
-    from claude_code_proxy.server.caller.caller_keys import CallerKeys
 
     from .gateway import Gateway
 
 _LONG_WAIT = 30.0  # seconds of Retry-After worth waiting for: Claude Code gives up above 60
-
-
-def candidates(gateway: Gateway, call: Call, keys: CallerKeys, config: ModelConfig) -> list[ModelConfig]:
-    """The models to try for a request to `config`, in order; those left alone only where none else is."""
-    if not config.fallback:
-        return [config]
-    further = [gateway.upstreams.resolve(model_id) for model_id in config.fallback]
-    chain = [config, *(model for model in further if keys.may_follow(model, config))]
-    session_id = call.session_id
-    ready = [model for model in chain if not gateway.cooldowns.is_cooling(model.model_id, session_id)]
-    return ready or chain
 
 
 def is_reason(error: ApiError) -> bool:
@@ -45,23 +34,17 @@ def refusal(status: int, headers: Headers, body: bytes, config: ModelConfig, cal
     if status < 400:
         return None
     lowered = {name.lower(): value for name, value in headers.items()}
-    error = read_error(
-        status,
-        lowered,
-        body,
-        profile=config.profile,
-        model=call.model,
-        now=time.time(),
-        api_base=config.api_base,
-        secret=call.key,
+    context = ErrorContext(
+        profile=config.profile, model=call.model, api_base=config.api_base, secret=call.key
     )
+    error = read_error(status, lowered, body, context, now=time.time())
     return error if is_reason(error) else None
 
 
 def note_move(
-    gateway: Gateway, call: Call, failed: ModelConfig, following: ModelConfig, error: ApiError
+    gateway: Gateway, call: Call, failed: ModelConfig, error: ApiError, following: ModelConfig
 ) -> None:
-    """Remember, log and count that `following` answers instead of `failed`."""
+    """Remember, log and count that `following` serves instead of `failed`."""
     gateway.cooldowns.add(failed.model_id, call.session_id, error)
     gateway.stats.add_fallback(failed.model_id, following.model_id)
     call.extra_headers.pop("x-upstream-request-id", None)

@@ -19,7 +19,7 @@ from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.http1 import Headers
 from claude_code_proxy.server.caller import ids
-from claude_code_proxy.server.convert import serve_converted
+from claude_code_proxy.server.convert.serve_converted import serve_converted
 from claude_code_proxy.server.upstream import forwarded_headers
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def asked(call: Call, config: ModelConfig, request: dict[str, Any]) -> Asked | N
     return web_search.asked(request, claude_code=bool(call.session_id))
 
 
-async def serve(
+async def serve_search(
     gateway: Gateway, call: Call, config: ModelConfig, request: dict[str, Any], size: int, asked: Asked
 ) -> None:
     """Answer a request for a web search; `size` is its length in bytes. Raises `ApiError`."""
@@ -59,7 +59,7 @@ async def serve(
         return
     results = web_search.read_results(payload, asked.filters)
     request = web_search.with_results(request, asked.query, results)
-    await serve_converted.serve(gateway, call, config, request, size)
+    await serve_converted(gateway, call, config, request, size)
     assert call.report is not None  # the request was converted
     call.report.emulated("web_search_emulated", "tools", "the proxy's search service was asked")
 

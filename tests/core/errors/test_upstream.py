@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from claude_code_proxy.core.errors.api import ERROR_TYPES, ApiError
+from claude_code_proxy.core.errors.context import ErrorContext
 from claude_code_proxy.core.errors.upstream import (
     TransportKind,
     mid_stream,
@@ -41,7 +42,11 @@ def test_vector(path: Any, as_bytes: bool) -> None:
     upstream, expected = case["upstream"], case["expected"]
     body = raw_body(upstream["body"]) if as_bytes else upstream["body"]
     error = read_error(
-        upstream["status"], upstream["headers"], body, profile=profile_of(case), model="m", now=NOW
+        upstream["status"],
+        upstream["headers"],
+        body,
+        ErrorContext(profile=profile_of(case), model="m"),
+        now=NOW,
     )
     assert error.status == expected["status"]
     matches(expected["body"], error.envelope("req_1"))
@@ -56,10 +61,8 @@ def test_table(case: dict[str, Any]) -> None:
         upstream["status"],
         upstream["headers"],
         raw_body(upstream["body"]),
-        profile=Profile(**case["profile"]),
-        model="the-model",
+        ErrorContext(profile=Profile(**case["profile"]), model="the-model", **options),
         now=NOW,
-        **options,
     )
     assert (error.status, error.type, error.message) == (
         expected["status"],
@@ -72,54 +75,50 @@ def test_table(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", table("payloads"))
 def test_payload(case: dict[str, Any]) -> None:
-    error = payload_error(
-        case["payload"], profile=Profile(), model="m", input_tokens=case.get("input_tokens", 0)
-    )
+    error = payload_error(case["payload"], ErrorContext(model="m", input_tokens=case.get("input_tokens", 0)))
     found = None if error is None else [error.status, error.type, error.message]
     assert found == case["expected"]
 
 
 @pytest.mark.parametrize(("status", "retryable"), [(502, True), (503, True), (504, True), (500, False)])
 def test_what_the_proxy_may_try_again(status: int, retryable: bool) -> None:
-    error = read_error(status, {}, b"", profile=Profile(), model="m", now=NOW)
+    error = read_error(status, {}, b"", ErrorContext(model="m"), now=NOW)
     assert error.retryable is retryable
 
 
 def test_a_503_that_means_an_empty_account_is_not_tried_again() -> None:
     body = {"error": {"message": "x", "code": "insufficient_quota"}}
-    assert read_error(503, {}, body, profile=Profile(), model="m", now=NOW).retryable is False
+    assert read_error(503, {}, body, ErrorContext(model="m"), now=NOW).retryable is False
 
 
 def test_messages_are_at_most_2_kilobytes_and_whole_characters() -> None:
     body = {"error": {"message": "\u00e9" * 5000}}
-    message = read_error(500, {}, body, profile=Profile(), model="m", now=NOW).message
+    message = read_error(500, {}, body, ErrorContext(model="m"), now=NOW).message
     assert len(message.encode()) <= 2048
     assert message == "\u00e9" * 1022 + "..."
 
 
 def test_raw_text_is_at_most_500_characters_and_bytes_may_be_broken() -> None:
-    error = read_error(500, {}, bytearray(b"\xff" + b"x" * 9000), profile=Profile(), model="m", now=NOW)
+    error = read_error(500, {}, bytearray(b"\xff" + b"x" * 9000), ErrorContext(model="m"), now=NOW)
     assert error.message == "\ufffd" + "x" * 499
 
 
 def test_a_short_secret_does_not_blank_out_the_message() -> None:
     body = {"error": {"message": "the key is bad"}}
-    error = read_error(400, {}, body, profile=Profile(), model="m", now=NOW, secret="key")
+    error = read_error(400, {}, body, ErrorContext(model="m", secret="key"), now=NOW)
     assert error.message == "the key is bad"
 
 
 def test_no_part_of_a_key_stays_where_a_long_text_is_cut() -> None:
     body = b"x" * 490 + b"MARKED-SECRET-1234567890"
-    error = read_error(
-        400, {}, body, profile=Profile(), model="m", now=NOW, secret="MARKED-SECRET-1234567890"
-    )
+    error = read_error(400, {}, body, ErrorContext(model="m", secret="MARKED-SECRET-1234567890"), now=NOW)
     assert error.message == "x" * 490 + "[key]"
 
 
 def test_a_long_message_full_of_limits_is_searched_quickly() -> None:
     body = {"error": {"message": "maximum context length is 5 tokens (5 of text input, 5 " * 100_000}}
     started = time.perf_counter()
-    read_error(400, {}, body, profile=Profile(), model="m", now=NOW)
+    read_error(400, {}, body, ErrorContext(model="m"), now=NOW)
     assert time.perf_counter() - started < 3
 
 

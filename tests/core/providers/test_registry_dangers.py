@@ -12,7 +12,8 @@ import pytest
 
 from claude_code_proxy.core import providers
 from claude_code_proxy.core.convert_answer import StreamConverter, StreamFold, message_from_answer
-from claude_code_proxy.core.convert_request import Converted, convert_request
+from claude_code_proxy.core.convert_request import ConvertedRequest, convert_request
+from claude_code_proxy.core.errors.context import ErrorContext
 from claude_code_proxy.core.errors.upstream import read_error
 from claude_code_proxy.core.openai.usage import read_usage
 from tests.core.cases import CASES, load, parse_events
@@ -50,7 +51,7 @@ def request(*messages: Any, **fields: Any) -> dict[str, Any]:
     return {"model": "m", "max_tokens": 1000, "tools": [TOOL], "messages": asked, **fields}
 
 
-def converted(name: str, model: str, asked: dict[str, Any]) -> Converted:
+def converted(name: str, model: str, asked: dict[str, Any]) -> ConvertedRequest:
     profile = providers.profile_for(api_base="", model=model, name=name)
     return convert_request(asked, profile=profile, model=model, message_id="msg_1")
 
@@ -315,10 +316,11 @@ def test_error(name: str, status: int, body: Any, becomes: int, kind: str, says:
         status,
         {},
         raw,
-        profile=providers.profile_for(api_base="", model="m", name=name),
-        model="m",
-        now=0,
-        api_base="https://x.example",
+        ErrorContext(
+            profile=providers.profile_for(api_base="", model="m", name=name),
+            model="m",
+            api_base="https://x.example",
+        ),
     )
     assert (error.status, error.type) == (becomes, kind)
     assert says in error.message
@@ -333,11 +335,12 @@ def test_each_providers_overflow_makes_claude_code_compact(case: dict[str, Any])
         case["status"],
         {},
         json.dumps(case["body"]).encode(),
-        profile=providers.profile_for(api_base="", model=case["model"], name=case["provider"]),
-        model="m",
-        now=0,
-        input_tokens=300_000,
-        max_tokens=1000,
+        ErrorContext(
+            profile=providers.profile_for(api_base="", model=case["model"], name=case["provider"]),
+            model="m",
+            input_tokens=300_000,
+            max_tokens=1000,
+        ),
     )
     assert (error.status, error.type, error.message) == (400, "invalid_request_error", case["message"])
     assert "x-should-retry" not in error.headers
@@ -361,7 +364,7 @@ def test_an_overflow_inside_a_200_has_the_numbers_that_make_claude_code_compact(
 ) -> None:
     found = converted("minimax", "MiniMax-M3", request())
     profile = providers.profile_for(api_base="", model="MiniMax-M3", name="minimax")
-    reply = _reply(found, input_tokens=1_200_000)
+    reply = _reply(found, errors=ErrorContext(profile=profile, input_tokens=1_200_000))
     chunk = b"data: " + json.dumps(payload).encode() + b"\n\n"
     reader = StreamConverter(profile, reply, found.report, "req_1") if streamed else None
     if reader is not None:
@@ -380,7 +383,12 @@ def test_an_overflow_inside_a_200_has_the_numbers_that_make_claude_code_compact(
 def test_a_wrong_key_inside_a_200_is_named_and_masked() -> None:
     found = converted("minimax", "MiniMax-M3", request())
     profile = providers.profile_for(api_base="", model="MiniMax-M3", name="minimax")
-    reply = _reply(found, api_base="https://api.minimax.io/v1", secret="planted-4711-secret")
+    reply = _reply(
+        found,
+        errors=ErrorContext(
+            profile=profile, api_base="https://api.minimax.io/v1", secret="planted-4711-secret"
+        ),
+    )
     reader = StreamConverter(profile, reply, found.report, "req_1")
     begun = reader.begin()
     told = {"base_resp": {"status_code": 1004, "status_msg": "login fail: planted-4711-secret"}}
@@ -391,7 +399,7 @@ def test_a_wrong_key_inside_a_200_is_named_and_masked() -> None:
     assert "at https://api.minimax.io/v1 refused the API key" in error["error"]["message"]
 
 
-def _reply(found: Converted, **fields: Any) -> Any:
+def _reply(found: ConvertedRequest, **fields: Any) -> Any:
     from dataclasses import replace
 
     return replace(found.reply, **fields)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from claude_code_proxy.core import wire
-from claude_code_proxy.core.convert_request import Converted, convert_request
+from claude_code_proxy.core.convert_request import ConvertedRequest, convert_request
 from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.request.read import BILLING_PREFIX
 from tests import paths
@@ -53,7 +53,7 @@ def load(path: Path) -> dict[str, Any]:
     return body
 
 
-def convert(body: dict[str, Any], profile: Profile) -> Converted:
+def convert(body: dict[str, Any], profile: Profile) -> ConvertedRequest:
     return convert_request(body, profile=profile, model="up-model", message_id="msg_1")
 
 

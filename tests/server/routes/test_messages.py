@@ -155,8 +155,8 @@ async def test_compressed_requests(encoding: str) -> None:
     [
         (b"x", "br", 415),
         (b"x", "gzip", 400),
-        (gzip.compress(b"{}")[:-9], "gzip", 400),
-        (gzip.compress(b" " * 100_000), "gzip", 413),
+        (gzip.compress(b"{}", mtime=0)[:-9], "gzip", 400),
+        (gzip.compress(b" " * 100_000, mtime=0), "gzip", 413),
     ],
 )
 async def test_bad_compressed_requests(data: bytes, encoding: str, status: int) -> None:

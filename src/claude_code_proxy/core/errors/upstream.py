@@ -18,8 +18,8 @@ from claude_code_proxy.core.errors.rate_limits import rate_headers, retry_after
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from claude_code_proxy.core.answer_context import ReplyContext
     from claude_code_proxy.core.errors.api import ErrorType
+    from claude_code_proxy.core.errors.context import ErrorContext
     from claude_code_proxy.core.providers.profile import Profile
 
 TransportKind = Literal[
@@ -34,25 +34,14 @@ _CREDENTIALS = re.compile(r"(?<=//)[^/@]*@|[?#].*")
 
 
 def read_error(
-    status: int,
-    headers: Mapping[str, str],
-    body: Any,
-    *,
-    profile: Profile,
-    model: str,
-    now: float,
-    input_tokens: int = 0,
-    max_tokens: int = 0,
-    api_base: str = "",
-    secret: str = "",
+    status: int, headers: Mapping[str, str], body: Any, context: ErrorContext, *, now: float = 0.0
 ) -> ApiError:
-    """The error for an upstream answer that is not a success.
+    """The error for an upstream response that is not a success.
 
-    `headers` have lower-case names; `body` is bytes, text or parsed JSON. `model` is the client's name for
-    the model, `input_tokens` our estimate of the prompt, `max_tokens` the limit that was sent upstream (0:
-    unknown), `now` the time in epoch seconds (0: no clock). `secret` is the key that was sent: should the
-    upstream echo it, it is masked.
+    `headers` have lower-case names; `body` is bytes, text or parsed JSON; `now` is the time in epoch seconds
+    (0: no clock).
     """
+    secret, profile = context.secret, context.profile
     # Before anything is cut: half a key is no longer recognised, and still a key.
     fault = read_fault(_mask(body.decode("utf-8", "replace"), secret) if isinstance(body, bytes) else body)
     overflow = find_overflow(fault)
@@ -64,11 +53,14 @@ def read_error(
         kinds.SERVER,
     ):
         message = overflow_message(
-            overflow, estimate=input_tokens, max_tokens=max_tokens, window=profile.context_window
+            overflow,
+            estimate=context.input_tokens,
+            max_tokens=context.max_tokens,
+            window=profile.context_window,
         )
         return ApiError(400, "invalid_request_error", message, headers=rate_headers(headers, now))
     words = _mask(fault.message, secret) or (f"HTTP {status} without a message" if status >= 400 else "")
-    message = _shorten(_explain(kind, words or "an error without a message", model, api_base))
+    message = _shorten(_explain(kind, words or "an error without a message", context))
     extra = rate_headers(headers, now)
     if kind.status in (429, 529) or kind.status >= 500:
         extra |= retry_after(headers, fault, now)
@@ -84,19 +76,8 @@ def read_error(
     )
 
 
-def payload_error(
-    payload: Any,
-    *,
-    profile: Profile,
-    model: str,
-    headers: Mapping[str, str] | None = None,
-    now: float = 0.0,
-    input_tokens: int = 0,
-    max_tokens: int = 0,
-    api_base: str = "",
-    secret: str = "",
-) -> ApiError | None:
-    """The error inside a 200 body or a stream chunk, or None for a normal one; arguments as `read_error`.
+def payload_error(payload: Any, context: ErrorContext) -> ApiError | None:
+    """The error inside a 200 body or a stream chunk, or None for a normal one.
 
     For a normal chunk this costs a few dictionary lookups.
     """
@@ -104,33 +85,7 @@ def payload_error(
         found = _choice_error(choices) or _base_resp(payload)
     else:
         found = _error_body(payload)
-    if found is None:
-        return None
-    return read_error(
-        200,
-        headers or {},
-        found,
-        profile=profile,
-        model=model,
-        now=now,
-        input_tokens=input_tokens,
-        max_tokens=max_tokens,
-        api_base=api_base,
-        secret=secret,
-    )
-
-
-def answer_error(payload: Any, profile: Profile, reply: ReplyContext) -> ApiError | None:
-    """`payload_error` for the answer to the request that `reply` tells of."""
-    return payload_error(
-        payload,
-        profile=profile,
-        model=reply.model,
-        input_tokens=reply.input_tokens,
-        max_tokens=reply.max_tokens,
-        api_base=reply.api_base,
-        secret=reply.secret,
-    )
+    return None if found is None else read_error(200, {}, found, context)
 
 
 def mid_stream(error: ApiError) -> ApiError:
@@ -243,13 +198,13 @@ def _error_body(payload: Any) -> Any:
     return payload if coded and isinstance(payload.get("message"), str) else None
 
 
-def _explain(kind: kinds.Kind, words: str, model: str, api_base: str) -> str:
+def _explain(kind: kinds.Kind, words: str, context: ErrorContext) -> str:
     """The provider's words, and what they mean here where that is not obvious."""
-    place = f" at {_address(api_base)}" if api_base else ""
+    place = f" at {_address(context.api_base)}" if context.api_base else ""
     if kind is kinds.AUTH:
         return f"{words} (the upstream{place} refused the API key; it is the key sent with this request)"
     if kind is kinds.UNKNOWN_MODEL:
-        return f"model: {model} - {words}"
+        return f"model: {context.model} - {words}"
     if kind is kinds.WRONG_ENDPOINT:
         return f"{words} (the upstream{place} does not have this endpoint: check `api_base`)"
     if kind is kinds.FILTERED:

@@ -57,19 +57,12 @@ def parse_object(raw: bytes, tools: ToolCache) -> dict[str, Any]:
         place = f"line {error.line} column {error.column}"
         raise invalid_request(f"the request body is not valid JSON: {error} at {place}") from None
     if not isinstance(value, dict):
-        raise invalid_request(f"the request body must be a JSON object, not {_kind(value)}")
+        raise invalid_request(f"the request body must be a JSON object, not {shown(value)}")
     return value
 
 
-def model_of(request: dict[str, Any]) -> str:
-    """The model that a request asks for. Raises `ApiError` 400 when it names none."""
-    model = request.get("model")
-    if not isinstance(model, str) or not model:
-        raise invalid_request(f"model: must be a model id, not {_kind(model)}")
-    return model
-
-
-def _kind(value: Any) -> str:
+def shown(value: Any) -> str:
+    """The beginning of `value` as JSON, for an error text."""
     text = wire.dumps_text(value)
     return text if len(text) <= _QUOTED else text[:_QUOTED] + "..."
 

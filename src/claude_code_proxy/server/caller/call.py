@@ -56,7 +56,6 @@ class Call:
 
         self.key = ""
         self.key_is_for = ""  # the only upstream that an Authorization key may reach; "": any
-        self.may_move_on = False  # another model may answer in place of an upstream that fails
         self.model = ""
         self.upstream_id = ""
         self.usage: Usage | None = None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from claude_code_proxy.core import tokens, wire
 from claude_code_proxy.core.conversation import PreparedTools
 from claude_code_proxy.core.convert_request import convert_request, limit_field
+from claude_code_proxy.core.errors.context import ErrorContext
 from claude_code_proxy.core.errors.corrections import apply, corrections
 from claude_code_proxy.server.caller import ids
 from claude_code_proxy.server.offload import LARGE, offload
@@ -15,7 +16,7 @@ from claude_code_proxy.server.offload import LARGE, offload
 if TYPE_CHECKING:
     from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.core.answer_context import ReplyContext
-    from claude_code_proxy.core.convert_request import Converted
+    from claude_code_proxy.core.convert_request import ConvertedRequest
     from claude_code_proxy.core.deltas import Usage
     from claude_code_proxy.core.errors.corrections import Correction
     from claude_code_proxy.core.providers.profile import Profile
@@ -32,7 +33,7 @@ def convert(
     message_id: str,
     session_id: str = "",
     tool_cache: ToolCache | None = None,
-) -> Converted:
+) -> ConvertedRequest:
     """The request as the upstream of `config` gets it, converted by `profile`. Raises `ApiError` 400."""
     converted = convert_request(
         request,
@@ -54,7 +55,7 @@ def convert(
 _NO_TOOLS = PreparedTools()
 
 
-class Conversion:
+class OutgoingRequest:
     """One request on its way to the upstream: what is sent, and what its answer needs to know.
 
     `payload` are the bytes that go out, `body` is what they say. `profile` is the entry's with what was
@@ -79,11 +80,11 @@ class Conversion:
     @classmethod
     async def of(
         cls, gateway: Gateway, call: Call, config: ModelConfig, request: dict[str, Any], size: int
-    ) -> Conversion:
+    ) -> OutgoingRequest:
         """Convert `request`, which came as `size` bytes. Raises `ApiError` 400, or what a hook refuses."""
-        conversion = await offload(size, cls, gateway, call, config, request, size)
-        await conversion.run_hook()
-        return conversion
+        outgoing = await offload(size, cls, gateway, call, config, request, size)
+        await outgoing.run_hook()
+        return outgoing
 
     def _convert(self, message_id: str) -> None:
         cache = self.gateway.tool_cache
@@ -172,7 +173,14 @@ class Conversion:
             return self._reply
         reply = self.converted.reply
         reply.input_tokens, reply.max_tokens = self.input_tokens, self.max_tokens
-        reply.api_base, reply.secret = self.config.api_base, self._key
+        reply.errors = ErrorContext(
+            profile=self.profile,
+            model=reply.model,
+            api_base=self.config.api_base,
+            secret=self._key,
+            input_tokens=reply.input_tokens,
+            max_tokens=reply.max_tokens,
+        )
         return reply
 
     def learn(self, usage: Usage | None) -> None:

@@ -12,7 +12,7 @@ from claude_code_proxy.core.convert_answer import StreamConverter, StreamFold, m
 from claude_code_proxy.core.errors.corrections import MAX_CORRECTIONS
 from claude_code_proxy.core.errors.upstream import read_error
 from claude_code_proxy.core.repeats import RepeatingConverter
-from claude_code_proxy.server.convert.outgoing import Conversion
+from claude_code_proxy.server.convert.outgoing import OutgoingRequest
 from claude_code_proxy.server.hooks.hooked_stream import HookedStream
 from claude_code_proxy.server.offload import offload
 from claude_code_proxy.server.upstream import forwarded_headers
@@ -33,55 +33,55 @@ if TYPE_CHECKING:
 _SENT_BY_THEN = 0.001  # seconds in which a request has been written to the upstream's connection
 
 
-async def serve(
+async def serve_converted(
     gateway: Gateway, call: Call, config: ModelConfig, request: dict[str, Any], size: int
 ) -> None:
     """Answer `POST /v1/messages`; `size` is the request's length in bytes. Raises `ApiError`."""
-    conversion = await Conversion.of(gateway, call, config, request, size)
-    streamed = conversion.converted.stream
-    call.report = conversion.report
-    if conversion.converted.max_tokens == 0:
-        await _answer_empty(call, conversion)
+    outgoing = await OutgoingRequest.of(gateway, call, config, request, size)
+    streamed = outgoing.converted.stream
+    call.report = outgoing.report
+    if outgoing.converted.max_tokens == 0:
+        await _answer_empty(call, outgoing)
         return
     limits = Limits.of(config, gateway.settings)
     client = gateway.upstreams.openai_client(config, call.key, stream=streamed and config.can_stream)
     if streamed:
-        await _stream(call, conversion, client, limits)
+        await _stream(call, outgoing, client, limits)
     else:
-        message = await whole_answer(call, conversion, client, limits)
+        message = await whole_answer(call, outgoing, client, limits)
         if gateway.hooks is not None:
-            message = gateway.hooks.response(message, conversion.report)
+            message = gateway.hooks.response(message, outgoing.report)
         await call.respond_json(message)
-    conversion.learn(call.usage)
+    outgoing.learn(call.usage)
 
 
 async def whole_answer(
-    call: Call, conversion: Conversion, client: UpstreamClient, limits: Limits
+    call: Call, outgoing: OutgoingRequest, client: UpstreamClient, limits: Limits
 ) -> dict[str, Any]:
     """The upstream's answer as one message; `call.usage` is set. Raises `ApiError`."""
     async with Exchange(call, limits) as exchange:
-        await _ask(exchange, call, conversion, client)
+        await _ask(exchange, outgoing, client)
         data = await exchange.read_all()
-        message, call.usage = await offload(len(data), _read_answer, data, conversion)
+        message, call.usage = await offload(len(data), _read_answer, data, outgoing)
     return message
 
 
-async def _stream(call: Call, conversion: Conversion, client: UpstreamClient, limits: Limits) -> None:
-    hooks = conversion.gateway.hooks
+async def _stream(call: Call, outgoing: OutgoingRequest, client: UpstreamClient, limits: Limits) -> None:
+    hooks = outgoing.gateway.hooks
 
     def translator() -> Translator:
-        reply, report = conversion.reply, conversion.report
-        converter = RepeatingConverter(StreamConverter(conversion.profile, reply, report, call.request_id))
+        reply, report = outgoing.reply, outgoing.report
+        converter = RepeatingConverter(StreamConverter(outgoing.profile, reply, report, call.request_id))
         if hooks is None or not hooks.sees_answers:
             return converter
         return HookedStream(converter, hooks, report)
 
     # our own count is due with the first event: make it while the upstream thinks, not when it answers
-    counting = asyncio.get_running_loop().call_later(_SENT_BY_THEN, conversion.count)
+    counting = asyncio.get_running_loop().call_later(_SENT_BY_THEN, outgoing.count)
     try:
         async with Exchange(call, limits, translator) as exchange:
-            await _ask(exchange, call, conversion, client)
-            if conversion.config.can_stream:
+            await _ask(exchange, outgoing, client)
+            if outgoing.config.can_stream:
                 await exchange.relay()
             else:
                 await exchange.replay()
@@ -89,47 +89,35 @@ async def _stream(call: Call, conversion: Conversion, client: UpstreamClient, li
         counting.cancel()
 
 
-async def _ask(
-    exchange: Exchange, call: Call, conversion: Conversion, client: UpstreamClient
-) -> http1.Response:
+async def _ask(exchange: Exchange, outgoing: OutgoingRequest, client: UpstreamClient) -> http1.Response:
     """Send the request; where the upstream says what it cannot take, correct that and send it again."""
     for tries_left in range(MAX_CORRECTIONS, -1, -1):
-        response = await exchange.open(client, conversion.payload)
+        response = await exchange.open(client, outgoing.payload)
         if response.status < 300:
             break
         answer = await exchange.read_all()
-        correction = conversion.correction(response.status, answer) if tries_left else None
-        if correction is None or not await conversion.correct(correction):
-            raise _refusal(response, answer, call, conversion)
-    conversion.accepted()
+        correction = outgoing.correction(response.status, answer) if tries_left else None
+        if correction is None or not await outgoing.correct(correction):
+            raise _refusal(response, answer, outgoing)
+    outgoing.accepted()
     return response
 
 
-def _refusal(response: http1.Response, answer: bytes, call: Call, conversion: Conversion) -> ApiError:
-    config = conversion.config
-    error = read_error(
-        response.status,
-        {name.lower(): value for name, value in response.headers.items()},
-        answer,
-        profile=conversion.profile,
-        model=conversion.converted.reply.model,
-        now=time.time(),
-        input_tokens=conversion.input_tokens,
-        max_tokens=conversion.max_tokens,
-        api_base=config.api_base,
-        secret=call.key,
-    )
+def _refusal(response: http1.Response, answer: bytes, outgoing: OutgoingRequest) -> ApiError:
+    config = outgoing.config
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    error = read_error(response.status, headers, answer, outgoing.reply.errors, now=time.time())
     if error.status == 404:
         near = [
-            name for name in conversion.gateway.models.table.near(config.model_id) if name != config.model_id
+            name for name in outgoing.gateway.models.table.near(config.model_id) if name != config.model_id
         ]
         error.message += f"; near names in models.yaml: {', '.join(near)}" if near else ""
     return error
 
 
-def _read_answer(data: bytes, conversion: Conversion) -> tuple[dict[str, Any], Usage | None]:
+def _read_answer(data: bytes, outgoing: OutgoingRequest) -> tuple[dict[str, Any], Usage | None]:
     """A whole answer; also when the upstream streams although it was not asked to. Raises `ApiError`."""
-    profile, reply, report = conversion.profile, conversion.reply, conversion.report
+    profile, reply, report = outgoing.profile, outgoing.reply, outgoing.report
     try:
         return message_from_answer(wire.loads(data), profile, reply, report)
     except wire.WireError:
@@ -139,13 +127,13 @@ def _read_answer(data: bytes, conversion: Conversion) -> tuple[dict[str, Any], U
     return fold.close()
 
 
-async def _answer_empty(call: Call, conversion: Conversion) -> None:
+async def _answer_empty(call: Call, outgoing: OutgoingRequest) -> None:
     """`max_tokens: 0` only warms the upstream's cache, which nothing here has to do: an empty answer."""
-    reply = conversion.reply
+    reply = outgoing.reply
     usage = anthropic.usage(reply.input_tokens, 0)
     message = anthropic.message(reply.message_id, reply.model)
     end = {"stop_reason": "max_tokens", "stop_sequence": None}
-    if not conversion.converted.stream:
+    if not outgoing.converted.stream:
         await call.respond_json({**message, **end, "usage": usage})
         return
     events = (

@@ -69,7 +69,7 @@ class Hooks:
     async def request(
         self, body: dict[str, Any], payload: bytes, report: Report
     ) -> tuple[dict[str, Any], bytes]:
-        """The body and the bytes to send; `payload` are the bytes of `body`, which is used up.
+        """The body and the bytes to send; `payload` are the bytes of `body`, which the hook may change.
 
         A plain function runs in a thread, so that it may take its time. Raises `ApiError` 500 if strict.
         """

@@ -21,7 +21,7 @@ _REMINDER = "<system-reminder>\n{}\n</system-reminder>"
 def edit(raw: bytes, request: dict[str, Any], config: ModelConfig, report: Report) -> bytes:
     """The request body as it goes to the upstream: `raw` itself unless something must change.
 
-    `request` is `raw` parsed and is used up. Changed are: the model's name when the upstream knows another
+    `request` is `raw` parsed, and is changed. Edited are: the model's name when the upstream knows another
     one, `max_tokens` above the entry's limit, what the entry says the upstream refuses, and thinking blocks
     that carry our own seal instead of a signature of this upstream.
     """

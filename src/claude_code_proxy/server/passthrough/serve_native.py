@@ -21,16 +21,21 @@ if TYPE_CHECKING:
     from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.server.caller.call import Call
     from claude_code_proxy.server.gateway import Gateway
+    from claude_code_proxy.server.routing import Attempt
     from claude_code_proxy.server.upstream.exchange import Translator
     from claude_code_proxy.server.upstream.upstreams import UpstreamClient
 
 _MAX_QUOTED = 500
 
 
-async def serve(
-    gateway: Gateway, call: Call, config: ModelConfig, raw: bytes, request: dict[str, Any]
+async def serve_native(
+    gateway: Gateway, call: Call, attempt: Attempt, raw: bytes, request: dict[str, Any]
 ) -> None:
-    """Answer `POST /v1/messages` with what the upstream answers. Raises `ApiError` when that is nothing."""
+    """Serve a Messages request with what the upstream sends; `request` is `raw` parsed.
+
+    Raises `ApiError` when nothing comes, or a refusal that another model may serve instead.
+    """
+    config = attempt.config
     model = request["model"]
     renamed = model if config.restore_model_name and config.model_name != model else None
     streamed = request.get("stream") is True
@@ -40,7 +45,7 @@ async def serve(
         async with Exchange(call, limits) as exchange:
             response = await exchange.open(client, body)
             data = await exchange.read_all()
-            _check_move(call, config, response, data)
+            _check_move(call, attempt, response, data)
             data = _hooked(gateway, call, response, data)
             await pass_whole(call, response, data, renamed)
         return
@@ -56,21 +61,24 @@ async def serve(
         data = await exchange.read_all()
         if call.started:  # the hold limit has passed: an error can only be told inside the stream now
             raise _told_by(response.status, data)
-        _check_move(call, config, response, data)
+        _check_move(call, attempt, response, data)
         data = _hooked(gateway, call, response, data)
         await pass_whole(call, response, data, renamed)
 
 
-def _check_move(call: Call, config: ModelConfig, response: http1.Response, data: bytes) -> None:
-    """Raise the upstream's refusal as an `ApiError` where another model may answer instead."""
-    if call.may_move_on and (error := refusal(response.status, response.headers, data, config, call)):
+def _check_move(call: Call, attempt: Attempt, response: http1.Response, data: bytes) -> None:
+    """Raise the upstream's refusal as an `ApiError` where another model may serve instead."""
+    if attempt.is_last:
+        return
+    error = refusal(response.status, response.headers, data, attempt.config, call)
+    if error is not None:
         raise error
 
 
 async def prepare(
     gateway: Gateway, call: Call, config: ModelConfig, url: str, raw: bytes, request: dict[str, Any]
 ) -> tuple[UpstreamClient, bytes]:
-    """The client and the body for one passed-through request; `request` is `raw` parsed and is used up."""
+    """The client and the body for one passed-through request; `request` is `raw` parsed."""
     call.report = report = Report()
     body = await offload(len(raw), native_body.edit, raw, request, config, report)
     if gateway.hooks is not None and gateway.hooks.sees_requests:

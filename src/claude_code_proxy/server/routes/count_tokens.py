@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from claude_code_proxy.server.caller.caller_keys import CallerKeys
-from claude_code_proxy.server.convert.outgoing import Conversion
-from claude_code_proxy.server.passthrough import serve_native
+from claude_code_proxy.server.convert.outgoing import OutgoingRequest
+from claude_code_proxy.server.passthrough.serve_native import pass_whole, prepare
 from claude_code_proxy.server.routes.messages import read_request
 from claude_code_proxy.server.upstream.exchange import Exchange
 from claude_code_proxy.server.upstream.limits import Limits
@@ -15,6 +15,7 @@ from claude_code_proxy.server.upstream.limits import Limits
 if TYPE_CHECKING:
     from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.server.caller.call import Call
+    from claude_code_proxy.server.caller.client_request import ClientRequest
     from claude_code_proxy.server.gateway import Gateway
 
 _NOT_THERE = frozenset((404, 405, 501))
@@ -29,26 +30,25 @@ async def count_tokens(gateway: Gateway, call: Call) -> None:
     Raises `ApiError`.
     """
     keys = CallerKeys(call)
-    raw, request, config = await read_request(gateway, call)
+    request, config = await read_request(gateway, call)
     keys.use(config)
-    # a copy: passing it on uses it up
-    if config.count_tokens_url and await _ask_upstream(gateway, call, config, raw, dict(request)):
+    if config.count_tokens_url and await _ask_upstream(gateway, call, config, request):
         return
-    request.setdefault("max_tokens", 1)  # the endpoint knows no output limit, the conversion asks for one
-    conversion = await Conversion.of(gateway, call, config, request, len(raw))
-    call.report = conversion.report
+    body = await request.take()
+    body.setdefault("max_tokens", 1)  # the endpoint knows no output limit, the conversion asks for one
+    outgoing = await OutgoingRequest.of(gateway, call, config, body, request.size)
+    call.report = outgoing.report
     caution = 1.0 if gateway.calibration.knows(config.model_id) else _CAUTION
-    await call.respond_json({"input_tokens": math.ceil(conversion.input_tokens * caution)})
+    await call.respond_json({"input_tokens": math.ceil(outgoing.input_tokens * caution)})
 
 
-async def _ask_upstream(
-    gateway: Gateway, call: Call, config: ModelConfig, raw: bytes, request: dict[str, Any]
-) -> bool:
+async def _ask_upstream(gateway: Gateway, call: Call, config: ModelConfig, request: ClientRequest) -> bool:
     """Pass the question on; False when the upstream does not have the endpoint."""
-    client, body = await serve_native.prepare(gateway, call, config, config.count_tokens_url, raw, request)
+    url = config.count_tokens_url
+    client, body = await prepare(gateway, call, config, url, request.raw, await request.take())
     async with Exchange(call, Limits.of(config, gateway.settings)) as exchange:
         response = await exchange.open(client, body)
         data = await exchange.read_all()
         if response.status not in _NOT_THERE:
-            await serve_native.pass_whole(call, response, data, None)
+            await pass_whole(call, response, data, None)
     return call.started

@@ -40,7 +40,10 @@ class Explanation:
 
 
 async def explain(config: ModelConfig, request: dict[str, Any], hooks: Hooks | None = None) -> Explanation:
-    """Convert `request` (used up) for the model of `config` and let `hooks` have it. Raises `ApiError`."""
+    """Convert `request`, which may be changed, for the model of `config` and let `hooks` have it.
+
+    Raises `ApiError`.
+    """
     if config.format == "anthropic":
         url, profile, report = config.messages_url, config.native.name, Report()
         payload = native_body.edit(wire.dumps(request), request, config, report)

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 
 from claude_code_proxy.core.errors.api import invalid_request
 from claude_code_proxy.server.caller.caller_keys import CallerKeys
-from claude_code_proxy.server.convert.outgoing import Conversion
+from claude_code_proxy.server.convert.outgoing import OutgoingRequest
 from claude_code_proxy.server.convert.serve_converted import whole_answer
 from claude_code_proxy.server.records.statistics import add_session_stats
 from claude_code_proxy.server.routes.messages import read_request
@@ -26,29 +26,30 @@ async def test_conversion(gateway: Gateway, call: Call) -> None:
     """
     dry_run = parse_qs(call.query).get("dry_run", ["0"])[-1] not in ("0", "false", "")
     keys = None if dry_run else CallerKeys(call)
-    raw, request, config = await read_request(gateway, call)
+    request, config = await read_request(gateway, call)
     if keys is not None:
         keys.use(config)
     if config.format == "anthropic":
         raise invalid_request(
             f"model: {call.model} is passed through in its own format; nothing is converted"
         )
+    sent = await request.take()
     if not dry_run:
-        request["stream"] = False
-    conversion = await Conversion.of(gateway, call, config, request, len(raw))
-    call.report = report = conversion.report
+        sent["stream"] = False
+    outgoing = await OutgoingRequest.of(gateway, call, config, sent, request.size)
+    call.report = report = outgoing.report
     answer: dict[str, Any] = {
         "model": config.model_id,
         "upstream_url": config.chat_url.partition("?")[0],
         "profile": config.profile.name,
-        "upstream_request": conversion.body,
-        "input_tokens": conversion.input_tokens,
+        "upstream_request": outgoing.body,
+        "input_tokens": outgoing.input_tokens,
     }
     if not dry_run:
         client = gateway.upstreams.openai_client(config, call.key, stream=False)
         try:
             answer["message"] = await whole_answer(
-                call, conversion, client, Limits.of(config, gateway.settings)
+                call, outgoing, client, Limits.of(config, gateway.settings)
             )
         finally:
             add_session_stats(gateway.stats, config.model_id, call.usage)

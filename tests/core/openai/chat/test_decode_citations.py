@@ -9,7 +9,7 @@ import pytest
 
 from claude_code_proxy.core import providers
 from claude_code_proxy.core.convert_answer import StreamFold, message_from_answer
-from claude_code_proxy.core.convert_request import Converted, convert_request
+from claude_code_proxy.core.convert_request import ConvertedRequest, convert_request
 
 OPENROUTER = providers.profile_named("openrouter")
 SEARCH = {"type": "web_search_20250305", "name": "web_search"}
@@ -38,7 +38,7 @@ FOUND = {
 }
 
 
-def converted(*tools: Any) -> Converted:
+def converted(*tools: Any) -> ConvertedRequest:
     request = {"model": "x", "max_tokens": 9, "messages": [{"role": "user", "content": "q"}], "tools": tools}
     request["tools"] = list(tools)
     return convert_request(request, profile=OPENROUTER, model="m", message_id="msg_1")

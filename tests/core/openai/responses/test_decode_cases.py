@@ -16,6 +16,7 @@ from claude_code_proxy.core.answer_context import ReplyContext
 from claude_code_proxy.core.continuity import open_reasoning
 from claude_code_proxy.core.convert_answer import StreamConverter, StreamFold, message_from_answer
 from claude_code_proxy.core.errors.api import ApiError
+from claude_code_proxy.core.errors.context import ErrorContext
 from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.report import Report
 from tests import paths
@@ -44,7 +45,10 @@ def reply_of(case: dict[str, Any]) -> ReplyContext:
         key: tuple(value) if isinstance(value, list) else value
         for key, value in case.get("reply", {}).items()
     }
-    return ReplyContext(model="claude-x", message_id="msg_test", **given)
+    errors = ErrorContext(
+        profile=profile_of(case), model="claude-x", input_tokens=given.get("input_tokens", 0)
+    )
+    return ReplyContext(model="claude-x", message_id="msg_test", errors=errors, **given)
 
 
 def encoded(case: dict[str, Any], *, named: bool = True) -> bytes:

@@ -24,7 +24,7 @@ from claude_code_proxy.core.deltas import (
     WebSearch,
 )
 from claude_code_proxy.core.errors.api import ApiError
-from claude_code_proxy.core.errors.upstream import answer_error
+from claude_code_proxy.core.errors.upstream import payload_error
 from claude_code_proxy.core.openai.chat.finish import FAILURES, STOP_REASONS, failure, stop_sequence
 from claude_code_proxy.core.openai.chat.text_tools import TextTools
 from claude_code_proxy.core.openai.chat.think_tags import ThinkTags
@@ -82,7 +82,7 @@ class Decoder:
     def chunk(self, payload: Any) -> list[Delta]:
         """The deltas of one chunk, in the order reasoning, text, tools, finish, usage."""
         if not isinstance(payload, dict) or _suspicious(payload):
-            error = answer_error(payload, self._profile, self._reply)
+            error = payload_error(payload, self._reply.errors)
             if error is not None:
                 return [*self._content_before(payload), Failure(error)]
             if not isinstance(payload, dict):
@@ -298,7 +298,7 @@ class Decoder:
     def _finished(self, word: str, choice: dict[str, Any], found: list[Delta]) -> None:
         known = word.lower()
         if known in FAILURES:
-            found.append(Failure(answer_error(choice, self._profile, self._reply) or failure(word)))
+            found.append(Failure(payload_error(choice, self._reply.errors) or failure(word)))
             return
         reason = STOP_REASONS.get(known)
         if reason is None:

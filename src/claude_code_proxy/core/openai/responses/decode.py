@@ -23,7 +23,7 @@ from claude_code_proxy.core.deltas import (
     WebSearch,
 )
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
-from claude_code_proxy.core.errors.upstream import answer_error
+from claude_code_proxy.core.errors.upstream import payload_error
 from claude_code_proxy.core.openai.responses.item_progress import Items
 from claude_code_proxy.core.openai.responses.outputs import (
     output_parts,
@@ -320,7 +320,7 @@ class Decoder:
         found.append(Failure(error))
 
     def _error(self, payload: Any) -> ApiError | None:
-        return answer_error(payload, self._profile, self._reply)
+        return payload_error(payload, self._reply.errors)
 
     # --- what nobody knows ----------------------------------------------------------------------------
 

@@ -1,0 +1,58 @@
+"""A client's request: its bytes, and what they say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from claude_code_proxy.core.errors.api import invalid_request
+from claude_code_proxy.server.caller.body import parse_object, read_body, shown
+from claude_code_proxy.server.offload import offload
+
+if TYPE_CHECKING:
+    from claude_code_proxy.core.request.tool_cache import ToolCache
+    from claude_code_proxy.server.caller.call import Call
+
+
+class ClientRequest:
+    """A request's body. `raw` are its bytes, `model` is the model that it names.
+
+    Parsed it takes ten times its length, so nobody keeps it: whoever converts it takes it, changes it as they
+    like and forgets it.
+    """
+
+    def __init__(self, raw: bytes, body: dict[str, Any], tool_cache: ToolCache) -> None:
+        self.raw = raw
+        self.model = _model_of(body)
+        self._body: dict[str, Any] | None = body
+        self._tool_cache = tool_cache
+
+    @classmethod
+    async def read(cls, call: Call, limit: int, tool_cache: ToolCache) -> ClientRequest:
+        """Read and parse the body of `call`, of at most `limit` bytes.
+
+        Raises `ApiError` 400, 413, 415 and `ClientGoneError`.
+        """
+        raw = await read_body(call, limit)
+        return cls(raw, await offload(len(raw), parse_object, raw, tool_cache), tool_cache)
+
+    @property
+    def size(self) -> int:
+        """Its length in bytes."""
+        return len(self.raw)
+
+    async def take(self) -> dict[str, Any]:
+        """The parsed body, which is the caller's own from now on; parsed again when it is taken again.
+
+        Its `tools` may be shared with other requests and are not to be changed.
+        """
+        body, self._body = self._body, None
+        return (
+            body if body is not None else await offload(self.size, parse_object, self.raw, self._tool_cache)
+        )
+
+
+def _model_of(body: dict[str, Any]) -> str:
+    model = body.get("model")
+    if not isinstance(model, str) or not model:
+        raise invalid_request(f"model: must be a model id, not {shown(model)}")
+    return model
