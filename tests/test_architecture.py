@@ -34,7 +34,7 @@ MOST_FILES = 20
 """A fuller folder has two subjects."""
 TWINS = (
     ("core/openai/chat", "core/openai/responses"),
-    ("core/providers", "core/providers/model_families"),
+    ("core/providers/hosted", "core/providers/model_families"),
 )
 """Folders whose files have the same names on purpose."""
 

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Literal, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
 
+from claude_code_proxy.core.hosts import is_private
+from claude_code_proxy.core.providers import lacks_v1
+
 Format = Literal["openai", "anthropic"]
 
-# Bases that providers print without the version, though their Chat Completions endpoint has it (each
-# provider's own documentation, 2026). Elsewhere a path is taken as it is written.
-_LACKS_V1 = frozenset(
-    {
-        ("api.fireworks.ai", "/inference"),
-        ("api.groq.com", "/openai"),
-        ("dashscope-intl.aliyuncs.com", "/compatible-mode"),
-        ("dashscope.aliyuncs.com", "/compatible-mode"),
-        ("openrouter.ai", "/api"),
-    }
-)
 _CHAT, _RESPONSES = "/chat/completions", "/responses"
 _SECRET_QUERY = re.compile(r"key|token|secret|password|sig(nature)?$", re.IGNORECASE)
-_LOCAL_NAMES = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
 
 
 class BadUrl(ValueError):  # noqa: N818 - the module's own word, caught by name
@@ -78,14 +68,7 @@ def is_anthropic(parts: SplitResult) -> bool:
 
 def is_exposed(parts: SplitResult) -> bool:
     """Whether a key could be read on the way: plain http to a host that is neither local nor private."""
-    host = parts.hostname or ""
-    if parts.scheme.lower() == "https" or ("." not in host.strip(".") and ":" not in host):
-        return False
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return not host.endswith(_LOCAL_NAMES)
-    return not (address.is_private or address.is_loopback or address.is_link_local)
+    return parts.scheme.lower() != "https" and not is_private(parts.hostname or "")
 
 
 def names_responses(parts: SplitResult) -> bool:
@@ -114,7 +97,7 @@ def endpoints(
             _join(parts, f"{path}/v1/models"),
         )
     path = path.removesuffix(_CHAT).removesuffix(_RESPONSES)
-    if not path or (parts.hostname, path) in _LACKS_V1:
+    if not path or lacks_v1(parts.hostname or "", path):
         path = f"{path}/v1"
     listed = re.sub(r"/deployments/[^/]+$", "", path)  # Azure lists models beside its deployments
     endpoint = _RESPONSES if api == "responses" else _CHAT

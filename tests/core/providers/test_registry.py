@@ -1,28 +1,30 @@
-"""The provider rows: found by their documented address, with evidence, and with the fields that matter."""
+"""Providers: found by their documented address, with evidence, and with the fields that matter.
+
+`python -m tests.core.providers.test_registry` renders docs/providers.md again.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 from collections.abc import Mapping
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import msgspec
 import pytest
 
 from claude_code_proxy.core import providers
-from claude_code_proxy.core.providers import profile
-from claude_code_proxy.core.providers.addresses import HOSTS, LOCAL_PORTS, MODEL_PREFIXES
-from claude_code_proxy.core.providers.families import FAMILIES, Family
-from claude_code_proxy.core.providers.model_limits import LIMITS
-from claude_code_proxy.core.providers.native import NATIVE_ROWS
+from claude_code_proxy.core.providers import profile, registry
 from claude_code_proxy.core.providers.profile import NativeProfile, Profile
 from tests import paths
+from tests.core.providers.cases import cases
+
+if TYPE_CHECKING:
+    from claude_code_proxy.core.providers.types import Family, Limit
 
 ROOT = paths.REPOSITORY
-CASES = ROOT / "tests" / "cases" / "quirks"
-PROFILES: list[dict[str, Any]] = json.loads((CASES / "profiles.json").read_text())
-NATIVE: list[dict[str, Any]] = json.loads((CASES / "native.json").read_text())
+PROFILES = cases("profile")
+NATIVE = cases("native")
 
 # The names that users may rely on (models.yaml, `init --provider`).
 PUBLIC_NAMES = (
@@ -50,6 +52,16 @@ PUBLIC_NAMES = (
     "lmstudio",
     "copilot",
 )
+PROVIDERS = tuple(providers.PROVIDERS.values())
+NATIVE_ROWS = [registry._UNTOUCHED, *(known.native for known in PROVIDERS if known.native is not None)]
+FAMILIES: list[Family] = [
+    *registry._SHARED_FAMILIES,
+    *(family._replace(rows=(known.name,)) for known in PROVIDERS for family in known.families),
+]
+LIMITS: list[Limit] = [
+    *registry._SHARED_LIMITS,
+    *(limit._replace(rows=(known.name,)) for known in PROVIDERS for limit in known.limits),
+]
 NAMED_ONLY = {"vllm"}  # its default port is everybody's
 
 
@@ -57,18 +69,18 @@ def as_json(value: Any) -> Any:
     return json.loads(json.dumps(value, default=dict))
 
 
-@pytest.mark.parametrize("case", PROFILES, ids=lambda case: f"{case['row']}-{case['model']}")
+@pytest.mark.parametrize("case", PROFILES, ids=lambda case: f"{case['provider']}-{case['model']}")
 def test_profile_of_a_model(case: dict[str, Any]) -> None:
     found = providers.profile_for(api_base=case["api_base"], model=case["model"], name=case.get("name"))
-    assert found.name == case["row"], case["why"]
+    assert found.name == case["provider"], case["why"]
     got = {key: as_json(getattr(found, key)) for key in case["fields"]}
     assert got == case["fields"], case["why"]
 
 
-@pytest.mark.parametrize("case", NATIVE, ids=lambda case: str(case["row"]))
+@pytest.mark.parametrize("case", NATIVE, ids=lambda case: str(case["provider"]))
 def test_needs_of_a_native_endpoint(case: dict[str, Any]) -> None:
     native = providers.native_for(case["api_base"], case.get("name"))
-    assert native.name == case["row"], case["why"]
+    assert native.name == case["provider"], case["why"]
     assert {key: as_json(getattr(native, key)) for key in case["fields"]} == case["fields"], case["why"]
 
 
@@ -79,9 +91,9 @@ def test_a_name_without_a_native_row_changes_nothing() -> None:
 
 
 def test_every_promised_name_has_a_row_and_a_case() -> None:
-    assert set(providers.PROFILE_NAMES) == {*PUBLIC_NAMES, "custom"}
-    assert {case["row"] for case in PROFILES} == set(providers.PROFILE_NAMES)
-    assert {case["row"] for case in NATIVE} == {row.name for row in NATIVE_ROWS}
+    assert set(providers.PROFILE_NAMES) == {*providers.PRESETS, "custom"}
+    assert {case["provider"] for case in PROFILES} == set(providers.PROFILE_NAMES)
+    assert {case["provider"] for case in NATIVE} == {row.name for row in NATIVE_ROWS}
 
 
 @pytest.mark.parametrize("name", providers.PROFILE_NAMES)
@@ -101,7 +113,7 @@ def test_native_row_has_evidence_and_valid_values(native: NativeProfile) -> None
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: f"{'+'.join(family.rows)}-{family.pattern}")
 def test_family_overrides_existing_fields_of_existing_rows(family: Family) -> None:
-    assert set(family.rows) <= set(PUBLIC_NAMES)
+    assert set(family.rows) <= set(providers.PRESETS)
     assert family.pattern == family.pattern.lower(), "ids are compared in lower case"
     assert family.overrides
     assert family.evidence
@@ -118,7 +130,7 @@ def check_values(owner: type, values: Any) -> None:
 
 
 @pytest.mark.parametrize("preset", providers.PRESETS.values(), ids=lambda preset: str(preset.name))
-def test_preset_address_finds_its_own_rows(preset: providers.Preset) -> None:
+def test_preset_address_finds_its_own_rows(preset: providers.Provider) -> None:
     model = preset.models[0] if preset.models else "model"
     found = providers.profile_for(api_base=preset.api_base, model=model).name
     assert found == ("custom" if preset.name in NAMED_ONLY else preset.name)
@@ -130,12 +142,23 @@ def test_preset_address_finds_its_own_rows(preset: providers.Preset) -> None:
 
 
 def test_presets_cover_every_provider() -> None:
-    assert set(providers.PRESETS) == set(PUBLIC_NAMES)
+    assert set(PUBLIC_NAMES) <= set(providers.PRESETS)
 
 
-def test_addresses_point_at_rows() -> None:
-    named = {name for _, name in (*HOSTS, *MODEL_PREFIXES)} | set(LOCAL_PORTS.values())
-    assert named <= {*PUBLIC_NAMES, "anthropic"}
+def test_no_two_providers_share_an_address_or_a_prefix() -> None:
+    for field in ("hosts", "model_prefixes"):
+        values = [value for known in PROVIDERS for value in getattr(known, field)]
+        assert len(values) == len(set(values)), field
+    ports = [known.port for known in PROVIDERS if known.port is not None]
+    assert len(ports) == len(set(ports))
+
+
+@pytest.mark.parametrize("known", PROVIDERS, ids=lambda known: str(known.name))
+def test_a_file_is_about_one_provider(known: providers.Provider) -> None:
+    assert known.profile is not None or known.native is not None
+    assert {part.name for part in (known.profile, known.native) if part is not None} == {known.name}
+    assert all(not family.rows for family in known.families)
+    assert all(not limit.rows for limit in known.limits)
 
 
 @pytest.mark.parametrize(
@@ -176,17 +199,30 @@ def test_known_limits(row: str, model: str, limits: tuple[int | None, int | None
 
 
 @pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: f"{limit.rows[0]}-{limit.pattern}")
-def test_limit_has_a_row_evidence_and_a_figure(limit: Any) -> None:
-    assert set(limit.rows) <= set(PUBLIC_NAMES)
+def test_limit_has_a_row_evidence_and_a_figure(limit: Limit) -> None:
+    assert set(limit.rows) <= set(providers.PRESETS)
     assert limit.evidence
     assert limit.pattern == limit.pattern.lower()
     assert limit.context or limit.output
 
 
-def test_document_equals_the_data() -> None:
-    document = (ROOT / "docs" / "providers.md").read_text()
-    for mark, rendered in (("table", providers.table()), ("notes", providers.notes())):
+DOCUMENT = ROOT / "docs" / "providers.md"
+
+
+def rendered() -> str:
+    """docs/providers.md with what the data say now."""
+    text = DOCUMENT.read_text()
+    for mark, part in (("table", providers.table()), ("notes", providers.notes())):
         start, end = f"<!-- {mark} -->\n", f"\n<!-- /{mark} -->"
-        assert document.split(start)[1].split(end)[0] == rendered, (
-            f"docs/providers.md: render the {mark} again"
-        )
+        before, _, rest = text.partition(start)
+        text = before + start + part + end + rest.partition(end)[2]
+    return text
+
+
+def test_document_equals_the_data() -> None:
+    again = "python -m tests.core.providers.test_registry renders it again"
+    assert DOCUMENT.read_text() == rendered(), again
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(rendered())

@@ -16,7 +16,8 @@ from claude_code_proxy.core.convert_request import ConvertedRequest, convert_req
 from claude_code_proxy.core.errors.context import ErrorContext
 from claude_code_proxy.core.errors.upstream import read_error
 from claude_code_proxy.core.openai.usage import read_usage
-from tests.core.cases import CASES, load, parse_events
+from tests.core.cases import parse_events
+from tests.core.providers.cases import cases
 
 TOOL = {"name": "Read", "input_schema": {"type": "object", "properties": {"path": {"type": "string"}}}}
 THINKING = {"thinking": {"type": "adaptive"}, "output_config": {"effort": "medium"}}
@@ -326,7 +327,7 @@ def test_error(name: str, status: int, body: Any, becomes: int, kind: str, says:
     assert says in error.message
 
 
-WORDS: list[dict[str, Any]] = load(CASES / "error" / "table_providers.json")["cases"]
+WORDS = cases("overflow")
 
 
 @pytest.mark.parametrize("case", WORDS, ids=lambda case: str(case["provider"]))

@@ -6,23 +6,21 @@ forced single tool, a large limit, and an earlier tool call with its reasoning.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
 from claude_code_proxy.core import providers
 from claude_code_proxy.core.convert_request import convert_request
-from tests import paths
+from tests.core.providers.cases import REQUEST, cases
 
-FILE = json.loads((paths.CASES / "quirks" / "requests.json").read_text())
-CASES: list[dict[str, Any]] = FILE["cases"]
+CASES = cases("requests")
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['profile']}-{case['model']}")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['provider']}-{case['model']}")
 def test_converted_request(case: dict[str, Any]) -> None:
-    profile = providers.profile_for(api_base="", model=case["model"], name=case["profile"])
-    converted = convert_request(FILE["request"], profile=profile, model=case["model"], message_id="msg_1")
+    profile = providers.profile_for(api_base="", model=case["model"], name=case["provider"])
+    converted = convert_request(REQUEST, profile=profile, model=case["model"], message_id="msg_1")
     body = dict(converted.body)
     messages = body.pop("messages")
     assert len(body.pop("tools")) == 1
@@ -43,4 +41,4 @@ def test_converted_request(case: dict[str, Any]) -> None:
 
 
 def test_every_provider_has_a_case() -> None:
-    assert {case["profile"] for case in CASES} == {*providers.PROFILE_NAMES} - {"custom"}
+    assert {case["provider"] for case in CASES} == {*providers.PROFILE_NAMES} - {"custom"}

@@ -22,12 +22,12 @@ from claude_code_proxy.config.cc_proxy_json.edit_text import (
 from claude_code_proxy.config.cc_proxy_json.key_sources import BadKey, parse_key
 from claude_code_proxy.config.cc_proxy_json.providers_file import load_providers
 from claude_code_proxy.config.problems import ConfigError, Problem, did_you_mean
-from claude_code_proxy.core.providers.presets import PRESETS
+from claude_code_proxy.core.providers import PRESETS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from claude_code_proxy.core.providers.presets import Preset
+    from claude_code_proxy.core.providers import Provider
 
 
 def use(arguments: Sequence[str], path: Path, env: Mapping[str, str]) -> int:  # noqa: ARG001 - one shape for all
@@ -124,7 +124,7 @@ def _entry(
     return {"base_url": url, "auth_key": _key(name, preset, env, key), "model": model}
 
 
-def _key(name: str, preset: Preset | None, env: Mapping[str, str], given: str | None) -> str:
+def _key(name: str, preset: Provider | None, env: Mapping[str, str], given: str | None) -> str:
     if given is not None:
         try:
             source = parse_key(given)
@@ -152,7 +152,7 @@ def _key(name: str, preset: Preset | None, env: Mapping[str, str], given: str | 
     raise UsageError(f"{name}: give the key's place with --key env:NAME")
 
 
-def _variable_set(preset: Preset, env: Mapping[str, str]) -> str:
+def _variable_set(preset: Provider, env: Mapping[str, str]) -> str:
     return next((variable for variable in preset.key_variables if env.get(variable)), "")
 
 

@@ -14,8 +14,8 @@ from claude_code_proxy.config.models_yaml.models_file import load_models
 from claude_code_proxy.config.problems import ConfigError, Problem
 from claude_code_proxy.config.settings import ServerSettings
 from claude_code_proxy.core import providers
-from claude_code_proxy.core.providers.addresses import row_at
 from claude_code_proxy.core.providers.profile import NativeProfile
+from claude_code_proxy.core.providers.registry import provider_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -154,7 +154,7 @@ def _may_be_proxy(provider: Provider) -> bool:
     return (
         provider.format is None
         and provider.profile is None
-        and row_at(provider.base_url) is None
+        and provider_at(provider.base_url) is None
         and path in ("", "/v1", "/anthropic")
     )
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from claude_code_proxy.core.providers import Preset
+    from claude_code_proxy.core.providers import Provider
 
 
 def init(path: Path, providers: Sequence[str], *, force: bool) -> int:
@@ -47,7 +47,7 @@ def init(path: Path, providers: Sequence[str], *, force: bool) -> int:
     return output.OK
 
 
-def _add(path: Path, chosen: list[Preset]) -> int:
+def _add(path: Path, chosen: list[Provider]) -> int:
     from claude_code_proxy.config.models_yaml.models_file import load_models
 
     present = {model.model_id for model in load_models(path).models}
@@ -62,7 +62,7 @@ def _add(path: Path, chosen: list[Preset]) -> int:
     return output.OK
 
 
-def _tell(done: str, chosen: list[Preset]) -> None:
+def _tell(done: str, chosen: list[Provider]) -> None:
     output.note(done)
     own = preset_entries.own_parts(chosen)
     edit = f"replace {', '.join(own)} in it" if own else "" if chosen else "edit it"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from claude_code_proxy.config import urls
 from claude_code_proxy.config.cc_proxy_json.providers_file import SUBAGENT_VARIABLE, TIER_VARIABLES, Provider
+from claude_code_proxy.core import hosts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -177,11 +177,7 @@ def fights(name: str) -> bool:
 
 def is_loopback(url: str) -> bool:
     """Whether the URL's host is this machine."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+    return hosts.is_loopback(urlsplit(url).hostname or "")
 
 
 def client_base(base_url: str) -> str:

@@ -106,7 +106,7 @@ _OTHER_API: dict[str, dict[str, Any]] = {
 def resolve_profile(api_base: str, model: str, name: str | None, overrides: Mapping[str, Any]) -> Profile:
     """The profile row for an upstream model with an entry's own keys over it.
 
-    `name` is a profile's name or None; raises `quirks.UnknownProfile` for a wrong one.
+    `name` is a profile's name or None; raises `UnknownProfile` for a wrong one.
     """
     row = providers.profile_for(api_base=api_base, model=model, name=name)
     api = overrides.get("api", row.api)

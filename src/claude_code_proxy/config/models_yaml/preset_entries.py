@@ -24,7 +24,7 @@ _OWN_PART = re.compile(r"\b[A-Z]{3,}\b")
 _PLAIN = re.compile(r"[A-Za-z0-9][\w./:@+-]*(/\*)?")
 
 
-def chosen(names: Iterable[str]) -> list[providers.Preset]:
+def chosen(names: Iterable[str]) -> list[providers.Provider]:
     """The presets of these names, each once. Raises `ConfigError` with the near names for a wrong one."""
     wrong = [name for name in names if name not in providers.PRESETS]
     if wrong:
@@ -41,18 +41,18 @@ def _known() -> str:
     return f"there are {', '.join(providers.PRESETS)}"
 
 
-def sections(presets: Sequence[providers.Preset], present: Container[str] = ()) -> str:
+def sections(presets: Sequence[providers.Provider], present: Container[str] = ()) -> str:
     """The entries of `presets` as YAML, without those whose model ids are `present` already."""
     written = [_section(preset, present) for preset in presets]
     return "\n".join(text for text in written if text)
 
 
-def own_parts(presets: Iterable[providers.Preset]) -> list[str]:
+def own_parts(presets: Iterable[providers.Provider]) -> list[str]:
     """What the user has to replace in the addresses of `presets`, such as RESOURCE."""
     return [word for preset in presets for word in _OWN_PART.findall(preset.api_base)]
 
 
-def _section(preset: providers.Preset, present: Container[str]) -> str:
+def _section(preset: providers.Provider, present: Container[str]) -> str:
     if preset.models:
         entries = [_entry(preset, model) for model in preset.models if model not in present]
     else:
@@ -64,17 +64,17 @@ def _section(preset: providers.Preset, present: Container[str]) -> str:
     return "\n".join([*(f"# {line}" for line in about), *entries, ""])
 
 
-def _entry(preset: providers.Preset, model: str) -> str:
+def _entry(preset: providers.Provider, model: str) -> str:
     context, output = providers.known_limits(preset.name, model)
     return _lines({"model_id": model, **_address(preset), "context": context, "max_tokens": output})
 
 
-def _catalogue(preset: providers.Preset) -> str:
+def _catalogue(preset: providers.Provider) -> str:
     """All of a provider's models: `openrouter/NAME` asks it for `NAME`."""
     return _lines({"model_id": f"{preset.name}/*", "model_name": "*", **_address(preset)})
 
 
-def _address(preset: providers.Preset) -> dict[str, Any]:
+def _address(preset: providers.Provider) -> dict[str, Any]:
     found = providers.profile_for(api_base=preset.api_base, model="").name
     named = {} if found == preset.name else {"profile": preset.name}
     return {"api_base": preset.api_base, **named}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from claude_code_proxy.core.providers.addresses import row_at
-from claude_code_proxy.core.providers.native import native_for
-from claude_code_proxy.core.providers.presets import PRESETS, Preset
-from claude_code_proxy.core.providers.registry import profile_named
+from typing import TYPE_CHECKING
+
+from claude_code_proxy.core.providers.registry import PRESETS, provider_at
+
+if TYPE_CHECKING:
+    from claude_code_proxy.core.providers.types import Provider
+
 
 _HEAD = (
     "| profile | provider | `api_base` | native `api_base` | key in |",
@@ -23,27 +26,27 @@ def notes() -> str:
     return "\n\n".join(_section(preset) for preset in PRESETS.values())
 
 
-def _row(preset: Preset) -> str:
+def _row(preset: Provider) -> str:
     native = f"`{preset.anthropic_base}`" if preset.anthropic_base else "none"
     keys = ", ".join(f"`{name}`" for name in preset.key_variables) or "none usual"
     return f"| `{preset.name}` | {preset.title} | `{preset.api_base}` | {native} | {keys} |"
 
 
-def _section(preset: Preset) -> str:
+def _section(preset: Provider) -> str:
     parts = [
         f"### {preset.title}",
         preset.note,
-        f"Facts: {profile_named(preset.name).evidence}. Vendor: {preset.docs}.",
+        f"Facts: {preset.profile.evidence if preset.profile else 'none'}. Vendor: {preset.docs}.",
     ]
-    if preset.anthropic_base:
-        parts.append(f"Native endpoint: {native_for(preset.anthropic_base, preset.name).evidence}.")
+    if preset.native is not None:
+        parts.append(f"Native endpoint: {preset.native.evidence}.")
     parts.append(f"```yaml\n{_snippet(preset)}\n```")
     return "\n\n".join(parts)
 
 
-def _snippet(preset: Preset) -> str:
+def _snippet(preset: Provider) -> str:
     model = preset.models[0] if preset.models else "MODEL"
     lines = [f"- model_id: {model}", f"  api_base: {preset.api_base}"]
-    if row_at(preset.api_base) != preset.name:
+    if provider_at(preset.api_base) != preset.name:
         lines.append(f"  profile: {preset.name}")
     return "\n".join(lines)

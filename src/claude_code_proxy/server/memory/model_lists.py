@@ -8,7 +8,6 @@ its address and profile, never under a key. What a key has opened is kept for ca
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 
 from claude_code_proxy.core import sealed_keys, wire
 from claude_code_proxy.core.errors.api import ApiError
+from claude_code_proxy.core.hosts import is_loopback
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.server.caller.caller_keys import CallerKeys
 from claude_code_proxy.server.upstream import forwarded_headers
@@ -117,12 +117,7 @@ class Catalogue:
 
 def is_local(call: Call) -> bool:
     """Whether the caller is a process on this machine, and not a proxy that speaks for others."""
-    if any(name in call.headers for name in _FORWARDED):
-        return False
-    try:
-        return ipaddress.ip_address(call.peer).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(call.peer) and not any(name in call.headers for name in _FORWARDED)
 
 
 async def _ask(upstreams: Upstreams, config: ModelConfig, key: str) -> list[Listed]:

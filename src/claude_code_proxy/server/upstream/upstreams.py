@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from claude_code_proxy import http1
 from claude_code_proxy.core.errors.api import ApiError
+from claude_code_proxy.core.hosts import is_loopback
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.server.upstream import failures
 from claude_code_proxy.server.upstream import forwarded_headers as headers
@@ -144,7 +144,7 @@ def _route(url: str) -> tuple[str, str | None]:
     target = urlsplit(url)
     host = target.hostname or ""
     address = f"{target.scheme}://{target.netloc}"
-    found = "" if _is_loopback(host) or proxy_bypass(host) else getproxies().get(target.scheme, "")
+    found = "" if is_loopback(host) or proxy_bypass(host) else getproxies().get(target.scheme, "")
     if not found:
         return address, None
     proxy = found if "://" in found else f"http://{found}"
@@ -152,10 +152,3 @@ def _route(url: str) -> tuple[str, str | None]:
     if kind not in ("http", "https"):
         raise ApiError(502, "api_error", f"the proxy for {host} is of kind {kind}; only http is known")
     return address, proxy
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

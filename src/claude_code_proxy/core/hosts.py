@@ -1,0 +1,40 @@
+"""Whether a host is this machine, or one on a private network: by its name or address alone."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+_LOCAL_ENDS = (".local", ".lan", ".internal", ".home.arpa", ".localhost")
+"""RFC 6762, RFC 8375, RFC 6761, and two that home routers and clouds use."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine."""
+    name = _plain(host)
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    address = _address(name)
+    return address is not None and address.is_loopback
+
+
+def is_private(host: str) -> bool:
+    """Whether `host` is this machine or one that only a private network reaches; a bare name is."""
+    name = _plain(host)
+    address = _address(name)
+    if address is not None:
+        return address.is_private or address.is_loopback or address.is_link_local
+    return "." not in name or name.endswith(_LOCAL_ENDS)
+
+
+def _plain(host: str) -> str:
+    """`host` without brackets, a zone, a final dot and capitals."""
+    return host.strip("[]").partition("%")[0].rstrip(".").lower()
+
+
+def _address(name: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address

@@ -1,0 +1,1 @@
+"""Servers that people run themselves, one per file."""

@@ -1,0 +1,1 @@
+"""What a family of models needs wherever it is served, one family per file."""
