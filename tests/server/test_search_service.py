@@ -8,7 +8,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from claude_code_proxy.server import search_service
 from tests import paths
 from tests.server.byte_upstream import Connection, Request, running_upstream, say_hello
 from tests.server.harness import BODY, KEY, Client, Reply, ask, eventually, model, running_proxy
@@ -134,10 +133,9 @@ async def hang_up(request: Request, connection: Connection) -> None:
         (hang_up, "127.0.0.1"),
     ],
 )
-async def test_a_search_that_fails_is_told(script: Any, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search_service, "TIMEOUT", 0.2)
+async def test_a_search_that_fails_is_told(script: Any, words: str) -> None:
     async with running_upstream(script) as service, running_upstream(say_hello) as upstream:
-        settings = {"search_url": f"{service.base}/?q={{query}}"}
+        settings = {"search_url": f"{service.base}/?q={{query}}", "search_timeout": 0.2}
         async with running_proxy([model(upstream.base)], **settings) as proxy:
             reply = await ask(proxy, SEARCH, headers={**CLIENT, "x-search-key": SEARCH_KEY})
     text = text_of(reply)

@@ -41,6 +41,11 @@ class ServerSettings:
     max_response_bytes: int = 64 << 20
     max_connections: int = 1024
     drain_timeout: float = 30.0
+    settle_timeout: float = 2.0
+    linger_timeout: float = 0.25
+    client_stall_timeout: float = 600.0
+    search_timeout: float = 15.0
+    model_list_timeout: float = 2.5
     workers: int = 1
     token_counts: TokenCounts = "estimate"  # noqa: S105 - tokens of text, no secret
     search_url: str | None = None
@@ -188,6 +193,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("max_response_bytes", _bytes, "SIZE", "largest answer that is held whole"),
     Setting("max_connections", _whole(1, 1_000_000), "N", "most client connections at once"),
     Setting("drain_timeout", _seconds(0), "S", "longest wait for running requests at shutdown"),
+    Setting("settle_timeout", _seconds(0), "S", "longest wait for token counts after an answer is complete"),
+    Setting(
+        "linger_timeout", _seconds(0), "S", "longest wait for the end of a connection that is to be reused"
+    ),
+    Setting("client_stall_timeout", _seconds(0), "S", "longest wait for a client that does not read"),
+    Setting("search_timeout", _seconds(0), "S", "longest wait for the search service"),
+    Setting("model_list_timeout", _seconds(0), "S", "longest wait for the providers' lists of models"),
     Setting("workers", _whole(1, 64), "N", "number of server processes"),
     Setting(
         "token_counts",

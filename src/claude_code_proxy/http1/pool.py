@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .connection import Connection
 
 _EARLY = 0.01  # seconds by which a timer may be early
-_TIMEOUT = re.compile(r"timeout\s*=\s*(\d+)", re.IGNORECASE)
+_TIMEOUT = re.compile(r"timeout\s{0,8}=\s{0,8}(\d{1,9})(?!\d)", re.IGNORECASE | re.ASCII)
 
 
 class Pool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from claude_code_proxy.core.errors.context import ErrorContext
 from claude_code_proxy.core.errors.upstream import read_error
-from claude_code_proxy.server.memory.cooldowns import retry_after
+from claude_code_proxy.core.header_values import retry_delay
 
 from .log import logger
 
@@ -25,7 +25,10 @@ _LONG_WAIT = 30.0  # seconds of Retry-After worth waiting for: Claude Code gives
 def is_reason(error: ApiError) -> bool:
     """Whether another provider may do what this one cannot: it is down, overloaded, or out of quota."""
     if error.status == 429:
-        return error.headers.get("x-should-retry") == "false" or retry_after(error) > _LONG_WAIT
+        return (
+            error.headers.get("x-should-retry") == "false"
+            or retry_delay(error.headers.get("retry-after", "")) > _LONG_WAIT
+        )
     return error.status == 402 or error.status >= 500
 
 

@@ -46,7 +46,7 @@ class Gateway:
 
     def __post_init__(self) -> None:
         self.upstreams = Upstreams(self.models, self.settings)
-        self.catalogue = Catalogue(self.models, self.upstreams)
+        self.catalogue = Catalogue(self.models, self.upstreams, self.settings.model_list_timeout)
         self.text_counts = text_counts(self.settings.token_counts)
         if self.settings.hooks is not None:
             self.hooks = Hooks(self.settings.hooks, strict=self.settings.hook_errors == "refuse")

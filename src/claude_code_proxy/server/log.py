@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import OrderedDict
-from contextlib import suppress
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
+from claude_code_proxy.core.bounded_map import BoundedMap
 from claude_code_proxy.server.caller.auth import redact
 
 if TYPE_CHECKING:
@@ -21,8 +20,8 @@ _MAX_SHOWN = 200
 
 def configure(level: str) -> None:
     """Write this program's log at `level` and above to the standard error stream."""
-    handler = _Lines()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
     for name in ("claude_code_proxy", "uvicorn.error"):
         target = logging.getLogger(name)
         target.handlers[:] = [handler]
@@ -32,34 +31,26 @@ def configure(level: str) -> None:
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
 
-class _Lines(logging.StreamHandler[TextIO]):
-    """Writes records, and lines without one.
+class _Formatter(logging.Formatter):
+    """As `logging.Formatter`, but that the date and time are written once per second."""
 
-    To make a record, look up where in the code that was, and format it takes four times as long as the line
-    alone (docs/performance.md).
-    """
+    _second = 0
+    _shown = ""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._second = 0
-        self._date = ""
-
-    def info(self, text: str) -> None:
-        """Write a line as the formatter would at level INFO."""
-        now = time.time()
-        if int(now) != self._second:
-            self._second = int(now)
-            self._date = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self._second))
-        with suppress(OSError, ValueError):  # nobody reads it any more
-            self.stream.write(f"{self._date},{int(now * 1000) % 1000:03d} INFO {text}\n")
-            self.stream.flush()
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802
+        """Date, time and milliseconds of `record`."""
+        second = int(record.created)
+        if second != self._second:
+            self._second = second
+            self._shown = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
+        return f"{self._shown},{record.msecs:03.0f}"
 
 
 class RequestLog:
     """Writes the line of each request, and each notice code once per client session as a warning."""
 
     def __init__(self) -> None:
-        self._told: OrderedDict[str, set[str]] = OrderedDict()
+        self._warned: BoundedMap[str, set[str]] = BoundedMap(_MAX_SESSIONS)
 
     def write(self, call: Call) -> None:
         """Log a request that is over."""
@@ -67,7 +58,7 @@ class RequestLog:
             return
         self._warn_of_notices(call)
         if logger.isEnabledFor(logging.INFO):
-            _info(_line(call))
+            logger.info("%s", _line(call))
         if logger.isEnabledFor(logging.DEBUG) and call.report is not None:
             for notice in call.report.notices:
                 logger.debug(
@@ -82,13 +73,11 @@ class RequestLog:
     def _warn_of_notices(self, call: Call) -> None:
         if call.report is None or not call.report.notices:
             return
-        told = self._told.setdefault(call.session_id, set())
-        self._told.move_to_end(call.session_id)
-        if len(self._told) > _MAX_SESSIONS:
-            self._told.popitem(last=False)
+        warned = self._warned.get(call.session_id, set())
+        self._warned[call.session_id] = warned
         for notice in call.report.loud:
-            if notice.code not in told:
-                told.add(notice.code)
+            if notice.code not in warned:
+                warned.add(notice.code)
                 logger.warning(
                     "%s: %s %s at %s: %s",
                     _shown(call, call.model),
@@ -97,14 +86,6 @@ class RequestLog:
                     _shown(call, notice.path),
                     _shown(call, notice.reason),
                 )
-
-
-def _info(text: str) -> None:
-    for handler in logger.handlers:
-        if isinstance(handler, _Lines):
-            handler.info(text)
-            return
-    logger.info("%s", text)  # not started by `configure`: whoever did wants records
 
 
 def _line(call: Call) -> str:

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from claude_code_proxy.server.caller.call import Call
     from claude_code_proxy.server.gateway import Gateway
 
-TIMEOUT = 15.0
-"""Seconds for a search."""
 MAX_ANSWER = 4 << 20
 """Bytes of a search service's answer."""
 
@@ -75,7 +73,8 @@ async def _search(gateway: Gateway, call: Call, url: str, query: str) -> Any:
     assert task is not None
     watcher = asyncio.create_task(call.watch(task))  # a client that goes away ends the search
     try:
-        status, data = await gateway.upstreams.get(address, sent, seconds=TIMEOUT, limit=MAX_ANSWER)
+        seconds = gateway.settings.search_timeout
+        status, data = await gateway.upstreams.get(address, sent, seconds=seconds, limit=MAX_ANSWER)
     finally:
         watcher.cancel()
     if status != 200:

@@ -82,7 +82,7 @@ async def test_the_providers_list_is_shown_and_routes() -> None:
 async def test_a_list_is_kept_for_minutes_and_then_asked_again() -> None:
     now = 0.0
     async with provider(needs_key=True) as upstream, running_proxy([wildcard(upstream.base)]) as proxy:
-        proxy.gateway.catalogue = Catalogue(proxy.gateway.models, proxy.gateway.upstreams, lambda: now)
+        proxy.gateway.catalogue = Catalogue(proxy.gateway.models, proxy.gateway.upstreams, 1.0, lambda: now)
         for _ in range(3):
             assert IDS[0] in await listed(proxy)
         assert len(upstream.requests) == 1
@@ -154,15 +154,13 @@ async def test_a_list_that_is_too_long_is_cut(monkeypatch: pytest.MonkeyPatch) -
         assert list(await listed(proxy)) == ["claude-0", "claude-1", "claude-2"]
 
 
-async def test_a_provider_that_is_silent_is_left_out_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_lists, "_PATIENCE", 0.2)
-
+async def test_a_provider_that_is_silent_is_left_out_in_time() -> None:
     async def silent(request: Request, connection: Connection) -> None:
         await asyncio.sleep(30)
 
     async with running_upstream(silent) as upstream, provider() as other:
         models = [wildcard(upstream.base), {**wildcard(other.base), "model_id": "other/*"}]
-        async with running_proxy(models) as proxy:
+        async with running_proxy(models, model_list_timeout=0.2) as proxy:
             async with asyncio.timeout(5):
                 rows = await listed(proxy)
                 assert "other/qwen/qwen3-coder" in rows
@@ -208,7 +206,7 @@ async def test_a_sessions_own_key_goes_to_the_address_it_is_for() -> None:
         async with running_proxy(models) as proxy:
             call = Call(scope, never, never)
             call.key_is_for = f"{upstream.base}/v1"
-            found = await Catalogue(proxy.gateway.models, proxy.gateway.upstreams).models(call)
+            found = await Catalogue(proxy.gateway.models, proxy.gateway.upstreams, 1.0).models(call)
     assert {model_id.partition("/")[0] for model_id, _, _ in found} == {"up"}
     assert other.requests[0].header("authorization") is None
 

@@ -220,11 +220,7 @@ async def test_comments_keep_an_upstream_alive() -> None:
     assert reply.types[-1] == "message_stop"
 
 
-async def test_an_upstream_that_is_done_and_leaves_its_connection_open(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(exchange, "_SETTLE", 0.2)
-
+async def test_an_upstream_that_is_done_and_leaves_its_connection_open() -> None:
     async def script(request: Request, connection: Connection) -> None:
         await connection.head()
         await connection.event(text_chunk("Hello", finish="stop"))
@@ -232,7 +228,7 @@ async def test_an_upstream_that_is_done_and_leaves_its_connection_open(
 
     async with (
         running_upstream(script) as upstream,
-        running_proxy([model(upstream.base)], ping_interval=0.1) as proxy,
+        running_proxy([model(upstream.base)], ping_interval=0.1, settle_timeout=0.2) as proxy,
     ):
         reply = await ask(proxy, STREAM)
         await eventually(lambda: upstream.open_connections == 0)
@@ -365,9 +361,7 @@ async def test_a_slow_reader_costs_bounded_memory() -> None:
     assert held < 4 << 20
 
 
-async def test_a_client_that_never_reads_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchange, "CLIENT_STALL", 0.3)
-
+async def test_a_client_that_never_reads_is_given_up() -> None:
     async def script(request: Request, connection: Connection) -> None:
         await connection.head()
         while True:
@@ -375,7 +369,7 @@ async def test_a_client_that_never_reads_is_given_up(monkeypatch: pytest.MonkeyP
 
     async with (
         running_upstream(script) as upstream,
-        running_proxy([model(upstream.base)], hold=0.2) as proxy,
+        running_proxy([model(upstream.base)], hold=0.2, client_stall_timeout=0.3) as proxy,
     ):
         client = await Client.connect(proxy)
         await client.send(STREAM)

@@ -10,6 +10,7 @@ import re
 from typing import Any, NamedTuple
 
 from claude_code_proxy.core import wire
+from claude_code_proxy.core.header_values import whole_number
 
 _MAX_RAW_CHARS = 500
 _MAX_CHARS = 4096  # what is searched for patterns stays short, whatever an upstream sends
@@ -142,7 +143,7 @@ def _integer(value: Any) -> int:
     """`value` as an integer, numeric strings included; 0 for anything else."""
     if isinstance(value, int):
         return int(value)
-    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else 0
+    return (whole_number(value) or 0) if isinstance(value, str) else 0
 
 
 def _http_status(value: Any) -> int:

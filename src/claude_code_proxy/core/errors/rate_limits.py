@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
+
+from claude_code_proxy.core.header_values import http_date, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,14 +32,14 @@ REQUEST_IDS = (
 )
 """The headers in which providers name a request, by lower-case name."""
 _SAFE_ID = re.compile(r"[\w.:/+=-]{1,200}", re.ASCII)
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|d|h|m|s)")
-_WHOLE_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|d|h|m|s))+")
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_DURATION = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)(ms|d|h|m|s)", re.ASCII)
+_WHOLE_DURATION = re.compile(r"(?:\d{1,15}(?:\.\d{1,15})?(?:ms|d|h|m|s))+", re.ASCII)
+_NUMBER = re.compile(r"\d{1,15}(?:\.\d{1,15})?", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _IN_TEXT = re.compile(
-    r"(?:try again|retry)(?: your request)? (?:in|after) (\d+(?:\.\d+)?) ?"
-    r"(ms|milliseconds?|m(?:in(?:ute)?s?)?(?![a-z])|s(?:ec(?:ond)?s?)?(?![a-z]))((?:\d+(?:\.\d+)?s)?)",
-    re.IGNORECASE,
+    r"(?:try again|retry)(?: your request)? (?:in|after) (\d{1,15}(?:\.\d{1,15})?) ?"
+    r"(ms|milliseconds?|m(?:in(?:ute)?s?)?(?![a-z])|s(?:ec(?:ond)?s?)?(?![a-z]))((?:\d{1,15}(?:\.\d{1,15})?s)?)",
+    re.IGNORECASE | re.ASCII,
 )
 _EPOCH = 1e9  # as a duration: 31 years
 _EPOCH_MS = 1e12
@@ -58,7 +59,7 @@ def parse_wait(text: str, now: float) -> float | None:
         wait = number if number < _EPOCH else _until(number / (1000 if number >= _EPOCH_MS else 1), now)
     elif _WHOLE_DURATION.fullmatch(text):
         wait = sum(float(amount) * _SECONDS[unit] for amount, unit in _DURATION.findall(text))
-    elif moment := _moment(text):
+    elif moment := http_date(text):
         wait = _until(moment, now)
     return wait if wait is not None and wait <= _MAX_WAIT else None
 
@@ -72,7 +73,7 @@ def rate_headers(headers: Mapping[str, str], now: float) -> dict[str, str]:
     for name, aliases in _COUNTS.items():
         for field in ("limit", "remaining"):
             value = _first(headers, (f"x-ratelimit-{field}-{alias}" for alias in aliases))
-            if value.isascii() and value.isdigit():
+            if whole_number(value) is not None:
                 translated[f"anthropic-ratelimit-{name}-{field}"] = value
         reset = _first(headers, (f"x-ratelimit-reset-{alias}" for alias in aliases))
         wait = parse_wait(reset, now) if now else None
@@ -149,14 +150,3 @@ def _first(headers: Mapping[str, str], names: Iterable[str]) -> str:
 
 def _until(moment: float, now: float) -> float | None:
     return max(0.0, moment - now) if now else None
-
-
-def _moment(text: str) -> float | None:
-    """Epoch seconds of an RFC 3339 or HTTP date; a time without zone is UTC."""
-    for parse in (datetime.fromisoformat, parsedate_to_datetime):
-        try:
-            moment = parse(text)
-            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-        except (ValueError, OverflowError):
-            continue
-    return None

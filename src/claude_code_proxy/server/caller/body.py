@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
+from claude_code_proxy.core.header_values import listed, whole_number
 from claude_code_proxy.core.request import body_json
 
 if TYPE_CHECKING:
@@ -27,8 +28,7 @@ async def read_body(call: Call, limit: int) -> bytes:
     `limit` in bytes holds for what is sent and for what it unpacks to. Raises `ApiError` 413 above it, 415
     for an unknown content encoding, 400 for a broken one, and `ClientGoneError`.
     """
-    length = call.headers.get("content-length", "")
-    if length.isdigit() and int(length) > limit:
+    if (whole_number(call.headers.get("content-length", "")) or 0) > limit:
         raise _too_large(limit)
     parts: list[bytes] = []
     size = 0
@@ -68,8 +68,8 @@ def shown(value: Any) -> str:
 
 
 def _decompress(data: bytes, encodings: str, limit: int) -> bytes:
-    for encoding in reversed([name.strip().lower() for name in encodings.split(",")]):
-        if encoding in ("", "identity"):
+    for encoding in reversed(listed(encodings)):
+        if encoding == "identity":
             continue
         if encoding not in _WINDOW_BITS:
             raise ApiError(

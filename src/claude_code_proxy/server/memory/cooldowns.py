@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from typing import TYPE_CHECKING
+
+from claude_code_proxy.core.bounded_map import BoundedMap
+from claude_code_proxy.core.header_values import retry_delay
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +24,7 @@ class Cooldowns:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._until: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._until: BoundedMap[tuple[str, str], float] = BoundedMap(_MAX_REMEMBERED)
 
     def is_cooling(self, model_id: str, session_id: str) -> bool:
         """Whether `model_id` is to be left alone by this session."""
@@ -34,18 +36,10 @@ class Cooldowns:
         personal = error.status in (402, 429)
         if personal and not session_id:
             return  # another caller's key may well have quota
-        wait = retry_after(error) or (_NO_QUOTA if personal else _OUTAGE)
+        wait = retry_delay(error.headers.get("retry-after", "")) or (_NO_QUOTA if personal else _OUTAGE)
         self._until[session_id if personal else "", model_id] = self._clock() + min(wait, _LONGEST)
-        if len(self._until) > _MAX_REMEMBERED:
-            self._until.popitem(last=False)
 
     def clear(self, model_id: str, session_id: str) -> bool:
         """Forget what kept `model_id` away; whether there was anything."""
         found = [self._until.pop((scope, model_id), None) for scope in {"", session_id}]
         return any(until is not None for until in found)
-
-
-def retry_after(error: ApiError) -> float:
-    """Seconds of the error's Retry-After; 0 without one."""
-    value = error.headers.get("retry-after", "")
-    return float(value) if value.isdigit() else 0.0

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from claude_code_proxy.core.bounded_map import BoundedMap
 from claude_code_proxy.server.log import logger
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Learned:
     """
 
     def __init__(self) -> None:
-        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._entries: BoundedMap[str, _Entry] = BoundedMap(MAX_MODELS)
 
     def profile(self, config: ModelConfig) -> Profile:
         """The profile of `config` with everything learned about it."""
@@ -49,9 +49,6 @@ class Learned:
             return
         profile = replace(config.profile, **fields)
         self._entries[config.model_id] = _Entry(config.api_base, config.profile, fields, profile)
-        self._entries.move_to_end(config.model_id)
-        if len(self._entries) > MAX_MODELS:
-            self._entries.popitem(last=False)
         logger.warning(
             "%s: learned %s from its upstream (claude-code-proxy models --learned)",
             config.model_id,

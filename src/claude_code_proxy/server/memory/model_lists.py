@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from claude_code_proxy.core import sealed_keys, wire
+from claude_code_proxy.core.bounded_map import BoundedMap
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.hosts import is_loopback
 from claude_code_proxy.core.report import Report
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 FRESH = 300.0
 """Seconds for which a list is kept."""
 _FAILED = 30.0  # seconds for which a list that could not be had is not asked for again
-_PATIENCE = 2.5  # seconds for all lists together: Claude Code waits three for ours
 _MOST_BYTES = 8 << 20
 _MOST_MODELS = 5000
 _MOST_UPSTREAMS = 8
@@ -63,12 +62,14 @@ class Catalogue:
         self,
         models: ModelsFile | FixedModels,
         upstreams: Upstreams,
+        seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._models = models
         self._upstreams = upstreams
+        self._seconds = seconds
         self._clock = clock
-        self._kept: OrderedDict[tuple[str, str, bool], tuple[float, list[Listed]]] = OrderedDict()
+        self._kept: BoundedMap[tuple[str, str, bool], tuple[float, list[Listed]]] = BoundedMap(_MOST_KEPT)
 
     async def models(self, call: Call) -> list[tuple[str, ModelConfig, Listed]]:
         """What the wildcard entries offer to this caller: id, entry, what the provider says of it.
@@ -105,29 +106,26 @@ class Catalogue:
         if keeps and self._clock() < until:
             return found
         try:
-            found, fresh = await _ask(self._upstreams, config, key), FRESH
+            found, fresh = await self._ask(config, key), FRESH
         except (ApiError, wire.WireError):
             found, fresh = [], _FAILED
         if keeps:
             self._kept[place] = (self._clock() + fresh, found)
-            if len(self._kept) > _MOST_KEPT:
-                self._kept.popitem(last=False)
         return found
+
+    async def _ask(self, config: ModelConfig, key: str) -> list[Listed]:
+        """The provider's list. Raises `ApiError` and `WireError` where there is none."""
+        status, data = await self._upstreams.get(
+            config.models_url, _headers(config, key), seconds=self._seconds, limit=_MOST_BYTES
+        )
+        if status != 200:
+            raise ApiError(502, "api_error", f"the response to a request for the list of models was {status}")
+        return list(_read(wire.loads(data)))[:_MOST_MODELS]
 
 
 def is_local(call: Call) -> bool:
     """Whether the caller is a process on this machine, and not a proxy that speaks for others."""
     return is_loopback(call.peer) and not any(name in call.headers for name in _FORWARDED)
-
-
-async def _ask(upstreams: Upstreams, config: ModelConfig, key: str) -> list[Listed]:
-    """The provider's list. Raises `ApiError` and `WireError` where there is none."""
-    status, data = await upstreams.get(
-        config.models_url, _headers(config, key), seconds=_PATIENCE, limit=_MOST_BYTES
-    )
-    if status != 200:
-        raise ApiError(502, "api_error", f"the list of models was answered with {status}")
-    return list(_read(wire.loads(data)))[:_MOST_MODELS]
 
 
 def _headers(config: ModelConfig, key: str) -> Headers:

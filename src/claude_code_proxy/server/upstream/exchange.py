@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Protocol, Self
 from claude_code_proxy.core import sse
 from claude_code_proxy.core.errors.api import ApiError, let_go
 from claude_code_proxy.core.errors.upstream import transport_error
+from claude_code_proxy.core.header_values import retry_delay
 from claude_code_proxy.server.log import logger
 from claude_code_proxy.server.upstream import failures, forwarded_headers
-from claude_code_proxy.server.upstream.keep_alive import Pulse
-from claude_code_proxy.server.upstream.limits import CLIENT_STALL
+from claude_code_proxy.server.upstream.keep_alive import KeepAlive, Timer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 _RETRIED = frozenset((502, 503, 504))
 _FIRST_DELAY = 0.5  # seconds before the first retry, doubled for each further one
 _LONGEST_DELAY = 8.0
-_LINGER = 0.25  # seconds for the end of an answer that is already complete, so that its connection is reused
-_SETTLE = 2.0  # seconds to wait for token counts, or the end, after the upstream said why it stopped
-_NEVER = 3600.0
 
 
 class Translator(Protocol):
@@ -97,13 +94,9 @@ class Exchange:
         self._make_translator = translator
         self._translator: Translator | None = None
         self._loop = asyncio.get_running_loop()
-        self._pulse = Pulse(self._loop, self._look)
-        self._opened = self._loop.time()
-        self._waiting_since: float | None = None  # while a read from the upstream is all that happens
-        self._answering = False  # the first byte of the upstream's answer was read
-        self._quiet_since = self._opened  # the client heard something
-        self._idle_since = self._opened  # the client heard something that counts as progress
-        self._speech: asyncio.Task[None] | None = None  # a ping being written
+        self._keep_alive = KeepAlive(limits, self._loop.time(), streams=translator is not None)
+        self._timer = Timer(self._loop, self._look)
+        self._speech: asyncio.Task[None] | None = None  # a keep-alive being written
         self._verdict: ApiError | None = None  # why the timer cancelled the task
         self._settled = False  # the timer ended the wait for an upstream that was done
         self._response: http1.Response | None = None
@@ -114,21 +107,21 @@ class Exchange:
         assert task is not None
         self._task = task
         self._watcher = self._loop.create_task(self.call.watch(task))
-        self._pulse.start(min(self._limits.hold, self._limits.first_byte))
+        self._timer.start(min(self._limits.hold, self._limits.first_byte))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         """Turn what ended the exchange into the end of the answer, and leave nothing behind."""
-        self._waiting_since = None
+        self._keep_alive.waiting_since = None
         try:
             dealt_with = error is not None and await self._end_badly(error)
             if dealt_with:
                 let_go(error)
             return dealt_with
         finally:
-            self._pulse.stop()
+            self._timer.stop()
             self._watcher.cancel()
             if self._speech is not None:
                 self._speech.cancel()
@@ -142,11 +135,11 @@ class Exchange:
         Tries again while nothing has reached the client. Raises `ApiError` when no response comes.
         """
         self._api_base = client.config.api_base
-        self._answering = False
+        self._keep_alive.answering = False
         if self._response is not None:  # it said what to correct; its connection can serve this request
             self._response.close()
             self._response = None
-        self._waiting_since = self._loop.time()
+        self._keep_alive.waiting_since = self._loop.time()
         tries = 0
         while True:
             last = tries >= self._limits.retries or self.call.started
@@ -156,14 +149,14 @@ class Exchange:
                 if last or not error.retryable or self.call.started:
                     raise
             else:
-                wait = _retry_after(response.headers.get("retry-after"))
+                wait = retry_delay(response.headers.get("retry-after") or "")
                 if last or self.call.started or response.status not in _RETRIED or wait > _LONGEST_DELAY:
                     break
                 response.close()
             tries += 1
             delay = min(_FIRST_DELAY * 2 ** (tries - 1), _LONGEST_DELAY)
             await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
-        self._waiting_since = None
+        self._keep_alive.waiting_since = None
         self._response = response
         self.call.note_upstream(
             client.config.model_name, forwarded_headers.upstream_request_id(response.headers)
@@ -189,13 +182,13 @@ class Exchange:
     async def _read(self) -> bytes:
         """What the upstream sent since the last read; b"" at the end of its answer."""
         assert self._response is not None
-        self._waiting_since = self._loop.time()
+        self._keep_alive.waiting_since = self._loop.time()
         try:
             data = await self._response.read()
         except failures.READ_FAILURES as error:
             raise failures.cut_error(error, self._api_base) from None
-        self._waiting_since = None
-        self._answering = True
+        self._keep_alive.waiting_since = None
+        self._keep_alive.answering = True
         return data
 
     async def _read_or_settle(self) -> bytes:
@@ -206,7 +199,7 @@ class Exchange:
             if not self._settled or self.call.gone:
                 raise
             self._task.uncancel()
-            self._waiting_since = None
+            self._keep_alive.waiting_since = None
             return b""
 
     # --- towards the client ---------------------------------------------------------------------------
@@ -243,7 +236,7 @@ class Exchange:
         if response is None or response.at_end:
             return
         try:
-            async with asyncio.timeout(_LINGER):
+            async with asyncio.timeout(self._limits.linger):
                 while await response.read():
                     pass
         except failures.READ_FAILURES:  # a time-out is an OSError
@@ -262,63 +255,47 @@ class Exchange:
             await self._speech
             self._speech = None
         await self._send(data, more=more)
-        self._idle_since = self._quiet_since
+        self._keep_alive.idle_since = self._keep_alive.quiet_since
 
     async def _send(self, data: bytes, *, more: bool = True) -> None:
         if not self.call.started:
             await self.call.start(200, self.stream_headers)
         await self.call.write(data, more=more)
-        self._quiet_since = self._loop.time()
+        self._keep_alive.quiet_since = self._loop.time()
 
     # --- the timer ------------------------------------------------------------------------------------
     def _look(self, now: float) -> float:
-        """What the timer does; returns the seconds until it should look again."""
-        if self._waiting_since is None:
-            stalled_since = self.call.sending_since
-            if stalled_since is not None and now - stalled_since >= CLIENT_STALL:
+        """Do what is due; the seconds until the timer should look again."""
+        translator = self._translator
+        due = self._keep_alive.due(
+            now,
+            started=self.call.started,
+            ending=translator is not None and translator.ending,
+            speaking=self._speech is not None and not self._speech.done(),
+            sending_since=self.call.sending_since,
+        )
+        match due.action:
+            case "begin":
+                self._speak(self.translator.begin())
+            case "progress":
+                self._keep_alive.idle_since = now
+                self._speak(self.translator.progress() or sse.PING)
+            case "ping":
+                self._speak(sse.PING)
+            case "settle":
+                self._settled = True
+                self._task.cancel()
+            case "client_stalled":
                 self.call.gone = True
                 self._task.cancel()
-            return _NEVER
-        if self._translator is not None and self._translator.ending:
-            if now - self._waiting_since < _SETTLE:
-                return self._waiting_since + _SETTLE - now
-            self._settled = True
-            self._task.cancel()
-            return _NEVER
-        kind, since, limit = (
-            ("timeout_idle", self._waiting_since, self._limits.idle)
-            if self._answering
-            else ("timeout_first_byte", self._opened, self._limits.first_byte)
-        )
-        if now - since >= limit:
-            detail = f"nothing came for {limit:g} s"
-            self._verdict = transport_error(kind, detail, api_base=self._api_base)  # type: ignore[arg-type]
-            self._task.cancel()
-            return _NEVER
-        remaining = since + limit - now
-        if self._make_translator is None or (self._speech is not None and not self._speech.done()):
-            return remaining
-        return min(remaining, self._keep_alive(now))
-
-    def _keep_alive(self, now: float) -> float:
-        """Say something if it is time; returns the seconds until it will be again."""
-        limits = self._limits
-        if not self.call.started:
-            until_hold = self._opened + limits.hold - now
-            if until_hold > 0:
-                return until_hold
-            self._speak(self.translator.begin())
-        elif now - self._idle_since >= limits.progress_interval:
-            self._idle_since = now
-            self._speak(self.translator.progress() or sse.PING)
-        elif now - self._quiet_since >= limits.ping_interval:
-            self._speak(sse.PING)
-        else:
-            return min(
-                self._idle_since + limits.progress_interval - now,
-                self._quiet_since + limits.ping_interval - now,
-            )
-        return min(limits.ping_interval, limits.progress_interval)
+            case "timeout_first_byte" | "timeout_idle" as kind:
+                limit = self._limits.idle if kind == "timeout_idle" else self._limits.first_byte
+                detail = f"nothing came for {limit:g} s"
+                self._verdict = transport_error(kind, detail, api_base=self._api_base)
+                self._task.cancel()
+            case "wait":
+                pass
+        return due.seconds
 
     def _speak(self, events: bytes) -> None:
         self._speech = self._loop.create_task(self._send(events))
@@ -348,8 +325,3 @@ class Exchange:
             await self._write(self.translator.fail(self.call.redacted(outcome)), more=False)
         self.call.usage = self.translator.usage
         return True
-
-
-def _retry_after(value: str | None) -> float:
-    """Seconds of a Retry-After header; 0 when there is none that counts seconds."""
-    return float(value) if value is not None and value.isdigit() else 0.0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from claude_code_proxy import __version__
 from claude_code_proxy.core import sealed_keys
 from claude_code_proxy.core.errors.rate_limits import REQUEST_IDS
+from claude_code_proxy.core.header_values import listed
 from claude_code_proxy.http1 import Headers
 from claude_code_proxy.server.caller.auth import bearer_token
 
@@ -147,7 +148,7 @@ def _put_key(headers: Headers, form: str, key: str) -> None:
 
 
 def _named_by_connection(value: str) -> frozenset[str]:
-    return frozenset(name.strip().lower() for name in value.split(",")) if value else frozenset()
+    return frozenset(listed(value or ""))
 
 
 def _without_betas(value: str, patterns: tuple[str, ...], report: Report) -> str:

@@ -9,9 +9,6 @@ if TYPE_CHECKING:
     from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.config.settings import ServerSettings
 
-CLIENT_STALL = 600.0
-"""Seconds for which one write may wait for a client that stays connected and does not read."""
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -22,6 +19,9 @@ class Limits:
     idle: float
     ping_interval: float
     progress_interval: float
+    settle: float
+    linger: float
+    client_stall: float
     retries: int
     response_bytes: int
 
@@ -34,6 +34,9 @@ class Limits:
             idle=config.idle_timeout or settings.idle_timeout,
             ping_interval=settings.ping_interval,
             progress_interval=settings.progress_interval,
+            settle=settings.settle_timeout,
+            linger=settings.linger_timeout,
+            client_stall=settings.client_stall_timeout,
             retries=settings.max_retries,
             response_bytes=settings.max_response_bytes,
         )
