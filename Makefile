@@ -7,8 +7,11 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# Most tests wait for processes and sockets: a few more workers than cores keep the cores busy.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench clean
+.PHONY: help demo test client check format bench clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -16,9 +19,13 @@ help: ## say what there is
 demo: $(INSTALLED) ## run a conversation through the proxy; KEEP=1 leaves it running
 	@$(BIN)/claude-code-proxy demo $(if $(KEEP),--keep) $(DEMO)
 
-test: check ## check, then run every test; ARGS go to pytest
-	$(BIN)/pytest --cov --cov-report= $(ARGS)
+test: check ## check, then run every test; ARGS go to pytest, WORKERS=1 runs them one after the other
+	$(BIN)/python -m tests.e2e.npm
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report= $(ARGS)
 	$(BIN)/coverage report --include='*/claude_code_proxy/core/*' --skip-covered --show-missing --fail-under=100
+
+client: $(INSTALLED_DEV) ## run the tests of the real Claude Code with another VERSION of it
+	CLAUDE_CODE_VERSION=$(VERSION) $(BIN)/pytest -n $(WORKERS) --dist worksteal -m real_client tests/e2e $(ARGS)
 
 check: $(INSTALLED_DEV) ## linter, formatter, types
 	$(BIN)/ruff check

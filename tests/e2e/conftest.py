@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import anthropic
 import pytest
 
-from tests.e2e import npm
+from tests.e2e import npm, versions
 from tests.e2e.sdk import KEY, Setup, proxied_provider
 from tests.e2e.upstream_checks import check_received
 from tests.e2e.world import World, world
@@ -20,14 +20,13 @@ if TYPE_CHECKING:
 
     from claude_code_proxy.demo.provider import Provider
 
-NEWEST = "2.1.330"
 _binary = cache(npm.claude_code)
 
 
 class MakeWorld(Protocol):
     """Makes a world; takes what `world` takes, and the version of Claude Code."""
 
-    def __call__(self, version: str = NEWEST, **parts: Any) -> World: ...
+    def __call__(self, version: str = versions.NEWEST, **parts: Any) -> World: ...
 
 
 @pytest.fixture
@@ -36,7 +35,7 @@ def make_world(tmp_path: Path) -> Iterator[MakeWorld]:
     made: list[World] = []
     with ExitStack() as stack:
 
-        def make(version: str = NEWEST, **parts: Any) -> World:
+        def make(version: str = versions.NEWEST, **parts: Any) -> World:
             folder = tmp_path / f"world{len(made)}"
             made.append(stack.enter_context(world(folder, _binary(version), **parts)))
             return made[-1]

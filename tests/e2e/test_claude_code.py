@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.e2e import versions
+
 if TYPE_CHECKING:
     from tests.e2e.conftest import MakeWorld
 
 pytestmark = pytest.mark.real_client
 
-VERSIONS = ("2.1.330", "2.1.197")
-OLDER = "2.1.197"
 
-
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", versions.ALL)
 def test_plain_answer(make_world: MakeWorld, version: str) -> None:
     world = make_world(version)
     world.env["CLAUDE_CODE_ATTRIBUTION_HEADER"] = "1"  # ccproxy turns it off; the proxy must not need that
@@ -33,7 +32,7 @@ def test_plain_answer(make_world: MakeWorld, version: str) -> None:
     assert "billing_header dropped" in world.proxy_log  # the client sent it; `check_received` saw it gone
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", versions.ALL)
 def test_bash_tool(make_world: MakeWorld, version: str) -> None:
     world = make_world(version)
     run = world.ask("run: echo mark-$((6*7)) > made.txt; cat made.txt")
@@ -150,7 +149,7 @@ def test_explore_subagent(make_world: MakeWorld) -> None:
 
 def test_explore_subagent_of_the_older_version(make_world: MakeWorld) -> None:
     """It asks for a Claude model of its own choice unless the launcher names one for each tier."""
-    world = make_world(OLDER)
+    world = make_world(versions.OLDEST)
     run = world.ask("explore: run: echo explored-$((40+2))")
     assert "explored-42" in run.output, run
     assert {request.body["model"] for request in world.received} == {"demo-reason"}
@@ -192,7 +191,7 @@ def test_known_window_and_output_limit_reach_the_client(make_world: MakeWorld) -
     assert world.received[-1].body["max_tokens"] == 4000
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", versions.ALL)
 def test_discovered_model_can_be_chosen(make_world: MakeWorld, version: str) -> None:
     world = make_world(version)
     world.env["CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY"] = "1"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from claude_code_proxy.demo.replies import Reply, error_reply, stream_reply
+from tests.e2e import versions
 from tests.e2e.processes import wait_until
 from tests.e2e.world import kill
 
@@ -50,7 +51,7 @@ def test_wrong_key_is_reported_at_once(make_world: MakeWorld) -> None:
 
 
 def test_context_overflow_compacts_and_goes_on(make_world: MakeWorld) -> None:
-    for version in ("2.1.330", "2.1.197"):
+    for version in (versions.NEWEST, versions.OLDEST):
         refusal = error_reply(
             400, OVERFLOW, code="context_length_exceeded", contains="say after the overflow"
         )

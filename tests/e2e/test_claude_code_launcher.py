@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.e2e import versions
 from tests.e2e.processes import wait_until
 from tests.e2e.terminal import Terminal
 from tests.e2e.world import MODEL
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.real_client
 
-VERSIONS = ("2.1.330", "2.1.197")
 PRIVATE = {"base_url": "http://127.0.0.1:9000/v1", "format": "openai", "context": "200k"}
 """The provider's own address: `ccproxy` must start a proxy."""
 
@@ -40,7 +40,7 @@ def private_proxies(world: World) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", versions.ALL)
 def test_one_command(make_world: MakeWorld, version: str) -> None:
     world = make_world(version, launcher=PRIVATE)
     run = world.ask("run: echo mark-$((6*7))")
@@ -50,7 +50,7 @@ def test_one_command(make_world: MakeWorld, version: str) -> None:
     wait_until(lambda: not private_proxies(world), 10, "the private proxy is gone")
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", versions.ALL)
 @pytest.mark.parametrize("private", [True, False])
 def test_settings_files_do_not_win(make_world: MakeWorld, version: str, private: bool) -> None:
     """Another address, key, header, model and key helper in the user's file: `world` checks the key upstream.

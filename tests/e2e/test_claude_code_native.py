@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.e2e import versions
 from tests.e2e.anthropic_upstream import signature, thinking
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.real_client
 STEPS = 8
 
 
-@pytest.mark.parametrize("version", ["2.1.330", "2.1.197"])
+@pytest.mark.parametrize("version", [versions.NEWEST, versions.OLDEST])
 @pytest.mark.parametrize("model_name", [None, "the-upstreams-own-name"])
 def test_thinking_of_a_long_conversation_comes_back_unchanged(
     make_world: MakeWorld, version: str, model_name: str | None

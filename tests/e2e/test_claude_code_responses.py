@@ -9,7 +9,7 @@ import pytest
 
 from claude_code_proxy.demo import strictness
 from claude_code_proxy.demo.responses import to_chat
-from tests.e2e import npm
+from tests.e2e import npm, versions
 from tests.e2e.world import World, world
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ MODEL = {"model_name": "demo-strict-reason", "api": "responses", "thinking_switc
 @pytest.fixture
 def responses_world(tmp_path: Path) -> Iterator[World]:
     with ExitStack() as stack:
-        made = stack.enter_context(world(tmp_path / "world", npm.claude_code("2.1.330"), model=MODEL))
+        made = stack.enter_context(world(tmp_path / "world", npm.claude_code(versions.NEWEST), model=MODEL))
         yield made
         for request in made.received:
             assert request.path == "/v1/responses"

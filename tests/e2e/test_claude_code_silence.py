@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from claude_code_proxy.demo.replies import Chunk, Reply, stream_reply
+from tests.e2e import versions
 from tests.e2e.test_claude_code_failures import chunk
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def silent(after: str) -> Reply:
     return Reply(status=reply.status, headers=reply.headers, chunks=tuple(chunks), contains='"tools":[')
 
 
-@pytest.mark.parametrize("version", ["2.1.330", "2.1.197"])
+@pytest.mark.parametrize("version", [versions.NEWEST, versions.OLDEST])
 @pytest.mark.parametrize("after", ["nothing", "reasoning", "text"])
 def test_a_silent_provider_is_waited_for(make_world: MakeWorld, version: str, after: str) -> None:
     limits = {"hold": 10, "ping-interval": 10, "progress-interval": 60}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from claude_code_proxy.demo.replies import Chunk, Reply
+from tests.e2e import versions
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import MakeWorld
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.real_client
 SEARCH = 'run the tool WebSearch with {"query": "striped cats"}'
 
 
-@pytest.mark.parametrize("version", ["2.1.330", "2.1.197"])
+@pytest.mark.parametrize("version", [versions.NEWEST, versions.OLDEST])
 def test_a_search_that_nobody_can_make_is_told(make_world: MakeWorld, version: str) -> None:
     world = make_world(version)
     run = world.ask(SEARCH)

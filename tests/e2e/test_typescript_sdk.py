@@ -8,13 +8,12 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.e2e import npm
+from tests.e2e import npm, versions
 from tests.e2e.sdk import KEY, Setup
 
 if TYPE_CHECKING:
     from claude_code_proxy.demo.provider import Provider
 
-VERSION = "1.12.0"
 OLDEST_NODE = 18
 
 
@@ -22,7 +21,7 @@ def test_stream_tool_error_and_models(setup: Setup, provider: Provider, tmp_path
     node = shutil.which("node")
     if node is None or _major(node) < OLDEST_NODE:
         npm.missing(f"Node {OLDEST_NODE} or later is not installed")
-    modules = npm.install("@anthropic-ai/sdk", VERSION) / "node_modules"
+    modules = npm.install("@anthropic-ai/sdk", versions.TYPESCRIPT_SDK) / "node_modules"
     (tmp_path / "node_modules").symlink_to(modules)
     script = shutil.copy(Path(__file__).with_name("sdk_script.mjs"), tmp_path)
     command = [node, script, setup.url, KEY]

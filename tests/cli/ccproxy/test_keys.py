@@ -65,7 +65,7 @@ def test_from_the_environment(desk: Desk) -> None:
 def test_from_a_command(desk: Desk, tmp_path: Path) -> None:
     (tmp_path / "key").write_text(f"{KEY}\nsecond line\n", encoding="utf-8")
     assert (
-        key_of(desk, f"cmd:exec 3<'{tmp_path}/key'; read -r key <&3; echo $key", PATH="/bin:" + str(desk.bin))
+        key_of(desk, f"cmd:exec 3<'{tmp_path}/key'; read -r key <&3; echo $key", PATH=f"{desk.bin}:/bin")
         == KEY
     )
 

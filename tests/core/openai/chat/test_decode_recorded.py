@@ -1,13 +1,12 @@
 """What providers really sent, read twice: by the converter, and independently by this page.
 
-The recordings are others' data and lie beside the checkout, not in it; where they are missing this page is
-skipped, but not on a CI machine. Run it with `pytest tests/core/openai/chat/test_decode_recorded.py`.
+The recordings are others' data and lie beside the checkout, not in it (`tests.paths.recordings`); where they are
+missing this page is skipped.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -27,19 +26,12 @@ from tests import paths
 if TYPE_CHECKING:
     from pathlib import Path
 
-RECORDED = paths.REPOSITORY.parent / "shared" / "recorded"
 FAILING = {"058_gpustack_reasoning", "061_groq_error", "164_openrouter_error"}
 """The streams in which the provider itself reports an error (read by eye)."""
 
 
 def recordings(suffix: str) -> list[Path]:
-    if not RECORDED.is_dir():
-        if os.environ.get("CI"):
-            raise FileNotFoundError(f"{RECORDED}: the recordings must be there in CI")
-        return []
-    index = json.loads((RECORDED / "index.json").read_text())
-    files = [entry["file"] for entry in index if entry["api"] == "chat"]
-    return [RECORDED / file for file in files if file.endswith(suffix)]
+    return paths.recordings("chat", suffix)
 
 
 def reply() -> ReplyContext:

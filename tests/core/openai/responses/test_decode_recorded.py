@@ -6,7 +6,6 @@ As in `test_recorded`, the recordings lie beside the checkout; without them this
 from __future__ import annotations
 
 import json
-import os
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,6 @@ from tests import paths
 if TYPE_CHECKING:
     from pathlib import Path
 
-RECORDED = paths.REPOSITORY.parent / "shared" / "recorded"
 PROFILE = Profile(api="responses", reasoning_replay="responses_item", name="openai")
 FAILING = {"138_openai_responses-error"}
 """The provider itself reports an error."""
@@ -39,13 +37,7 @@ LATE = {"193_openrouter_responses-reasoning"}
 
 
 def recordings(suffix: str) -> list[Path]:
-    if not RECORDED.is_dir():
-        if os.environ.get("CI"):
-            raise FileNotFoundError(f"{RECORDED}: the recordings must be there in CI")
-        return []
-    index = json.loads((RECORDED / "index.json").read_text())
-    files = [entry["file"] for entry in index if entry["api"] == "responses"]
-    return [RECORDED / file for file in files if file.endswith(suffix)]
+    return paths.recordings("responses", suffix)
 
 
 def reply(**more: Any) -> ReplyContext:
