@@ -10,6 +10,7 @@ import pytest
 from claude_code_proxy.core.convert_request import ConvertedRequest, convert_request
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.providers.profile import Profile
+from claude_code_proxy.core.request.media import PdfText, has_pdf
 
 
 def convert(profile: Profile | None = None, **fields: Any) -> ConvertedRequest:
@@ -95,32 +96,56 @@ def test_thread_names_what_is_unsupported() -> None:
     }
 
 
+PDF = {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "UERG"}}
+
+
 @pytest.mark.parametrize(
-    ("extract", "expected"),
+    ("extract", "expected", "reason"),
     [
-        (lambda data: f"text of {data}", "<document>\ntext of UERG\n</document>"),
-        (lambda _: None, None),
-        (None, None),
+        (
+            lambda data: PdfText(f"text of {data}", "no images"),
+            "<document>\ntext of UERG\n</document>",
+            "no images",
+        ),
+        (lambda _: PdfText("", "it is a scan"), None, "a PDF, and it is a scan"),
+        (None, None, "does not accept a PDF"),
     ],
 )
-def test_pdf_text(extract: Any, expected: str | None) -> None:
-    source = {"type": "base64", "media_type": "application/pdf", "data": "UERG"}
-    request = {
-        "model": "m",
-        "max_tokens": 1,
-        "messages": [{"role": "user", "content": [{"type": "document", "source": source}]}],
-    }
-
-    def run() -> ConvertedRequest:
-        return convert_request(
-            request, profile=Profile(pdf="text"), model="up", message_id="m", pdf_text=extract
-        )
+def test_pdf_text(extract: Any, expected: str | None, reason: str) -> None:
+    def run(content: Any) -> ConvertedRequest:
+        request = {"model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": content}]}
+        return convert_request(request, profile=Profile(), model="up", message_id="m", pdf_text=extract)
 
     if expected is None:
-        with pytest.raises(ApiError, match="a PDF whose text cannot be read"):
-            run()
+        with pytest.raises(ApiError, match=reason):
+            run([PDF])
     else:
-        assert run().body["messages"] == [{"role": "user", "content": expected}]
+        converted = run([PDF])
+        assert converted.body["messages"] == [{"role": "user", "content": expected}]
+        (notice,) = [notice for notice in converted.report.loud if notice.code == "document_as_text"]
+        assert reason in notice.reason
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ([PDF], True),
+        ([{"type": "tool_result", "tool_use_id": "t", "content": [PDF]}], True),
+        (
+            [
+                {"type": "tool_result", "tool_use_id": "t", "content": "PDF"},
+                {"type": "text", "text": "document"},
+            ],
+            False,
+        ),
+        ("document", False),
+        (None, False),
+        ([None, 1], False),
+    ],
+)
+def test_has_pdf(content: Any, found: bool) -> None:
+    assert has_pdf({"messages": [{"role": "user", "content": content}, 1]}) is found
+    assert has_pdf({"messages": 1}) is False
 
 
 def test_not_an_object() -> None:

@@ -46,6 +46,8 @@ class ServerSettings:
     client_stall_timeout: float = 600.0
     search_timeout: float = 15.0
     model_list_timeout: float = 2.5
+    pdf_pages: int = 100
+    pdf_timeout: float = 10.0
     workers: int = 1
     token_counts: TokenCounts = "estimate"  # noqa: S105 - tokens of text, no secret
     search_url: str | None = None
@@ -200,6 +202,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("client_stall_timeout", _seconds(0), "S", "longest wait for a client that does not read"),
     Setting("search_timeout", _seconds(0), "S", "longest wait for the search service"),
     Setting("model_list_timeout", _seconds(0), "S", "longest wait for the providers' lists of models"),
+    Setting("pdf_pages", _whole(1, 10_000), "N", "most pages of a PDF that are sent as text (extra [pdf])"),
+    Setting("pdf_timeout", _seconds(0.1), "S", "longest time to read the text of a PDF"),
     Setting("workers", _whole(1, 64), "N", "number of server processes"),
     Setting(
         "token_counts",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from claude_code_proxy.core.conversation import Tool
     from claude_code_proxy.core.providers.profile import Profile
+    from claude_code_proxy.core.request.media import PdfText
     from claude_code_proxy.core.request.tool_cache import ToolCache
 
 
@@ -67,7 +68,7 @@ def convert_request(
     message_id: str,
     session_id: str = "",
     tool_cache: ToolCache | None = None,
-    pdf_text: Callable[[str], str | None] | None = None,
+    pdf_text: Callable[[str], PdfText] | None = None,
 ) -> ConvertedRequest:
     """Convert the JSON value of a Messages request for the upstream model `model`.
 

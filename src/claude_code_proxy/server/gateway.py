@@ -12,6 +12,7 @@ from claude_code_proxy.server.hooks.user_hooks import Hooks
 from claude_code_proxy.server.memory.cooldowns import Cooldowns
 from claude_code_proxy.server.memory.learned import Learned
 from claude_code_proxy.server.memory.model_lists import Catalogue
+from claude_code_proxy.server.memory.pdf_texts import PdfTexts, pdf_texts
 from claude_code_proxy.server.memory.token_counts import text_counts
 from claude_code_proxy.server.records.statistics import SessionStats
 from claude_code_proxy.server.upstream.upstreams import Upstreams
@@ -40,6 +41,7 @@ class Gateway:
     tool_cache: ToolCache = field(default_factory=lambda: ToolCache(ids.unguessable()))
     catalogue: Catalogue = field(init=False)
     hooks: Hooks | None = field(init=False, default=None)
+    pdf_texts: PdfTexts | None = field(init=False)
     in_flight: int = 0
     private: bool = False
     """Whether this server ends with one client's session; nobody else should rely on it."""
@@ -48,5 +50,6 @@ class Gateway:
         self.upstreams = Upstreams(self.models, self.settings)
         self.catalogue = Catalogue(self.models, self.upstreams, self.settings.model_list_timeout)
         self.text_counts = text_counts(self.settings.token_counts)
+        self.pdf_texts = pdf_texts(self.settings.pdf_pages, self.settings.pdf_timeout)
         if self.settings.hooks is not None:
             self.hooks = Hooks(self.settings.hooks, strict=self.settings.hook_errors == "refuse")

@@ -112,8 +112,8 @@ class Profile:
     # --- content --------------------------------------------------------------------------------------
     vision: bool = True
     """Whether the model takes images."""
-    pdf: Literal["none", "file_part", "text"] = "none"
-    """How a PDF document goes out (`text` needs the extra `[pdf]`)."""
+    pdf: Literal["none", "file_part", "text"] = "text"
+    """How a PDF document goes out (`text` needs the extra `[pdf]`, and is as `none` without it)."""
     tool_result_images: Literal["user_message", "inline", "placeholder"] = "user_message"
     """Where images of a tool result go."""
     cache_control: Literal["strip", "passthrough", "openai_breakpoint"] = "strip"

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
+    from claude_code_proxy.core.request.media import PdfText
 
     Read: TypeAlias = Callable[["ContentReader", dict[str, Any], str, list[Any]], None]
 
@@ -61,7 +62,7 @@ class ContentReader:
         self,
         profile: Profile,
         report: Report,
-        pdf_text: Callable[[str], str | None] | None = None,
+        pdf_text: Callable[[str], PdfText] | None = None,
         model: str = "",
     ) -> None:
         self._profile = profile

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import binascii
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from claude_code_proxy.core.conversation import File, Image, Text
 from claude_code_proxy.core.errors.api import invalid_request
@@ -21,6 +21,13 @@ NO_RESULT_IMAGES = "[image omitted: the provider does not accept images in tool 
 _WHITESPACE = ("\n", "\r", " ", "\t")
 
 
+class PdfText(NamedTuple):
+    """The text of a PDF, and in words what of the document is not in it; "" for a PDF without a text."""
+
+    text: str
+    left_out: str
+
+
 class Media:
     """Turns the sources of image and document blocks into parts.
 
@@ -28,13 +35,11 @@ class Media:
     placeholder text everywhere else: an error for something in the history, or for what a tool fetched,
     would come back with every further request and end the conversation.
 
-    `pdf_text` extracts the text of a PDF for profiles with `pdf="text"`: it takes the base64 data and
-    returns the text, or None where it cannot.
+    `pdf_text` extracts the text of a PDF from its base64 data, for profiles with `pdf="text"`; None where
+    the server cannot.
     """
 
-    def __init__(
-        self, profile: Profile, report: Report, pdf_text: Callable[[str], str | None] | None
-    ) -> None:
+    def __init__(self, profile: Profile, report: Report, pdf_text: Callable[[str], PdfText] | None) -> None:
         self._profile = profile
         self._report = report
         self._pdf_text = pdf_text
@@ -68,11 +73,15 @@ class Media:
             case "file_part":
                 return File(_filename(block), f"data:{media_type};base64,{data}", cached)
             case "text":
-                text = self._pdf_text(data) if self._pdf_text else None
-                if text is None:
-                    return self._omitted("document", path, cached, "a PDF whose text cannot be read")
-                self._report.changed("document_as_text", path, "the text of the PDF was extracted")
-                return text
+                if self._pdf_text is None:
+                    return self._omitted("document", path, cached, "a PDF")
+                found = self._pdf_text(data)
+                if not found.text:
+                    return self._omitted("document", path, cached, f"a PDF, and {found.left_out}")
+                self._report.changed(
+                    "document_as_text", path, f"the text of the PDF is sent; {found.left_out}"
+                )
+                return found.text
             case _:
                 return self._omitted("document", path, cached, "a PDF")
 
@@ -111,6 +120,25 @@ def image_type(data: str) -> str | None:
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "image/webp"
     return None
+
+
+def has_pdf(request: dict[str, Any]) -> bool:
+    """Whether any message of `request` has a PDF in it, also inside a tool result."""
+    messages = request.get("messages")
+    return isinstance(messages, list) and any(
+        isinstance(message, dict) and _holds_pdf(message.get("content")) for message in messages
+    )
+
+
+def _holds_pdf(content: Any) -> bool:
+    return isinstance(content, list) and any(
+        isinstance(block, dict)
+        and (
+            block.get("type") == "document"
+            or (block.get("type") == "tool_result" and _holds_pdf(block.get("content")))
+        )
+        for block in content
+    )
 
 
 def _filename(block: dict[str, Any]) -> str:

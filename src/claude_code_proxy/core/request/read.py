@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.conversation import PreparedTools, Tool
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
+    from claude_code_proxy.core.request.media import PdfText
     from claude_code_proxy.core.request.tool_cache import ToolCache
 
 BILLING_PREFIX = "x-anthropic-billing-header:"
@@ -43,7 +44,7 @@ def parse(
     *,
     prepare: Callable[[tuple[Tool, ...]], PreparedTools],
     cache: ToolCache | None = None,
-    pdf_text: Callable[[str], str | None] | None = None,
+    pdf_text: Callable[[str], PdfText] | None = None,
 ) -> Conversation:
     """Read the JSON value of a Messages request; `prepare` and `cache` are what `ToolSet` takes.
 

@@ -10,10 +10,13 @@ from claude_code_proxy.core.conversation import PreparedTools
 from claude_code_proxy.core.convert_request import convert_request, limit_field
 from claude_code_proxy.core.errors.context import ErrorContext
 from claude_code_proxy.core.errors.corrections import apply, corrections
+from claude_code_proxy.core.request.media import has_pdf
 from claude_code_proxy.server.caller import ids
 from claude_code_proxy.server.offload import LARGE, offload
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.core.answer_context import ReplyContext
     from claude_code_proxy.core.convert_request import ConvertedRequest
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.errors.corrections import Correction
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
+    from claude_code_proxy.core.request.media import PdfText
     from claude_code_proxy.core.request.tool_cache import ToolCache
     from claude_code_proxy.server.caller.call import Call
     from claude_code_proxy.server.gateway import Gateway
@@ -33,6 +37,7 @@ def convert(
     message_id: str,
     session_id: str = "",
     tool_cache: ToolCache | None = None,
+    pdf_text: Callable[[str], PdfText] | None = None,
 ) -> ConvertedRequest:
     """The request as the upstream of `config` gets it, converted by `profile`. Raises `ApiError` 400."""
     converted = convert_request(
@@ -42,6 +47,7 @@ def convert(
         message_id=message_id,
         session_id=session_id,
         tool_cache=tool_cache,
+        pdf_text=pdf_text,
     )
     if not converted.stream or config.can_stream:
         return converted
@@ -82,14 +88,20 @@ class OutgoingRequest:
         cls, gateway: Gateway, call: Call, config: ModelConfig, request: dict[str, Any], size: int
     ) -> OutgoingRequest:
         """Convert `request`, which came as `size` bytes. Raises `ApiError` 400, or what a hook refuses."""
-        outgoing = await offload(size, cls, gateway, call, config, request, size)
+        work = LARGE if gateway.pdf_texts is not None and has_pdf(request) else size
+        outgoing = await offload(work, cls, gateway, call, config, request, size)
         await outgoing.run_hook()
         return outgoing
 
     def _convert(self, message_id: str) -> None:
-        cache = self.gateway.tool_cache
         self.converted = convert(
-            self._request, self.config, self.profile, message_id, self._session_id, cache
+            self._request,
+            self.config,
+            self.profile,
+            message_id,
+            self._session_id,
+            self.gateway.tool_cache,
+            self.gateway.pdf_texts,
         )
         self.body = self.converted.body
         self.payload = self.converted.payload
