@@ -99,6 +99,8 @@ def claude_code(version: str) -> Path:
 
 def main() -> int:
     """Install everything before the first test asks for it; say what cannot be had, and so will not run."""
+    for failure in CACHE.glob("*/*.failed"):  # of an earlier run
+        failure.unlink()
     wanted = [("@anthropic-ai/claude-code", version) for version in versions.ALL]
     failed = 0
     for package, version in [*wanted, ("@anthropic-ai/sdk", versions.TYPESCRIPT_SDK)]:

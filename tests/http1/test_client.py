@@ -17,6 +17,7 @@ from claude_code_proxy.http1 import (
     CutError,
     DnsError,
     Headers,
+    Options,
     RequestError,
     ResetError,
     Response,
@@ -453,7 +454,7 @@ async def test_nothing_is_sent_again_once_an_answer_began(client: Client) -> Non
 
 
 async def test_idle_connections_are_closed_in_time() -> None:
-    client = Client(idle_seconds=0.1)
+    client = Client(Options(idle_seconds=0.1))
     async with serving(answering(OK)) as first, serving(answering(OK)) as second:
         await whole(client, first)
         await asyncio.sleep(0.07)
@@ -470,7 +471,7 @@ async def test_idle_connections_are_closed_in_time() -> None:
 
 
 async def test_an_old_connection_is_not_used() -> None:
-    client = Client(idle_seconds=0.05)
+    client = Client(Options(idle_seconds=0.05))
     async with serving(answering(OK)) as server:
         await whole(client, server)
         assert client._pool._sweeper is not None
@@ -483,13 +484,58 @@ async def test_an_old_connection_is_not_used() -> None:
 
 @pytest.mark.parametrize("most", [0, 1])
 async def test_idle_connections_are_few(most: int) -> None:
-    client = Client(idle_connections=most)
+    client = Client(Options(idle_connections=most))
     async with serving(answering(OK)) as server:
         responses = await asyncio.gather(*(post(client, server) for _ in range(3)))
         for response in responses:
             response.close()
         await eventually(lambda: server.open == most)
     await client.close()
+
+
+async def test_a_connection_is_used_for_so_long_only() -> None:
+    client = Client(Options(age_seconds=0.1))
+    async with serving(answering(OK)) as server:
+        await whole(client, server)
+        await whole(client, server)
+        assert server.connections == 1
+        await asyncio.sleep(0.12)
+        await whole(client, server)
+        assert server.connections == 2, "names may point elsewhere by now"
+    await client.close()
+
+
+async def test_more_requests_than_connections_wait_for_their_turn() -> None:
+    client = Client(Options(connections=2))
+    async with serving(answering(OK)) as server:
+        first, second = await post(client, server), await post(client, server)
+        waiting = [asyncio.ensure_future(whole(client, server)) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        assert server.connections == 2
+        first.close()
+        second.close()
+        assert await asyncio.gather(*waiting) == [b"ok"] * 3
+        assert server.connections == 2
+        held = [await post(client, server) for _ in range(2)]
+        with pytest.raises(ConnectTimeoutError, match=r"all 2 connections to it were in use for 0\.05 s"):
+            await client.request("POST", server.url, Headers(), connect_timeout=0.05)
+        cancelled = asyncio.ensure_future(whole(client, server))
+        await asyncio.sleep(0.01)
+        cancelled.cancel()
+        for response in held:
+            response.close()
+        assert await whole(client, server) == b"ok"
+    await client.close()
+
+
+@pytest.mark.parametrize(
+    "value", [b"timeout=" + b"9" * 5000, "timeout=²".encode("latin-1"), b"timeout = x", b"=" * 9000]
+)
+async def test_a_strange_keep_alive_is_ignored(client: Client, value: bytes) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nkeep-alive: %b\r\ncontent-length: 2\r\n\r\nok" % value
+    async with serving(answering(answer)) as server:
+        assert [await whole(client, server) for _ in range(2)] == [b"ok", b"ok"]
+        assert server.connections == 1
 
 
 # --- no connection ------------------------------------------------------------------------------------

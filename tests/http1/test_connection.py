@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from claude_code_proxy.http1 import ResetError
+from claude_code_proxy.http1 import Options, ResetError, Tls
 from claude_code_proxy.http1 import dial as dial_module
 from claude_code_proxy.http1.address import locate
 from claude_code_proxy.http1.connection import SLICE, Connection
@@ -179,7 +179,7 @@ async def test_a_connection_that_was_lost_at_once_is_not_kept(monkeypatch: pytes
         return connection
 
     monkeypatch.setattr(Dialer, "dial", dial)
-    pool = Pool(1.0, 1)
+    pool = Pool(Options(idle_seconds=1.0, idle_connections=1))
     await pool.dial(ORIGIN, 1.0)
     assert not pool._open
 
@@ -199,4 +199,4 @@ async def test_a_proxy_that_leaves_while_tls_starts(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(asyncio, "get_running_loop", lambda: type("Loop", (), {"start_tls": start_tls})())
     origin = locate("https://a.example", "http://proxy.example").origin
     with pytest.raises(ConnectionResetError, match="proxy closed"):
-        await Dialer()._connect(origin, lambda _: None)
+        await Dialer(Tls())._connect(origin, lambda _: None)

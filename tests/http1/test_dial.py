@@ -16,7 +16,9 @@ from claude_code_proxy.http1 import (
     ConnectTimeoutError,
     CutError,
     Headers,
+    Options,
     Response,
+    Tls,
     TlsError,
 )
 from claude_code_proxy.http1 import resolver as names
@@ -71,6 +73,57 @@ async def read(response: Response) -> bytes:
 
 def login(url: str) -> str:
     return url.replace("//", "//me:p%40ss@")
+
+
+# --- whom to trust ------------------------------------------------------------------------------------
+@pytest.mark.parametrize("how", ["setting", "NODE_EXTRA_CA_CERTS"])
+async def test_authorities_beside_the_systems(
+    how: str, authority: trustme.CA, tls: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = trustme.CA()
+    other.cert_pem.write_to_path(str(tmp_path / "other.pem"))
+    bundle = tmp_path / "other.pem"
+    if how != "setting":
+        monkeypatch.setenv(how, str(bundle))
+    client = Client(Options(tls=Tls(ca_bundle=bundle if how == "setting" else None)))
+    async with (
+        serving(answering(OK), certified(other, "localhost")) as theirs,
+        serving(answering(OK), tls) as ours,
+    ):
+        assert await get(client, theirs.url) == b"ok"
+        assert await get(client, ours.url) == b"ok", "the system's are trusted as before"
+    await client.close()
+
+
+async def test_a_certificate_of_our_own(authority: trustme.CA, tmp_path: Path) -> None:
+    issued = authority.issue_cert("me@example.com")
+    issued.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "me.pem"))
+    context = certified(authority, "localhost")
+    context.verify_mode = ssl.CERT_REQUIRED
+    authority.configure_trust(context)
+    client = Client(Options(tls=Tls(certificate=tmp_path / "me.pem")))
+    async with serving(answering(OK), context) as server:
+        assert await get(client, server.url) == b"ok"
+    await client.close()
+
+
+async def test_an_idle_connection_says_goodbye(client: Client, tls: ssl.SSLContext) -> None:
+    ends: list[BaseException | None] = []
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        peer.writer.write(OK)
+        try:
+            await peer.reader.read()
+            ends.append(None)
+        except OSError as error:
+            ends.append(error)
+
+    async with serving(script, tls) as server:
+        assert await get(client, server.url) == b"ok"
+        await client.close()
+        await eventually(lambda: bool(ends))
+    assert ends == [None], "an end without close_notify is an error on the other side"
 
 
 # --- TLS ----------------------------------------------------------------------------------------------

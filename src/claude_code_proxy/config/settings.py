@@ -20,6 +20,7 @@ ENV_PREFIX = "CLAUDE_CODE_PROXY_"
 LogLevel = Literal["debug", "info", "warning", "error"]
 HookErrors = Literal["ignore", "refuse"]
 TokenCounts = Literal["estimate", "exact"]
+Transport = Literal["http1", "http2"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,11 @@ class ServerSettings:
     model_list_timeout: float = 2.5
     pdf_pages: int = 100
     pdf_timeout: float = 10.0
+    transport: Transport = "http1"
+    upstream_connections: int = 1024
+    connection_age: float = 600.0
+    ca_bundle: Path | None = None
+    client_certificate: Path | None = None
     workers: int = 1
     token_counts: TokenCounts = "estimate"  # noqa: S105 - tokens of text, no secret
     search_url: str | None = None
@@ -204,6 +210,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("model_list_timeout", _seconds(0), "S", "longest wait for the providers' lists of models"),
     Setting("pdf_pages", _whole(1, 10_000), "N", "most pages of a PDF that are sent as text (extra [pdf])"),
     Setting("pdf_timeout", _seconds(0.1), "S", "longest time to read the text of a PDF"),
+    Setting("transport", _one_of(get_args(Transport)), "WORD", "http1, or http2 with the extra [http2]"),
+    Setting("upstream_connections", _whole(1, 1_000_000), "N", "most connections in use to one upstream"),
+    Setting("connection_age", _seconds(0), "S", "longest use of one connection to an upstream"),
+    Setting("ca_bundle", _file, "FILE", "certificate authorities to trust beside the system's"),
+    Setting("client_certificate", _file, "FILE", "certificate and key to show to upstreams (PEM)"),
     Setting("workers", _whole(1, 64), "N", "number of server processes"),
     Setting(
         "token_counts",

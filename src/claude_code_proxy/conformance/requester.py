@@ -68,7 +68,7 @@ async def run(
 ) -> list[Result]:
     """Ask every case, `jobs` at a time; `done` hears of each result as it comes."""
     gate = asyncio.Semaphore(jobs)
-    client = http1.Client(idle_connections=0)
+    client = http1.Client(http1.Options(idle_connections=0))
 
     async def one(case: Case) -> Result:
         async with gate:

@@ -4,7 +4,9 @@
 it, and no header of its own but `Host`, `Content-Length` and `Proxy-Authorization`.
 """
 
+from claude_code_proxy.http1.client_options import Options
 from claude_code_proxy.http1.header_fields import Headers
+from claude_code_proxy.http1.tls import Tls
 
 from .client import Client, Response
 from .errors import (
@@ -28,8 +30,10 @@ __all__ = [
     "DnsError",
     "Headers",
     "HttpError",
+    "Options",
     "RequestError",
     "ResetError",
     "Response",
+    "Tls",
     "TlsError",
 ]

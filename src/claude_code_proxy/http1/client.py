@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Literal
 
 from .address import locate, sendable
+from .client_options import Options
 from .coding import Decoder
 from .errors import CutError, ResetError
 from .pool import Pool
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
 
     from claude_code_proxy.http1.header_fields import Headers
 
+    from .address import Origin
     from .connection import Connection
+
+
+DEFAULT = Options()
 
 
 class Response:
@@ -55,18 +60,17 @@ class Response:
         connection, self._connection = self._connection, None
         if connection is not None:
             self._pool.give(connection)
+            self._pool.leave(connection.origin)
 
 
 class Client:
     """Sends requests over connections that it keeps.
 
-    `idle_seconds` is how long a connection is kept unused: below the limits of common load balancers (60), so
-    that few are closed just when they are used. `idle_connections` is how many are kept for one origin. Of a
-    request nothing is remembered but its address without the query.
+    Of a request nothing is remembered but its address without the query.
     """
 
-    def __init__(self, *, idle_seconds: float = 30.0, idle_connections: int = 256) -> None:
-        self._pool = Pool(idle_seconds, idle_connections)
+    def __init__(self, options: Options = DEFAULT) -> None:
+        self._pool = Pool(options)
 
     async def request(
         self,
@@ -96,21 +100,33 @@ class Client:
         line = f"{method} {target.path}{mark}{sendable(query)} HTTP/1.1\r\n{target.fields}".encode("ascii")
         length = b"Content-Length: %d\r\n\r\n" % len(body) if method == "POST" else b"\r\n"
         head = line + headers.encode() + length
-        connection = self._pool.take(target.origin)
+        await self._pool.enter(target.origin, connect_timeout)
+        try:
+            connection = await self._ask(target.origin, head, body, connect_timeout, resend=resend)
+        except BaseException:
+            self._pool.leave(target.origin)
+            raise
+        return Response(connection, self._pool)
+
+    async def _ask(
+        self, origin: Origin, head: bytes, body: bytes, connect_timeout: float, *, resend: bool
+    ) -> Connection:
+        """The connection on which the head of the response has come."""
+        connection = self._pool.take(origin)
         if connection is not None:
             try:
                 await connection.ask(head, body)
             except ResetError as error:
                 if not error.unheard:
                     raise
-                self._pool.forget(target.origin)  # the others are no better
+                self._pool.forget(origin)  # the others are no better
                 if not resend:
                     raise
             else:
-                return Response(connection, self._pool)
-        connection = await self._pool.dial(target.origin, connect_timeout)
+                return connection
+        connection = await self._pool.dial(origin, connect_timeout)
         await connection.ask(head, body)
-        return Response(connection, self._pool)
+        return connection
 
     async def close(self) -> None:
         """Close every connection."""

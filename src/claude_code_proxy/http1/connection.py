@@ -32,8 +32,8 @@ _ENDED = "the server closed the connection"
 class Connection(asyncio.Protocol):
     """A connection to an origin, for one exchange after the other: `ask`, `read` to the end, `rest`.
 
-    `lost` is called once, when the connection is closed by whomever. `expires` is the pool's note of when an
-    idle connection is closed.
+    `lost` is called once, when the connection is closed by whomever. `born` and `expires` are the pool's
+    notes of when it was made and of when it is closed if it is idle.
     """
 
     __slots__ = (
@@ -47,6 +47,7 @@ class Connection(asyncio.Protocol):
         "_paused",
         "_transport",
         "_waiter",
+        "born",
         "expires",
         "origin",
     )
@@ -55,6 +56,7 @@ class Connection(asyncio.Protocol):
         self, loop: asyncio.AbstractEventLoop, origin: Origin, lost: Callable[[Connection], None]
     ) -> None:
         self.origin = origin
+        self.born = 0.0
         self.expires = 0.0
         self._loop = loop
         self._lost = lost
@@ -145,8 +147,13 @@ class Connection(asyncio.Protocol):
             self._resume()
 
     def close(self) -> None:
-        """Close the connection at once, whatever is under way on it."""
-        self._over("the connection was closed here")
+        """Close the connection at once, whatever is under way on it.
+
+        An idle one says goodbye (TLS `close_notify`, RFC 8446 6.1); one with an exchange under way does not,
+        so that the server stops.
+        """
+        graceful = self._answer.stage in (IDLE, DONE) and self._body is None
+        self._over("the connection was closed here", graceful=graceful)
 
     def hand_over(self) -> asyncio.Transport:
         """Give the transport to another protocol; this one is of no more use. Raises `ResetError`."""
@@ -209,7 +216,7 @@ class Connection(asyncio.Protocol):
         """The connection is gone."""
         self._over("" if exc is None else " ".join(str(exc).split()) or type(exc).__name__)
 
-    def _over(self, words: str = "", error: AnswerError | None = None) -> None:
+    def _over(self, words: str = "", error: AnswerError | None = None, *, graceful: bool = False) -> None:
         """Nothing more will come: the server ended it, or something failed that `words` or `error` say."""
         if self._closed:
             return
@@ -223,7 +230,10 @@ class Connection(asyncio.Protocol):
         else:
             self._failure = partial(CutError, words or _ENDED)
         self._body = None
-        self._transport.abort()
+        if graceful:
+            self._transport.close()
+        else:
+            self._transport.abort()
         self._wake()
         self._lost(self)
 

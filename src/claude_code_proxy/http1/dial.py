@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import aiohappyeyeballs
 
 from claude_code_proxy.http1.resolver import Names
+from claude_code_proxy.http1.tls import make_context
 
 from .connection import Connection
 from .errors import ConnectError, ConnectTimeoutError, DnsError, HttpError, TlsError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from claude_code_proxy.http1.resolver import AddressInfo
+    from claude_code_proxy.http1.tls import Tls
 
     from .address import Origin, Place, Proxy
 
@@ -27,7 +29,8 @@ _HEAD_START = 0.25  # seconds that the first address has before the next is trie
 class Dialer:
     """Makes connections."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: Tls) -> None:
+        self._tls = tls
         self._names = Names()
         self._context: ssl.SSLContext | None = None
 
@@ -84,7 +87,7 @@ class Dialer:
     async def _secure(self) -> ssl.SSLContext:
         """The system's certificate authorities, read once; it takes long enough to do it in a thread."""
         if self._context is None:
-            self._context = await asyncio.to_thread(_make_context)
+            self._context = await asyncio.to_thread(make_context, self._tls, ("http/1.1",))
         return self._context
 
 
@@ -93,12 +96,6 @@ def _make_socket(info: AddressInfo) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
-
-
-def _make_context() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])
-    return context
 
 
 async def _tunnel(connection: Connection, server: Place, proxy: Proxy) -> asyncio.Transport:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from asyncio import get_running_loop
 from typing import TYPE_CHECKING
 
 from .dial import Dialer
+from .errors import ConnectTimeoutError
 
 if TYPE_CHECKING:
     from asyncio import TimerHandle
 
     from .address import Origin
+    from .client_options import Options
     from .connection import Connection
 
 _EARLY = 0.01  # seconds by which a timer may be early
@@ -22,17 +25,39 @@ _TIMEOUT = re.compile(r"timeout\s{0,8}=\s{0,8}(\d{1,9})(?!\d)", re.IGNORECASE | 
 class Pool:
     """Gives out the connection that was used last, so that those not needed grow old and are closed.
 
-    `seconds` is how long an idle connection is kept, `most` how many are for one origin. There is no limit
-    for those in use.
+    Whoever wants one has to `enter` first and to `leave` at the end.
     """
 
-    def __init__(self, seconds: float, most: int) -> None:
-        self._seconds = seconds
-        self._most = most
-        self._dialer = Dialer()
+    def __init__(self, options: Options) -> None:
+        self._seconds = options.idle_seconds
+        self._most = options.idle_connections
+        self._age = options.age_seconds
+        self._in_use = options.connections
+        self._dialer = Dialer(options.tls)
+        self._turns: dict[Origin, asyncio.Semaphore] = {}
         self._open: set[Connection] = set()
         self._idle: dict[Origin, list[Connection]] = {}  # oldest first
         self._sweeper: TimerHandle | None = None
+
+    async def enter(self, origin: Origin, seconds: float) -> None:
+        """Wait for a turn at `origin`, first come, first served. Raises `ConnectTimeoutError`."""
+        turns = self._turns.get(origin)
+        if turns is None:
+            turns = self._turns[origin] = asyncio.Semaphore(self._in_use)
+        if not turns.locked():
+            await turns.acquire()  # at once
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await turns.acquire()
+        except TimeoutError:
+            raise ConnectTimeoutError(
+                f"all {self._in_use} connections to it were in use for {seconds:g} s"
+            ) from None
+
+    def leave(self, origin: Origin) -> None:
+        """Let the next one have its turn."""
+        self._turns[origin].release()
 
     def take(self, origin: Origin) -> Connection | None:
         """A kept connection to `origin`, if there is one."""
@@ -49,15 +74,18 @@ class Pool:
         """A new connection to `origin` within `seconds`. Raises `ConnectError`."""
         connection = await self._dialer.dial(origin, seconds, self._lost)
         if connection.is_idle:
+            connection.born = time.monotonic()
             self._open.add(connection)
         return connection
 
     def give(self, connection: Connection) -> None:
         """Take a connection back: keep it if its exchange allows, else close it."""
-        if not connection.is_reusable:
+        now = time.monotonic()
+        if not connection.is_reusable or now - connection.born >= self._age:
             connection.close()
             return
-        connection.expires = time.monotonic() + min(self._seconds, _announced(connection))
+        expires = now + min(self._seconds, _announced(connection))
+        connection.expires = min(expires, connection.born + self._age)
         connection.rest()
         idle = self._idle.setdefault(connection.origin, [])
         idle.append(connection)

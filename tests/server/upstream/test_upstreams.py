@@ -66,14 +66,14 @@ def test_the_proxy_of_the_environment(
     monkeypatch.setenv("HTTP_PROXY", "http://user:pass@proxy.example:3128")
     monkeypatch.setenv("HTTPS_PROXY", "secure.example:3129")
     monkeypatch.setenv("NO_PROXY", "skipped.example")
-    _, through = upstream._route(url)
+    _, through = upstream._route(url, socks=False)
     assert (str(through) if through else None) == proxy_url
 
 
 def test_a_proxy_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "socks5://proxy.example:1080")
     with pytest.raises(ApiError, match="socks5"):
-        upstream._route("https://api.example.com/v1")
+        upstream._route("https://api.example.com/v1", socks=False)
 
 
 async def test_requests_go_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,6 @@ from claude_code_proxy.server.upstream.exchange import Exchange
 from claude_code_proxy.server.upstream.limits import Limits
 
 if TYPE_CHECKING:
-    from claude_code_proxy import http1
     from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.core.deltas import Usage
     from claude_code_proxy.core.errors.api import ApiError
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.server.gateway import Gateway
     from claude_code_proxy.server.upstream.exchange import Translator
     from claude_code_proxy.server.upstream.upstreams import UpstreamClient
+    from claude_code_proxy.transports.protocol import Response
 
 
 _SENT_BY_THEN = 0.001  # seconds in which a request has been written to the upstream's connection
@@ -89,7 +89,7 @@ async def _stream(call: Call, outgoing: OutgoingRequest, client: UpstreamClient,
         counting.cancel()
 
 
-async def _ask(exchange: Exchange, outgoing: OutgoingRequest, client: UpstreamClient) -> http1.Response:
+async def _ask(exchange: Exchange, outgoing: OutgoingRequest, client: UpstreamClient) -> Response:
     """Send the request; where the upstream says what it cannot take, correct that and send it again."""
     for tries_left in range(MAX_CORRECTIONS, -1, -1):
         response = await exchange.open(client, outgoing.payload)
@@ -103,7 +103,7 @@ async def _ask(exchange: Exchange, outgoing: OutgoingRequest, client: UpstreamCl
     return response
 
 
-def _refusal(response: http1.Response, answer: bytes, outgoing: OutgoingRequest) -> ApiError:
+def _refusal(response: Response, answer: bytes, outgoing: OutgoingRequest) -> ApiError:
     config = outgoing.config
     headers = {name.lower(): value for name, value in response.headers.items()}
     error = read_error(response.status, headers, answer, outgoing.reply.errors, now=time.time())

@@ -17,13 +17,13 @@ from claude_code_proxy.server.upstream.exchange import Exchange
 from claude_code_proxy.server.upstream.limits import Limits
 
 if TYPE_CHECKING:
-    from claude_code_proxy import http1
     from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.server.caller.call import Call
     from claude_code_proxy.server.gateway import Gateway
     from claude_code_proxy.server.routing import Attempt
     from claude_code_proxy.server.upstream.exchange import Translator
     from claude_code_proxy.server.upstream.upstreams import UpstreamClient
+    from claude_code_proxy.transports.protocol import Response
 
 _MAX_QUOTED = 500
 
@@ -66,7 +66,7 @@ async def serve_native(
         await pass_whole(call, response, data, renamed)
 
 
-def _check_move(call: Call, attempt: Attempt, response: http1.Response, data: bytes) -> None:
+def _check_move(call: Call, attempt: Attempt, response: Response, data: bytes) -> None:
     """Raise the upstream's refusal as an `ApiError` where another model may serve instead."""
     if attempt.is_last:
         return
@@ -89,7 +89,7 @@ async def prepare(
     return gateway.upstreams.client(config, url, forwarded), body
 
 
-async def pass_whole(call: Call, response: http1.Response, data: bytes, renamed: str | None) -> None:
+async def pass_whole(call: Call, response: Response, data: bytes, renamed: str | None) -> None:
     """Hand a whole answer on, with the client's model name put back if `renamed` says so."""
     if response.status == 200:
         call.usage = _usage_in(data)
@@ -99,7 +99,7 @@ async def pass_whole(call: Call, response: http1.Response, data: bytes, renamed:
     await call.respond(response.status, data, answered)
 
 
-def _hooked(gateway: Gateway, call: Call, response: http1.Response, data: bytes) -> bytes:
+def _hooked(gateway: Gateway, call: Call, response: Response, data: bytes) -> bytes:
     """A whole answer as the response hook wants it; its own bytes where nothing is changed."""
     hooks = gateway.hooks
     if hooks is None or not hooks.sees_answers or response.status != 200 or call.report is None:

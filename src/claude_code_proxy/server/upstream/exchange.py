@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from claude_code_proxy import http1
     from claude_code_proxy.core.deltas import Usage
     from claude_code_proxy.server.caller.call import Call, HeaderList
     from claude_code_proxy.server.upstream.limits import Limits
     from claude_code_proxy.server.upstream.upstreams import UpstreamClient
+    from claude_code_proxy.transports.protocol import Response
 
 _RETRIED = frozenset((502, 503, 504))
 _FIRST_DELAY = 0.5  # seconds before the first retry, doubled for each further one
@@ -99,7 +99,7 @@ class Exchange:
         self._speech: asyncio.Task[None] | None = None  # a keep-alive being written
         self._verdict: ApiError | None = None  # why the timer cancelled the task
         self._settled = False  # the timer ended the wait for an upstream that was done
-        self._response: http1.Response | None = None
+        self._response: Response | None = None
         self._api_base = ""
 
     async def __aenter__(self) -> Self:
@@ -129,7 +129,7 @@ class Exchange:
                 self._response.close()  # a connection whose answer has come to its end is kept
 
     # --- towards the upstream -------------------------------------------------------------------------
-    async def open(self, client: UpstreamClient, body: bytes) -> http1.Response:
+    async def open(self, client: UpstreamClient, body: bytes) -> Response:
         """Send the request; return the response, of whatever status, when its headers are there.
 
         Tries again while nothing has reached the client. Raises `ApiError` when no response comes.

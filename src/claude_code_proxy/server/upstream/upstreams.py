@@ -10,16 +10,19 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from claude_code_proxy import http1
+from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.hosts import is_loopback
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.server.upstream import failures
 from claude_code_proxy.server.upstream import forwarded_headers as headers
+from claude_code_proxy.transports import MissingExtraError, make_transport
 
 if TYPE_CHECKING:
     from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.config.models_yaml.models_file import FixedModels, ModelsFile
     from claude_code_proxy.config.settings import ServerSettings
+    from claude_code_proxy.transports.protocol import Response, Transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +32,19 @@ class UpstreamClient:
     config: ModelConfig
     url: str
     headers: http1.Headers
-    http: http1.Client
+    http: Transport
     connect_timeout: float
+    socks: bool
+    """Whether the transport can use SOCKS proxies."""
     resends: bool
     """Whether a request goes out again at once when its connection, a kept one, turns out to be dead."""
 
-    async def post(self, body: bytes) -> http1.Response:
+    async def post(self, body: bytes) -> Response:
         """Send `body`; return the response when its headers are there. Never follows a redirect.
 
         Raises `ApiError` when no response comes (`retryable` where another try makes sense).
         """
-        _, proxy = _route(self.url.partition("?")[0])
+        _, proxy = _route(self.url.partition("?")[0], socks=self.socks)
         with failures.connecting(self.config.api_base):
             response = await self.http.request(
                 "POST",
@@ -63,7 +68,8 @@ class Upstreams:
     def __init__(self, models: ModelsFile | FixedModels, settings: ServerSettings) -> None:
         self._models = models
         self._settings = settings
-        self._http = http1.Client()
+        self._http = _transport(settings)
+        self._socks = settings.transport == "http2"
 
     def create_openai_client(self, model_id: str, api_key: str) -> UpstreamClient:
         """A client for the Chat Completions endpoint of a configured model. Raises `ApiError` 404."""
@@ -103,7 +109,7 @@ class Upstreams:
         """A client for any endpoint of `config`'s upstream."""
         connect = config.connect_timeout or self._settings.connect_timeout
         resends = self._settings.max_retries > 0
-        return UpstreamClient(config, url, request_headers, self._http, connect, resends)
+        return UpstreamClient(config, url, request_headers, self._http, connect, self._socks, resends)
 
     async def get(
         self, url: str, request_headers: http1.Headers, *, seconds: float, limit: int
@@ -112,7 +118,7 @@ class Upstreams:
 
         Never follows a redirect. Raises `ApiError` when no whole answer comes.
         """
-        address, proxy = _route(url.partition("?")[0])  # what is asked is nobody's to keep
+        address, proxy = _route(url.partition("?")[0], socks=self._socks)  # what is asked is nobody's to keep
         with failures.connecting(address):
             try:
                 async with asyncio.timeout(seconds):
@@ -130,7 +136,7 @@ class Upstreams:
         await self._http.close()
 
 
-async def _read(response: http1.Response, limit: int) -> bytes:
+async def _read(response: Response, limit: int) -> bytes:
     """The body, but not much more of it than `limit` bytes."""
     data = bytearray()
     while len(data) < limit and (piece := await response.read()):
@@ -139,8 +145,11 @@ async def _read(response: http1.Response, limit: int) -> bytes:
 
 
 @lru_cache(maxsize=1024)
-def _route(url: str) -> tuple[str, str | None]:
-    """The address of `url` and the proxy from the environment, never one for a loopback address."""
+def _route(url: str, *, socks: bool) -> tuple[str, str | None]:
+    """The address of `url` and the proxy from the environment, never one for a loopback address.
+
+    `socks`: the transport can use SOCKS proxies. Raises `ApiError` for a proxy of another kind.
+    """
     target = urlsplit(url)
     host = target.hostname or ""
     address = f"{target.scheme}://{target.netloc}"
@@ -149,6 +158,18 @@ def _route(url: str) -> tuple[str, str | None]:
         return address, None
     proxy = found if "://" in found else f"http://{found}"
     kind = urlsplit(proxy).scheme
-    if kind not in ("http", "https"):
-        raise ApiError(502, "api_error", f"the proxy for {host} is of kind {kind}; only http is known")
-    return address, proxy
+    if kind in ("http", "https") or (socks and kind in ("socks5", "socks5h")):
+        return address, proxy
+    hint = "; a SOCKS proxy needs --transport http2" if kind.startswith("socks") and not socks else ""
+    raise ApiError(502, "api_error", f"the proxy for {host} is of kind {kind}, which is not supported{hint}")
+
+
+def _transport(settings: ServerSettings) -> Transport:
+    tls = http1.Tls(settings.ca_bundle, settings.client_certificate)
+    options = http1.Options(
+        age_seconds=settings.connection_age, connections=settings.upstream_connections, tls=tls
+    )
+    try:
+        return make_transport(settings.transport, options)
+    except (MissingExtraError, OSError) as error:
+        raise ConfigError(str(error)) from error

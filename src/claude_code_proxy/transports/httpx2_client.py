@@ -1,0 +1,179 @@
+"""The transport on httpx2: HTTP/2 and SOCKS proxies, at fifteen times the processor time of `http1`."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import TYPE_CHECKING, Literal
+
+import httpx2
+
+from claude_code_proxy import http1
+from claude_code_proxy.http1.tls import make_context
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from claude_code_proxy.http1 import Headers, Options
+
+
+class Httpx2Response:
+    """A response of httpx2 in the form that the server reads."""
+
+    def __init__(self, response: httpx2.Response, closing: set[asyncio.Task[None]]) -> None:
+        self._closing = closing
+        self.status = response.status_code
+        self.headers = http1.Headers.received(response.headers.raw)
+        self._response = response
+        self._pieces: AsyncIterator[bytes] = response.aiter_bytes()
+        self._ended = False
+
+    @property
+    def content_type(self) -> str:
+        """The media type in lower case, without parameters; "application/octet-stream" if none is given."""
+        value = self.headers.get("content-type") or "application/octet-stream"
+        return value.partition(";")[0].strip().lower()
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the body was read to its end."""
+        return self._ended
+
+    async def read(self) -> bytes:
+        """What arrived since the last read; b"" at the end. Raises `CutError` and `AnswerError`."""
+        if self._ended:
+            return b""
+        try:
+            async for piece in self._pieces:
+                if piece:
+                    return piece
+        except httpx2.HTTPError as error:
+            raise _reading(error) from None
+        except RuntimeError:  # it was closed meanwhile
+            raise http1.CutError("the answer was closed") from None
+        self._ended = True
+        return b""
+
+    def close(self) -> None:
+        """Be done with the response."""
+        task = asyncio.get_running_loop().create_task(self._response.aclose())
+        self._closing.add(task)
+        task.add_done_callback(self._closed)
+
+    def _closed(self, task: asyncio.Task[None]) -> None:
+        """A connection that fails while it is closed is closed all the same."""
+        self._closing.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+
+class Httpx2Client:
+    """One httpx2 client for each proxy, since httpx2 binds its proxy to the client."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._context = make_context(options.tls, ("h2", "http/1.1"))
+        self._clients: dict[str | None, httpx2.AsyncClient] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def request(
+        self,
+        method: Literal["GET", "POST"],
+        url: str,
+        headers: Headers,
+        body: bytes = b"",
+        *,
+        proxy: str | None = None,
+        connect_timeout: float = 30.0,
+        resend: bool = False,
+    ) -> Httpx2Response:
+        """As `Transport.request`."""
+        headers.encode()  # refuses what cannot be sent, in words without any value
+        client = self._client(proxy)
+        timeout = httpx2.Timeout(None, connect=connect_timeout, pool=connect_timeout)
+        try:
+            request = httpx2.Request(
+                method,
+                url,
+                headers=[(name.encode(), value.encode("latin-1")) for name, value in headers.items()],
+                content=body if method == "POST" else None,
+                extensions={"timeout": timeout.as_dict()},
+            )
+        except (httpx2.InvalidURL, UnicodeError, ValueError) as error:
+            raise http1.RequestError(f"the address is not one: {type(error).__name__}") from None
+        for again in (resend, False):
+            try:
+                response = await client.send(request, stream=True, follow_redirects=False)
+                return Httpx2Response(response, self._closing)
+            except httpx2.HTTPError as error:
+                failure = _asking(error, connect_timeout)
+                if not (again and isinstance(failure, http1.ResetError)):
+                    raise failure from None
+        raise AssertionError("the second try returns or raises")
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await asyncio.gather(*self._closing, return_exceptions=True)
+        for client in self._clients.values():
+            await client.aclose()
+        self._clients.clear()
+
+    def _client(self, proxy: str | None) -> httpx2.AsyncClient:
+        client = self._clients.get(proxy)
+        if client is None:
+            options = self._options
+            client = self._clients[proxy] = httpx2.AsyncClient(
+                verify=self._context,
+                http2=True,
+                trust_env=False,
+                proxy=proxy,
+                limits=httpx2.Limits(
+                    max_keepalive_connections=options.idle_connections,
+                    keepalive_expiry=options.idle_seconds,
+                ),
+            )
+            client.headers.clear()  # nothing that says who we are, and no accept-encoding
+        return client
+
+
+def _asking(error: httpx2.HTTPError, seconds: float) -> http1.HttpError:
+    """What went wrong before the head of a response, in the words of `http1.errors`."""
+    words = _words(error)
+    match error:
+        case httpx2.ConnectTimeout() | httpx2.PoolTimeout():
+            return http1.ConnectTimeoutError(f"no connection within {seconds:g} s")
+        case httpx2.ConnectError():
+            cause = _cause(error)
+            if isinstance(cause, ssl.SSLError):
+                return http1.TlsError(words)
+            return (
+                http1.DnsError(words)
+                if "name" in words.lower() and "known" in words
+                else http1.ConnectError(words)
+            )
+        case httpx2.ProxyError():
+            return http1.ConnectError(words)
+        case httpx2.LocalProtocolError() | httpx2.UnsupportedProtocol():
+            return http1.RequestError(words)
+        case httpx2.RemoteProtocolError() if "disconnected" not in words:
+            return http1.AnswerError(words)
+        case _:
+            return http1.ResetError(words or "the server closed the connection")
+
+
+def _reading(error: httpx2.HTTPError) -> http1.HttpError:
+    words = _words(error)
+    if isinstance(error, httpx2.DecodingError):
+        return http1.AnswerError(words)
+    return http1.CutError(words or "the server closed the connection")
+
+
+def _words(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _cause(error: BaseException | None) -> BaseException | None:
+    """The innermost reason that an exception gives."""
+    while error is not None and (deeper := error.__cause__ or error.__context__) is not None:
+        error = deeper
+    return error

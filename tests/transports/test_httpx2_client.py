@@ -1,0 +1,310 @@
+"""Both transports: the same requests, the same outcomes; and what only one of them has."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from typing import TYPE_CHECKING, Any
+
+import h2.config
+import h2.connection
+import h2.events
+import pytest
+import trustme
+
+from claude_code_proxy import transports
+from claude_code_proxy.http1 import (
+    AnswerError,
+    ConnectError,
+    ConnectTimeoutError,
+    CutError,
+    DnsError,
+    Headers,
+    HttpError,
+    Options,
+    RequestError,
+    ResetError,
+    TlsError,
+)
+from claude_code_proxy.http1.tls import Tls
+from tests.http1.byte_server import OK, Peer, answering, answering_once, eventually, proxying, serving
+from tests.http1.test_dial import certified
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from claude_code_proxy.transports.protocol import Response, Transport
+
+CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+KINDS: tuple[transports.Kind, ...] = ("http1", "http2")
+
+
+@pytest.fixture(params=KINDS)
+async def transport(request: pytest.FixtureRequest) -> AsyncIterator[Transport]:
+    made = transports.make_transport(request.param, Options())
+    yield made
+    await made.close()
+
+
+async def read(response: Response) -> bytes:
+    parts = []
+    while part := await response.read():
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def post(transport: Transport, url: str, body: bytes = b"{}", **more: Any) -> bytes:
+    response = await transport.request("POST", url, Headers({"X-A": "1"}), body, **more)
+    try:
+        return await read(response)
+    finally:
+        response.close()
+
+
+async def test_nothing_of_its_own_goes_out(transport: Transport) -> None:
+    seen: list[tuple[str, bytes]] = []
+
+    async def script(peer: Peer) -> None:
+        seen.append(await peer.request())
+        peer.writer.write(OK)
+
+    async with serving(script) as server:
+        assert await post(transport, f"{server.url}/v1?a=b", b"x" * 300_000) == b"ok"
+    ((head, body),) = seen
+    first, *fields = head.rstrip("\r\n").split("\r\n")
+    assert first == "POST /v1?a=b HTTP/1.1"
+    assert body == b"x" * 300_000
+    names = {field.partition(":")[0].lower() for field in fields}
+    assert names == {"host", "x-a", "content-length"}
+
+
+async def test_status_headers_and_body(transport: Transport) -> None:
+    answer = b"HTTP/1.1 404 No\r\nContent-Type: Text/Event-Stream; charset=x\r\nx-b: 1\r\nX-B: 2\r\ncontent-length: 2\r\n\r\nno"
+    async with serving(answering(answer)) as server:
+        response = await transport.request("GET", server.url, Headers())
+        assert (response.status, response.content_type) == (404, "text/event-stream")
+        assert response.headers.all("X-b") == ["1", "2"]
+        assert await read(response) == b"no"
+        assert response.at_end
+        response.close()
+
+
+async def test_a_redirect_is_not_followed(transport: Transport) -> None:
+    answer = b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n"
+    async with serving(answering(answer)) as server:
+        response = await transport.request("POST", server.url, Headers(), b"{}")
+        assert response.status == 302
+        response.close()
+
+
+async def test_pieces_come_as_they_arrive(transport: Transport) -> None:
+    go = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        peer.writer.write(CHUNKED + b"1\r\na\r\n")
+        await go.wait()
+        peer.writer.write(b"1\r\nb\r\n0\r\n\r\n")
+
+    async with serving(script) as server:
+        response = await transport.request("POST", server.url, Headers(), b"{}")
+        assert await response.read() == b"a"
+        go.set()
+        assert await read(response) == b"b"
+        response.close()
+
+
+async def test_a_connection_is_kept(transport: Transport) -> None:
+    async with serving(answering(OK)) as server:
+        for _ in range(3):
+            assert await post(transport, server.url) == b"ok"
+        assert server.connections == 1
+
+
+async def test_a_kept_connection_that_is_dead(transport: Transport) -> None:
+    async with serving(answering_once(OK)) as server:
+        assert await post(transport, server.url) == b"ok"
+        await eventually(lambda: server.open == 0)
+        assert await post(transport, server.url, resend=True) == b"ok"
+
+
+@pytest.mark.parametrize(
+    ("sent", "error"),
+    [
+        (b"", ResetError),
+        (b"nonsense\r\n\r\n", AnswerError),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhel", CutError),
+        (CHUNKED + b"5\r\nhello\r\n", CutError),
+    ],
+)
+async def test_what_is_no_answer(transport: Transport, sent: bytes, error: type[HttpError]) -> None:
+    async with serving(answering_once(sent)) as server:
+        with pytest.raises(error) as caught:
+            await post(transport, server.url)
+        assert "X-A" not in str(caught.value)
+
+
+async def test_no_connection(transport: Transport) -> None:
+    async with serving(answering(OK)) as server:
+        pass
+    with pytest.raises(ConnectError):
+        await post(transport, server.url)
+    with pytest.raises(DnsError):
+        await post(transport, "http://nowhere.invalid/")
+
+
+@pytest.mark.parametrize("headers", [{"X-A": "a\nb"}, {"X A": "b"}, {"X-A": "\u4e2d"}, {"Host": "x"}])
+async def test_what_cannot_be_sent(transport: Transport, headers: dict[str, str]) -> None:
+    with pytest.raises(RequestError) as caught:
+        await transport.request("POST", "http://127.0.0.1:1/", Headers(headers), b"")
+    assert "\u4e2d" not in str(caught.value)
+
+
+async def test_cancelling_closes_the_connection(transport: Transport) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.reader.read()
+
+    async with serving(script) as server:
+        task = asyncio.ensure_future(post(transport, server.url))
+        await eventually(lambda: server.open == 1)
+        task.cancel()
+        await eventually(lambda: server.open == 0)
+
+
+async def test_closing_an_unfinished_answer_closes_its_connection(transport: Transport) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        peer.writer.write(CHUNKED + b"1\r\na\r\n")
+        await peer.reader.read()
+
+    async with serving(script) as server:
+        response = await transport.request("POST", server.url, Headers(), b"{}")
+        assert await response.read() == b"a"
+        response.close()
+        await eventually(lambda: server.open == 0)
+
+
+async def test_tls(transport: Transport, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    async with serving(answering(OK), certified(authority, "localhost")) as server:
+        with pytest.raises(TlsError, match="certificate"):
+            await post(transport, server.url)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_certificate_authority_of_ones_own(kind: transports.Kind, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    made = transports.make_transport(kind, Options(tls=Tls(ca_bundle=tmp_path / "ca.pem")))
+    context = certified(authority, "localhost")
+    context.set_alpn_protocols(["http/1.1"])
+    async with serving(answering(OK), context) as server:
+        assert await post(made, server.url) == b"ok"
+    await made.close()
+
+
+async def test_a_proxy(transport: Transport, tmp_path: Path) -> None:
+    seen: list[tuple[str, bytes]] = []
+    async with serving(answering(OK, seen=seen)) as proxy:
+        assert await post(transport, "http://example.invalid/v1", proxy=proxy.url) == b"ok"
+    ((head, _),) = seen
+    assert head.startswith("POST http://example.invalid/v1 HTTP/1.1")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_tunnel(kind: transports.Kind, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    context = certified(authority, "localhost")
+    context.set_alpn_protocols(["http/1.1"])
+    made, tunnels = (
+        transports.make_transport(kind, Options(tls=Tls(ca_bundle=tmp_path / "ca.pem"))),
+        list[str](),
+    )
+    async with serving(answering(OK), context) as server, serving(proxying(tunnels)) as proxy:
+        assert await post(made, server.url, proxy=proxy.url) == b"ok"
+        await made.close()
+        await eventually(lambda: proxy.open == server.open == 0)
+    assert tunnels[0].startswith("CONNECT localhost:")
+    assert "X-A" not in tunnels[0]
+
+
+async def test_no_connection_in_time(transport: Transport) -> None:
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        address = full.getsockname()
+        first = socket.create_connection(address)  # it takes one connection, and nobody else's after that
+        with first, pytest.raises(ConnectTimeoutError):
+            await post(transport, f"http://127.0.0.1:{address[1]}/", connect_timeout=0.2)
+
+
+# --- what only the other one has ------------------------------------------------------------------------
+async def test_http2(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    requests: list[dict[str, str]] = []
+    left = asyncio.Event()
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        connection.initiate_connection()
+        writer.write(connection.data_to_send())
+        while data := await reader.read(65536):
+            for event in connection.receive_data(data):
+                if isinstance(event, h2.events.RequestReceived):
+                    requests.append({name.decode(): value.decode() for name, value in event.headers or ()})
+                elif isinstance(event, h2.events.StreamEnded) and event.stream_id:
+                    connection.send_headers(
+                        event.stream_id, [(":status", "200"), ("content-type", "text/plain")]
+                    )
+                    connection.send_data(event.stream_id, b"ok", end_stream=True)
+            writer.write(connection.data_to_send())
+        writer.close()
+        left.set()
+
+    context = certified(authority, "127.0.0.1")
+    context.set_alpn_protocols(["h2"])
+    server = await asyncio.start_server(script, "127.0.0.1", 0, ssl=context)
+    made = transports.make_transport("http2", Options(tls=Tls(ca_bundle=tmp_path / "ca.pem")))
+    url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    assert await asyncio.gather(*(post(made, url) for _ in range(3))) == [b"ok"] * 3
+    assert {request[":path"] for request in requests} == {"/v1"}
+    assert set(requests[0]) == {":method", ":scheme", ":authority", ":path", "x-a", "content-length"}
+    await made.close()
+    await left.wait()
+    server.close()
+
+
+async def test_socks(tmp_path: Path) -> None:
+    seen: list[bytes] = []
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.readexactly(3))
+        writer.write(b"\x05\x00")
+        head = await reader.readexactly(4)
+        size = (await reader.readexactly(1))[0] if head[3] == 3 else 4
+        await reader.readexactly(size + 2)
+        writer.write(b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00")
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(script, "127.0.0.1", 0)
+    made = transports.make_transport("http2", Options())
+    proxy = f"socks5://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    assert await post(made, "http://example.invalid/", proxy=proxy) == b"ok"
+    assert seen[0][:1] == b"\x05"
+    await made.close()
+    server.close()
+
+
+def test_the_extra_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "httpx2", None)
+    monkeypatch.delitem(sys.modules, "claude_code_proxy.transports.httpx2_client", raising=False)
+    with pytest.raises(transports.MissingExtraError, match=r"transport: http2 needs the extra \[http2\]"):
+        transports.make_transport("http2", Options())
