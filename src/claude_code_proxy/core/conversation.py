@@ -31,6 +31,11 @@ class Instruction(NamedTuple):
     cached: bool = False
 
 
+def reminder(text: str) -> str:
+    """A system message as text in the user's turn, in the form that Claude Code's own reminders have."""
+    return f"<system-reminder>\n{text}\n</system-reminder>"
+
+
 class Image(NamedTuple):
     """An image: a `data:` URL or the URL the client gave."""
 

@@ -26,17 +26,32 @@ def read_base64_image(data: str) -> ImageInfo | None:
     return read_image(head)
 
 
+def media_type(head: bytes) -> str | None:
+    """The media type that the first bytes of an image show, if it is one of the four usual ones."""
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if head.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "image/gif"
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "image/webp"
+    return None
+
+
 def read_image(head: bytes) -> ImageInfo | None:
     """The image that begins with the bytes `head`; None if its kind is unknown or its size not in them."""
-    if head.startswith(b"\x89PNG\r\n\x1a\n") and len(head) >= 24:
-        return ImageInfo("image/png", int.from_bytes(head[16:20]), int.from_bytes(head[20:24]))
-    if head.startswith((b"GIF87a", b"GIF89a")) and len(head) >= 10:
-        return ImageInfo("image/gif", _little(head[6:8]), _little(head[8:10]))
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return _webp(head)
-    if head.startswith(b"\xff\xd8\xff"):
-        return _jpeg(head)
-    return None
+    match media_type(head):
+        case "image/png" if len(head) >= 24:
+            return ImageInfo("image/png", int.from_bytes(head[16:20]), int.from_bytes(head[20:24]))
+        case "image/gif" if len(head) >= 10:
+            return ImageInfo("image/gif", _little(head[6:8]), _little(head[8:10]))
+        case "image/webp":
+            return _webp(head)
+        case "image/jpeg":
+            return _jpeg(head)
+        case _:
+            return None
 
 
 def _decode(text: str) -> bytes:

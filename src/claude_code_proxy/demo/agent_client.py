@@ -9,7 +9,7 @@ import http.client
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from claude_code_proxy.core import wire
+from claude_code_proxy.core import sse, wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,9 +98,9 @@ class Client:
             response = connection.getresponse()
             if response.status != http.client.OK:
                 raise ClientError(f"status {response.status}: {response.read(2000).decode(errors='replace')}")
-            for line in response:
-                if line.startswith(b"data:"):
-                    yield wire.loads(line[len(b"data:") :])
+            decoder = sse.Decoder()
+            while data := response.read1():
+                yield from (wire.loads(event.data) for event in decoder.feed(data))
         except (OSError, http.client.HTTPException, wire.WireError) as error:
             raise ClientError(f"the connection to {self._url.geturl()} failed: {error}") from error
         finally:

@@ -100,7 +100,7 @@ class ModelsFile:
         self._warn = warn
         self._clock = clock
         self._version = self._look()
-        self._table = load_models(path)
+        self._table = load_custom_models(path)
         self._looked_at = clock()
         self._tell(self._table)
 
@@ -118,7 +118,7 @@ class ModelsFile:
 
     def _reload(self) -> None:
         try:
-            self._table = load_models(self.path)
+            self._table = load_custom_models(self.path)
         except ConfigError as error:
             self._warn(f"{error}\nkeeping the models of the last good version of {self.path}")
         else:

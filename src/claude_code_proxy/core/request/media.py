@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from claude_code_proxy.core.conversation import File, Image, Text
 from claude_code_proxy.core.errors.api import invalid_request
+from claude_code_proxy.core.images import media_type
 from claude_code_proxy.core.request.fields import kind_of, required_text, text_or_empty
 
 if TYPE_CHECKING:
@@ -67,11 +68,11 @@ class Media:
             return File(_filename(block), required_text(source, "url", f"{path}.source"), cached)
         if kind != "base64":
             return self._omitted("document", path, cached, f"a document source of type {str(kind)[:40]}")
-        media_type = text_or_empty(source, "media_type") or "application/pdf"
+        label = text_or_empty(source, "media_type") or "application/pdf"
         data = _base64(source, path)
         match self._profile.pdf:
             case "file_part":
-                return File(_filename(block), f"data:{media_type};base64,{data}", cached)
+                return File(_filename(block), f"data:{label};base64,{data}", cached)
             case "text":
                 if self._pdf_text is None:
                     return self._omitted("document", path, cached, "a PDF")
@@ -106,20 +107,11 @@ class Media:
 
 
 def image_type(data: str) -> str | None:
-    """The media type that the first bytes of base64 `data` show, if it is one of the four usual ones."""
+    """The media type that base64 `data` shows; a label may be wrong."""
     try:
-        head = binascii.a2b_base64(data[:16].encode())
+        return media_type(binascii.a2b_base64(data[:16].encode()))
     except ValueError:
         return None
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if head.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if head.startswith(b"GIF8"):
-        return "image/gif"
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return "image/webp"
-    return None
 
 
 def has_pdf(request: dict[str, Any]) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.core.conversation import Conversation, Instruction, Text
+from claude_code_proxy.core.conversation import Conversation, Instruction, Text, reminder
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
 from claude_code_proxy.core.request import options
 from claude_code_proxy.core.request.blocks import ContentReader, is_summary
@@ -189,8 +189,7 @@ class _Messages:
                 self._report.changed(
                     "system_wrapped", path, "sent as a reminder in a user message", quiet=True
                 )
-                reminder = f"<system-reminder>\n{text}\n</system-reminder>"
-                self.drafts.user([Text(reminder, cached)], path)
+                self.drafts.user([Text(reminder(text), cached)], path)
 
     def _texts(self, content: Any, path: str, *, changes_tools: bool) -> list[Text]:
         if isinstance(content, list) and changes_tools:

@@ -44,7 +44,7 @@ async def serve_converted(
         await _answer_empty(call, outgoing)
         return
     limits = Limits.of(config, gateway.settings)
-    client = gateway.upstreams.openai_client(config, call.key, stream=streamed and config.can_stream)
+    client = gateway.upstreams.create_openai_client(config, call.key, stream=streamed and config.can_stream)
     if streamed:
         await _stream(call, outgoing, client, limits)
     else:

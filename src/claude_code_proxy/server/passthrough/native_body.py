@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.continuity import SIGNATURE_PREFIX
+from claude_code_proxy.core.conversation import reminder
 from claude_code_proxy.core.request.tool_declarations import drops_tool
 from claude_code_proxy.server.passthrough import splice
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 _SEAL = SIGNATURE_PREFIX.encode()
 _SEALED_FIELD = {"thinking": "signature", "redacted_thinking": "data"}
-_REMINDER = "<system-reminder>\n{}\n</system-reminder>"
 
 
 def edit(raw: bytes, request: dict[str, Any], config: ModelConfig, report: Report) -> bytes:
@@ -188,4 +188,4 @@ def _blocks(content: Any) -> list[Any]:
 def _wrapped(block: Any) -> Any:
     if not isinstance(block, dict) or not isinstance(block.get("text"), str):
         return block
-    return {**block, "text": _REMINDER.format(block["text"])}
+    return {**block, "text": reminder(block["text"])}

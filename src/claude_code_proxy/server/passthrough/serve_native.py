@@ -86,7 +86,7 @@ async def prepare(
     forwarded = forwarded_headers.native_request(call.raw_headers, call.headers, config, call.key, report)
     if call.query:
         url += ("&" if "?" in url else "?") + call.query
-    return gateway.upstreams.client(config, url, forwarded), body
+    return gateway.upstreams.create_claude_client(config, call.key, url=url, request_headers=forwarded), body
 
 
 async def pass_whole(call: Call, response: Response, data: bytes, renamed: str | None) -> None:

@@ -46,7 +46,7 @@ async def test_conversion(gateway: Gateway, call: Call) -> None:
         "input_tokens": outgoing.input_tokens,
     }
     if not dry_run:
-        client = gateway.upstreams.openai_client(config, call.key, stream=False)
+        client = gateway.upstreams.create_openai_client(config, call.key, stream=False)
         try:
             answer["message"] = await whole_answer(
                 call, outgoing, client, Limits.of(config, gateway.settings)

@@ -71,19 +71,38 @@ class Upstreams:
         self._http = _transport(settings)
         self._socks = settings.transport == "http2"
 
-    def create_openai_client(self, model_id: str, api_key: str) -> UpstreamClient:
-        """A client for the Chat Completions endpoint of a configured model. Raises `ApiError` 404."""
-        return self.openai_client(self.resolve(model_id), api_key, stream=True)
+    def create_openai_client(
+        self, model: str | ModelConfig, api_key: str, *, stream: bool = True
+    ) -> UpstreamClient:
+        """A client for the Chat Completions or Responses endpoint of a model, given by name or whole.
 
-    def create_claude_client(self, model_id: str, api_key: str) -> UpstreamClient:
-        """A client for the Anthropic Messages endpoint of a configured model. Raises `ApiError` 404."""
-        config = self.resolve(model_id)
-        form = "x-api-key" if config.native.auth == "as_sent" else config.native.auth
-        sent = {"x-api-key": api_key} if form == "x-api-key" else {"authorization": f"Bearer {api_key}"}
-        raw = [(b"anthropic-version", b"2023-06-01")]
-        return self.client(
-            config, config.messages_url, headers.native_request(raw, sent, config, api_key, Report())
+        Raises `ApiError` 404 for a name that is not configured.
+        """
+        config = self.resolve(model) if isinstance(model, str) else model
+        return self._client(
+            config, config.chat_url, headers.converted_request(config, api_key, stream=stream)
         )
+
+    def create_claude_client(
+        self,
+        model: str | ModelConfig,
+        api_key: str,
+        *,
+        url: str = "",
+        request_headers: http1.Headers | None = None,
+    ) -> UpstreamClient:
+        """A client for the Anthropic Messages endpoint of a configured model, given by name or whole.
+
+        `url` is another endpoint of the same upstream, `request_headers` what a client sent. Raises
+        `ApiError` 404 for a name that is not configured.
+        """
+        config = self.resolve(model) if isinstance(model, str) else model
+        if request_headers is None:
+            form = "x-api-key" if config.native.auth == "as_sent" else config.native.auth
+            sent = {"x-api-key": api_key} if form == "x-api-key" else {"authorization": f"Bearer {api_key}"}
+            raw = [(b"anthropic-version", b"2023-06-01")]
+            request_headers = headers.native_request(raw, sent, config, api_key, Report())
+        return self._client(config, url or config.messages_url, request_headers)
 
     def resolve(self, model_id: str) -> ModelConfig:
         """The configuration behind a name. Raises `ApiError` 404 in the words that clients look for."""
@@ -101,11 +120,7 @@ class Upstreams:
             )
         return config
 
-    def openai_client(self, config: ModelConfig, api_key: str, *, stream: bool) -> UpstreamClient:
-        """A client for the Chat Completions endpoint of `config`."""
-        return self.client(config, config.chat_url, headers.converted_request(config, api_key, stream=stream))
-
-    def client(self, config: ModelConfig, url: str, request_headers: http1.Headers) -> UpstreamClient:
+    def _client(self, config: ModelConfig, url: str, request_headers: http1.Headers) -> UpstreamClient:
         """A client for any endpoint of `config`'s upstream."""
         connect = config.connect_timeout or self._settings.connect_timeout
         resends = self._settings.max_retries > 0

@@ -9,6 +9,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from claude_code_proxy.core import sse
+from claude_code_proxy.core.answer.message import fold
+from claude_code_proxy.core.header_values import listed
+from claude_code_proxy.core.report import Report
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -48,7 +53,7 @@ class Answer:
     @property
     def notices(self) -> list[str]:
         """The codes of what the proxy had to change."""
-        return [code for code in self.headers.get("x-proxy-notices", "").split(",") if code]
+        return listed(self.headers.get("x-proxy-notices", ""))
 
 
 class MessagesClient:
@@ -101,44 +106,21 @@ def _refusal(status: int, body: bytes) -> AnswerError:
 
 
 def _streamed(response: http.client.HTTPResponse, headers: Mapping[str, str], began: float) -> Answer:
-    answer = Answer({"content": [], "usage": {}}, headers)
-    last = 0.0
-    for line in response:
-        if not line.startswith(b"data:"):
-            continue
-        now = time.monotonic() - began
-        event = json.loads(line[len(b"data:") :])
-        answer.events.append(event["type"])
-        answer.gap = max(answer.gap, now - last) if last else 0.0
-        last = now
-        if event["type"] == "content_block_delta" and not answer.first:
-            answer.first = now
-        if event["type"] == "error":
-            error = event.get("error", {})
-            raise AnswerError(200, str(error.get("type", "")), str(error.get("message", "no message")))
-        _collect(event, answer.message)
+    answer = Answer({}, headers)
+    decoder, events, last = sse.Decoder(), list[dict[str, Any]](), 0.0
+    while data := response.read1():
+        for raw in decoder.feed(data):
+            event, now = json.loads(raw.data), time.monotonic() - began
+            events.append(event)
+            answer.events.append(event["type"])
+            answer.gap = max(answer.gap, now - last) if last else 0.0
+            last = now
+            if event["type"] == "content_block_delta" and not answer.first:
+                answer.first = now
+            if event["type"] == "error":
+                error = event.get("error", {})
+                raise AnswerError(200, str(error.get("type", "")), str(error.get("message", "no message")))
     if "message_stop" not in answer.events:
         raise AnswerError(200, "", "the stream ended without message_stop")
+    answer.message = fold(events, Report())
     return answer
-
-
-def _collect(event: dict[str, Any], message: dict[str, Any]) -> None:
-    kind = event["type"]
-    if kind == "message_start":
-        message["usage"] |= event["message"].get("usage", {})
-    elif kind == "content_block_start":
-        message["content"].append({**event["content_block"], "partial": ""})
-    elif kind == "content_block_delta":
-        block, delta = message["content"][-1], event["delta"]
-        for name in ("text", "thinking", "signature"):
-            if name in delta:
-                block[name] = block.get(name, "") + delta[name]
-        block["partial"] += delta.get("partial_json", "")
-    elif kind == "content_block_stop":
-        block = message["content"][-1]
-        partial = block.pop("partial", "")
-        if block["type"] == "tool_use":
-            block["input"] = json.loads(partial or "{}")
-    elif kind == "message_delta":
-        message["stop_reason"] = event["delta"].get("stop_reason")
-        message["usage"] |= event.get("usage", {})
