@@ -15,8 +15,8 @@ from claude_code_proxy.cli.ccproxy.arguments import HELP
 from claude_code_proxy.config.cc_proxy_json import providers_file
 from claude_code_proxy.config.models_yaml import entry
 from claude_code_proxy.config.models_yaml.example import EXAMPLE
-from claude_code_proxy.config.models_yaml.value_kinds import describe
 from claude_code_proxy.config.settings import SETTINGS, ServerSettings
+from claude_code_proxy.config.value_kinds import describe
 from claude_code_proxy.core.providers import profile
 from tests import paths
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.config import urls
 from claude_code_proxy.config.cc_proxy_json.key_sources import BadKey, KeySource, parse_key
+from claude_code_proxy.config.field_reader import FieldReader
 from claude_code_proxy.config.jsonc import Document, read_document
 from claude_code_proxy.config.problems import ConfigError, Problem, did_you_mean
-from claude_code_proxy.config.sizes import parse_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,8 +32,7 @@ OPTIONAL_KEYS = (
 FLAT_NAME = "default"
 """The name of the one provider of a file in the flat form."""
 
-_TEXTS = (*REQUIRED_KEYS, "small_model", *TIER_VARIABLES, SUBAGENT_VARIABLE, "format", "profile")
-_FORMATS = ("openai", "anthropic")
+_TEXTS = ("small_model", *TIER_VARIABLES, SUBAGENT_VARIABLE, "profile")
 _EXAMPLE = '{"base_url": "https://...", "auth_key": "env:...", "model": "..."}'
 
 
@@ -137,48 +136,29 @@ def _provider(
     if not isinstance(value, dict):
         problem(None, "must be a provider", f"write {_EXAMPLE}")
         return None
-    known = (*REQUIRED_KEYS, *OPTIONAL_KEYS)
-    for key in value:
-        if key not in known:
-            problem(key, f'unknown key "{key}"', did_you_mean(key, known))
-    for key in REQUIRED_KEYS:
-        if key not in value:
-            problem(None, f"{key} is missing", f'add "{key}": "..."')
-    texts: dict[str, str] = {}
-    for key in _TEXTS:
-        text = value.get(key)
-        if isinstance(text, str) and text.strip():
-            texts[key] = text.strip()
-        elif key in value:
-            problem(key, f"{key} must be text and not empty")
+    reader = FieldReader(value, problem)
+    reader.unknown((*REQUIRED_KEYS, *OPTIONAL_KEYS))
+    texts = {
+        key: reader.required_text(key, f'"{key}": "..."', secret=key == "auth_key") for key in REQUIRED_KEYS
+    }
+    texts |= {key: text for key in _TEXTS if (text := reader.text(key)) is not None}
+    format_: urls.Format | None = reader.take("format", urls.Format, default=None)
+    fallback = (value["fallback"],) if isinstance(value.get("fallback"), str) else reader.texts("fallback")
+    if not all(fallback):
+        problem("fallback", 'fallback must be a list of models like ["PROVIDER/MODEL"]')
+    context, max_tokens = reader.size("context"), reader.size("max_tokens")
+    is_default = reader.take("default", bool, default=False)
     source: KeySource | None = None
-    if "auth_key" in texts:
+    if texts["auth_key"]:
         try:
             source = parse_key(texts["auth_key"])
         except BadKey as error:
             problem("auth_key", str(error), error.hint)
-    if texts.get("format", _FORMATS[0]) not in _FORMATS:
-        hint = did_you_mean(texts["format"], _FORMATS)
-        problem("format", "format must be openai or anthropic", hint)
-    fallback = value.get("fallback", [])
-    if isinstance(fallback, str):
-        fallback = [fallback]
-    if not isinstance(fallback, list) or not all(isinstance(item, str) and item.strip() for item in fallback):
-        problem("fallback", 'fallback must be a list of models like ["PROVIDER/MODEL"]')
-    if "base_url" in texts:
+    if texts["base_url"]:
         try:
             urls.check(texts["base_url"])
         except urls.BadUrl as error:
             problem("base_url", str(error).replace("api_base", "base_url"), error.hint)
-    sizes: dict[str, int] = {}
-    for key in ("context", "max_tokens"):
-        if key in value:
-            try:
-                sizes[key] = parse_size(value[key])
-            except ValueError as error:
-                problem(key, f"{key} {error}")
-    if not isinstance(value.get("default", False), bool):
-        problem("default", "default must be true or false")
     if len(problems) > before or source is None:
         return None
     return Provider(
@@ -189,11 +169,11 @@ def _provider(
         small_model=texts.get("small_model"),
         tiers={variable: texts[variable] for variable in TIER_VARIABLES if variable in texts},
         subagent_model=texts.get(SUBAGENT_VARIABLE),
-        context=sizes.get("context"),
-        max_tokens=sizes.get("max_tokens"),
-        format=cast("urls.Format | None", texts.get("format")),
+        context=context,
+        max_tokens=max_tokens,
+        format=format_,
         profile=texts.get("profile"),
-        fallback=tuple(item.strip() for item in fallback),
-        is_default=value.get("default", False),
+        fallback=fallback,
+        is_default=is_default,
         line=document.lines.get(where, 1),
     )

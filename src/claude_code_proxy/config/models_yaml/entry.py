@@ -6,14 +6,15 @@ import re
 import typing
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from claude_code_proxy.config import urls
+from claude_code_proxy.config.field_reader import FieldReader
 from claude_code_proxy.config.models_yaml.model import ModelConfig, resolve_profile
-from claude_code_proxy.config.models_yaml.value_kinds import BadValue, convert, shown
 from claude_code_proxy.config.problems import Problem, did_you_mean
 from claude_code_proxy.config.sizes import parse_size
+from claude_code_proxy.config.value_kinds import BadValue, convert, shown
 from claude_code_proxy.core import providers
 from claude_code_proxy.core.providers.profile import Effort, NativeProfile, Profile
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
     from claude_code_proxy.config.models_yaml.yaml_source import Section
-
-T = TypeVar("T")
 
 PROFILE_KEYS: dict[str, Any] = {
     name: kind
@@ -88,7 +87,7 @@ def read_entry(
     reader = _Reader(path, section, problems, warnings)
     reader.check_keys()
     model_id = reader.model_id()
-    model_name = reader.required_text("model_name") if reader.has("model_name") else model_id
+    model_name = model_id if (named := reader.text("model_name")) is None else named
     if "*" in model_name and (not model_id.endswith("*") or model_name.index("*") != len(model_name) - 1):
         reader.problem("model_name", 'a "*" stands at the end, and only when model_id ends in one')
     api_base, parts = reader.api_base()
@@ -131,29 +130,26 @@ def read_entry(
     )
 
 
-class _Reader:
-    """The values of one entry; what is wrong goes to `problems` and reads as the default."""
+class _Reader(FieldReader):
+    """The values of one entry."""
 
     def __init__(
         self, path: Path, section: Section, problems: list[Problem], warnings: list[Problem]
     ) -> None:
+        def note(key: str | None, what: str, hint: str) -> None:
+            problems.append(Problem(path, section.line_of(key or ""), what, hint))
+
+        super().__init__(section.values, note)
         self._path = path
         self._section = section
         self._problems = problems
         self._warnings = warnings
 
-    def has(self, key: str) -> bool:
-        return key in self._section.values
-
-    def problem(self, key: str, what: str, hint: str = "") -> None:
-        """Note what is wrong with `key`, or with `key.inner` of a mapping."""
-        self._problems.append(Problem(self._path, self._section.line_of(key), what, hint))
-
     def warn(self, key: str, what: str, hint: str = "") -> None:
         self._warnings.append(Problem(self._path, self._section.line_of(key), f"warning: {what}", hint))
 
     def check_keys(self) -> None:
-        for key in self._section.values:
+        for key in self.values:
             if key in KNOWN_KEYS:
                 continue
             if _IGNORED.fullmatch(key):
@@ -165,43 +161,8 @@ class _Reader:
             else:
                 self.problem(key, f'unknown key "{key}"', did_you_mean(key, KNOWN_KEYS))
 
-    def take(self, key: str, kind: Any, *, default: T) -> T:
-        if not self.has(key):
-            return default
-        try:
-            value: T = convert(self._section.values[key], kind)
-        except BadValue as error:
-            self.problem(key, f"{key} {error}", error.hint)
-            return default
-        return value
-
-    def size(self, key: str) -> int | None:
-        if not self.has(key):
-            return None
-        value = self._section.values[key]
-        try:
-            return parse_size(value)
-        except ValueError as error:
-            self.problem(key, f"{key} {error}, not {shown(value)}")
-            return None
-
-    def seconds(self, key: str, *, zero: bool = False) -> float | None:
-        value = self.take(key, float, default=1.0) if self.has(key) else None
-        if value is not None and not (0 < value < float("inf") or (zero and value == 0)):
-            self.problem(key, f"{key} must be a number of seconds above 0, not {shown(value)}")
-        return value
-
-    def required_text(self, key: str) -> str:
-        if not self.has(key):
-            self.problem(key, f"{key} is missing", f'add "{key}: ..."')
-            return ""
-        text = self.take(key, str, default="?").strip()
-        if not text:
-            self.problem(key, f"{key} is empty")
-        return text
-
     def model_id(self) -> str:
-        text = self.required_text("model_id")
+        text = self.required_text("model_id", '"model_id: ..."')
         if not _MODEL_ID.fullmatch(text):
             self.problem(
                 "model_id", f'model_id {shown(text)} has white space or a "*" that is not at its end'
@@ -211,7 +172,7 @@ class _Reader:
     def api_base(self) -> tuple[str, SplitResult]:
         """The base and its parts; both empty when it cannot be used."""
         before = len(self._problems)
-        text = self.required_text("api_base")
+        text = self.required_text("api_base", '"api_base: ..."')
         if len(self._problems) > before:
             return "", urlsplit("")
         try:
@@ -257,7 +218,7 @@ class _Reader:
                 self.problem(
                     f"profile.{key}", f'profile: unknown key "{key}"', did_you_mean(key, PROFILE_KEYS)
                 )
-        for key, value in self._section.values.items():
+        for key, value in self.values.items():
             field = SYNONYMS.get(key, key)
             if field not in PROFILE_KEYS or (format_ == "anthropic" and field in NATIVE_KEYS):
                 continue
@@ -287,10 +248,10 @@ class _Reader:
         return replace(row, **changes)
 
     def fallback(self) -> tuple[str, ...]:
-        named: tuple[str, ...] = self.take("fallback", tuple[str, ...], default=())
-        if any("*" in name or not name.strip() for name in named):
+        named = self.texts("fallback")
+        if any("*" in name or not name for name in named):
             self.problem("fallback", "fallback must name models", 'write fallback: ["MODEL_ID"]')
-        return tuple(dict.fromkeys(name.strip() for name in named))
+        return named
 
     def headers(self) -> dict[str, str]:
         headers: dict[str, Any] = self.take("extra_headers", dict[str, Any], default={})
@@ -311,7 +272,7 @@ class _Reader:
         effort = self.take("reasoning_effort", Effort, default="high")
         if effort not in ("none", "minimal"):
             overrides["effort"] = effort
-        elif self._section.values.get("enable_thinking", self._section.values.get("thinking")) is True:
+        elif self.values.get("enable_thinking", self.values.get("thinking")) is True:
             self.problem("reasoning_effort", f"{effort} turns thinking off, enable_thinking on", "remove one")
         else:
             overrides["thinking"] = False

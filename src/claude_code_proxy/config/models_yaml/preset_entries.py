@@ -6,8 +6,8 @@ import re
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.config.models_yaml.value_kinds import shown
 from claude_code_proxy.config.problems import ConfigError, did_you_mean
+from claude_code_proxy.config.value_kinds import shown
 from claude_code_proxy.core import providers
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What a value in models.yaml may be, in words and as a check."""
+"""What a value in a configuration file may be, in words and as a check."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import types
 import typing
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
-
-import msgspec
 
 from claude_code_proxy.config.problems import did_you_mean
 
@@ -36,6 +34,8 @@ class BadValue(ValueError):  # noqa: N818 - the module's own word, caught by nam
 
 def convert(value: object, kind: type[T]) -> T:
     """`value` as `kind` (a type or a union, tuple, literal or mapping of types); raises `BadValue`."""
+    import msgspec  # here: `ccproxy --help` reads no file
+
     choices = _choices(kind)
     if value is False and "off" in choices:
         value = "off"  # YAML 1.1 reads a bare off as false
