@@ -275,7 +275,7 @@ async def test_a_packed_body_without_its_end(coding: str) -> None:
 
 @pytest.mark.parametrize(
     ("coding", "words"),
-    [("gzip", "the body is no gzip"), ("br", "encoded as 'br'"), ("gzip, gzip", "encoded")],
+    [("gzip", "the body is not gzip"), ("br", "encoded as 'br'"), ("gzip, gzip", "encoded")],
 )
 async def test_what_cannot_be_unpacked(coding: str, words: str) -> None:
     with pytest.raises(AnswerError, match=words):

@@ -105,7 +105,7 @@ async def test_moves_on(
         if not stream:
             assert reply.json["model"] == "m"
         assert (len(world.first.requests), len(world.second.requests)) == (1, 1)
-        assert "m answered" in caplog.text
+        assert "m returned" in caplog.text
         assert "moved on to spare" in caplog.text
         stats = (await ask(world.proxy, None, method="GET", path="/v1/stats")).json
         assert stats["fallback_count"] == {"m -> spare": 1}
@@ -213,7 +213,7 @@ async def test_leaves_it_alone_and_comes_back(caplog: pytest.LogCaptureFixture) 
         now += 31
         assert (await world.ask()).status == 200
         assert len(world.first.requests) == 2
-        assert "m answers again" in caplog.text
+        assert "m works again" in caplog.text
         assert (await world.ask()).status == 200
         assert len(world.second.requests) == 4
 

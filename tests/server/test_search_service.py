@@ -126,10 +126,10 @@ async def hang_up(request: Request, connection: Connection) -> None:
 @pytest.mark.parametrize(
     ("script", "words"),
     [
-        (refuse, "answered 401 (is the header x-search-key right?)"),
-        (move, "answered 302"),
-        (babble, "no JSON"),
-        (hang, "did not answer within 0.2 s"),
+        (refuse, "returned 401 (is the header x-search-key right?)"),
+        (move, "returned 302"),
+        (babble, "not JSON"),
+        (hang, "did not respond within 0.2 s"),
         (hang_up, "127.0.0.1"),
     ],
 )

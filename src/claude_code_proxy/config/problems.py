@@ -1,4 +1,4 @@
-"""What is wrong in a configuration: where, what, and how to mend it."""
+"""What is wrong in a configuration: where, what, and how to fix it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing to mend. `line` counts from 1; None means the file as a whole."""
+    """One thing to fix. `line` counts from 1; None means the file as a whole."""
 
     path: Path
     line: int | None

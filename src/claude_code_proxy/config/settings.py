@@ -71,7 +71,7 @@ class ServerSettings:
     def load(cls, flags: Mapping[str, str | None], env: Mapping[str, str]) -> ServerSettings:
         """The settings from `flags` (by field name, None where not given) and the environment.
 
-        An empty variable counts as not set. Raises `ConfigError` naming the flag or variable and the mend.
+        An empty variable counts as not set. Raises `ConfigError` that names the flag or variable.
         """
         values: dict[str, Any] = {"models": paths.models_file(env)}
         problems: list[str] = []
@@ -179,26 +179,33 @@ def _bytes(text: str) -> int:
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("host", _host, "ADDRESS", "address to listen on"),
-    Setting("port", _whole(0, 65535), "PORT", "port to listen on; 0 takes a free one", "PORT"),
+    Setting("port", _whole(0, 65535), "PORT", "port to listen on; 0 picks a free one", "PORT"),
     Setting("models", _file, "FILE", "the models file", "CUSTOM_MODELS_FILE"),
     Setting("log_level", _one_of(get_args(LogLevel)), "LEVEL", "debug, info, warning or error", "LOG_LEVEL"),
     Setting(
         "max_retries",
         _whole(0, 10),
         "N",
-        "tries after the first, before the answer began, when the upstream is down or overloaded",
+        "retries before the response begins, when the upstream is down or overloaded",
         "MAX_RETRIES",
     ),
-    Setting("hold", _seconds(0), "S", "longest wait for the upstream's first event before the answer begins"),
+    Setting(
+        "hold", _seconds(0), "S", "longest wait for the upstream's first event before the response begins"
+    ),
     Setting("ping_interval", _seconds(1), "S", "silence after which a stream gets a ping"),
-    Setting("progress_interval", _seconds(1), "S", "silence after which a stream gets an event of progress"),
+    Setting(
+        "progress_interval",
+        _seconds(1),
+        "S",
+        "silence after which a stream gets an event that counts as progress",
+    ),
     Setting("connect_timeout", _seconds(0.1), "S", "longest time to connect to an upstream"),
     Setting(
-        "first_byte_timeout", _seconds(1), "S", "longest wait for the first byte of an upstream's answer"
+        "first_byte_timeout", _seconds(1), "S", "longest wait for the first byte of an upstream's response"
     ),
-    Setting("idle_timeout", _seconds(1), "S", "longest silence of an upstream within its answer"),
+    Setting("idle_timeout", _seconds(1), "S", "longest silence of an upstream within its response"),
     Setting("max_body_bytes", _bytes, "SIZE", "largest request body (32000000, 64MiB)"),
-    Setting("max_response_bytes", _bytes, "SIZE", "largest answer that is held whole"),
+    Setting("max_response_bytes", _bytes, "SIZE", "largest response that is held in memory"),
     Setting("max_connections", _whole(1, 1_000_000), "N", "most client connections at once"),
     Setting("drain_timeout", _seconds(0), "S", "longest wait for running requests at shutdown"),
     Setting("settle_timeout", _seconds(0), "S", "longest wait for token counts after an answer is complete"),
@@ -226,13 +233,13 @@ SETTINGS: tuple[Setting, ...] = (
         "search_url",
         _search_url,
         "URL",
-        "a web search service for models without one of their own, with {query} where the query belongs",
+        "search service for models without web search; {query} in the URL is replaced by the query",
     ),
     Setting(
         "search_key_header",
         _header,
         "NAME",
-        "the header in which that service wants the key that a client sends as x-search-key",
+        "header of that service for the key that a client sends as x-search-key",
     ),
     Setting("hooks", _file, "FILE", "Python file with request_hook(payload) and response_hook(event)"),
     Setting(

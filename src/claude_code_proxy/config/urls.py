@@ -16,7 +16,7 @@ _SECRET_QUERY = re.compile(r"key|token|secret|password|sig(nature)?$", re.IGNORE
 
 
 class BadUrl(ValueError):  # noqa: N818 - the module's own word, caught by name
-    """An `api_base` that cannot be called. `hint` says how to mend it; neither text repeats the URL."""
+    """An `api_base` that cannot be called. `hint` says how to fix it; neither text repeats the URL."""
 
     def __init__(self, what: str, hint: str = "") -> None:
         super().__init__(what)
@@ -24,7 +24,7 @@ class BadUrl(ValueError):  # noqa: N818 - the module's own word, caught by name
 
 
 class Endpoints(NamedTuple):
-    """The URLs of one upstream. An URL that its format does not have is empty."""
+    """The URLs of one upstream. A URL that its format does not have is empty."""
 
     chat_url: str
     """Where converted requests go: Chat Completions or Responses."""

@@ -25,7 +25,7 @@ _LONGEST_SHOWN = 40
 
 
 class BadValue(ValueError):  # noqa: N818 - the module's own word, caught by name
-    """A value of the wrong kind: the text says what it must be; `hint` may say how to mend it."""
+    """A value of the wrong kind: the text says what it must be; `hint` may say how to fix it."""
 
     def __init__(self, what: str, hint: str = "") -> None:
         super().__init__(what)

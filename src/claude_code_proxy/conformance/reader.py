@@ -50,7 +50,7 @@ def read_message(body: bytes) -> Message:
     """A whole message. Raises `Violation`."""
     document = _json(body)
     if document.get("type") != "message" or document.get("role") != "assistant":
-        raise Violation(f"the body is no message: {body[:80]!r}")
+        raise Violation(f"the body is not message: {body[:80]!r}")
     content, usage = document.get("content"), document.get("usage")
     if not isinstance(content, list) or not isinstance(usage, dict):
         raise Violation("the message lacks content or usage")

@@ -4,7 +4,7 @@ Claude Code replays thinking signatures and tool ids byte for byte, even very lo
 process. So the state that a provider wants back travels there:
 
 - reasoning state is sealed into the `signature` of a thinking block: `px1.` + base64url(JSON);
-- a provider's tool id that the client could not bear (illegal characters, used before in the conversation)
+- a provider's tool id that the client would refuse (illegal characters, used before in the conversation)
   or that has state of its own (Gemini's thought signature) is sealed into the id that the client gets:
   `px1_` + base64url(JSON).
 

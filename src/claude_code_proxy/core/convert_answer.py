@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
 
-_CUT = "the upstream closed the connection before the answer was complete"
+_CUT = "the upstream closed the connection before the response was complete"
 _DECODERS: dict[str, type[ChatDecoder] | type[ResponsesDecoder]] = {
     "chat": ChatDecoder,
     "responses": ResponsesDecoder,
 }
-_DAMAGED = "the upstream sent a damaged chunk, and what it said is lost"
+_DAMAGED = "the upstream sent a damaged chunk; its content is lost"
 
 
 class AnswerReader:
@@ -140,7 +140,7 @@ class AnswerReader:
                 return self.fail(ApiError(502, "api_error", _DAMAGED, retryable=True))
             if not self._garbage:
                 self._garbage = event.data
-                self._report.dropped("chunk_not_json", "upstream", "a chunk that is no JSON was ignored")
+                self._report.dropped("chunk_not_json", "upstream", "a chunk that is not JSON was ignored")
             return []
         whole = isinstance(payload, dict) and payload.get("object") == self.decoder.WHOLE
         if whole and not self.decoder.chunks:
@@ -184,11 +184,11 @@ class AnswerReader:
 
     def _nothing(self) -> ApiError:
         if self._garbage:
-            message = f"the upstream's answer is no chat completion: {_text(self._garbage)}"
+            message = f"the upstream's response is not a chat completion: {_text(self._garbage)}"
             return ApiError(502, "api_error", message)
         if self._done:
-            return ApiError(502, "api_error", "the upstream ended its answer without sending any")
-        return ApiError(502, "api_error", "the upstream sent an empty answer", retryable=True)
+            return ApiError(502, "api_error", "the upstream ended the response without any content")
+        return ApiError(502, "api_error", "the upstream sent an empty response", retryable=True)
 
 
 class StreamConverter:

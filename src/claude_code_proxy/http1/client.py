@@ -50,7 +50,7 @@ class Response:
     def read(self) -> Coroutine[Any, Any, bytes]:
         """What arrived since the last read; b"" at the end. Raises `CutError` and `AnswerError`."""
         if self._connection is None:
-            raise CutError("the answer was closed")
+            raise CutError("the response was closed")
         if self._decoder is not None:
             return self._decoder.read(self._connection.read)
         return self._connection.read()

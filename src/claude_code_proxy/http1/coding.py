@@ -40,7 +40,7 @@ class Decoder:
                 if data := self._unpack():
                     return data
         except zlib.error:
-            raise AnswerError(f"the body is no {self._coding}") from None
+            raise AnswerError(f"the body is not {self._coding}") from None
 
     def _unpack(self) -> bytes:
         inflate = self._inflate

@@ -121,9 +121,9 @@ def _fault(fields: list[tuple[str, str]]) -> str:
     """Which of `fields` cannot be sent, in words without any value."""
     for name, value in fields:
         if not _NAMES.fullmatch(name) or "\n" in name:
-            return f"{name!a} is no name of a header"
+            return f"{name!a} is not a header name"
         if name.lower() in _WRITTEN_BY_CLIENT:
-            return f"the header {name} is written by the client itself"
+            return f"the header {name} is set by the client itself"
         if _BREAKS_OUT.search(value):
             return f"the value of the header {name} contains a line break or NUL"
     name = next(name for name, value in fields if max(value, default="") > "\xff")

@@ -101,7 +101,7 @@ class AnswerParser:
     def on_message_begin(self) -> None:
         """The first byte of an answer, or of something after it."""
         if self.stage is DONE:
-            raise AnswerError("there is more than one answer")
+            raise AnswerError("there is more than one response")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One field of a head or a trailer."""
@@ -114,16 +114,16 @@ class AnswerParser:
         if self.unread > LIMIT and sum(len(name) + len(value) + 4 for name, value in fields) > LIMIT:
             raise AnswerError(_TOO_LARGE)
         if not self._parser.get_http_version().startswith("1."):
-            raise AnswerError("the answer is of another version of HTTP")
+            raise AnswerError("the response is of another version of HTTP")
         if status < 200:
             if status < 100 or status == 101:  # no other protocol was asked for
-                raise AnswerError(f"the answer has the status {status}")
+                raise AnswerError(f"the response has the status {status}")
             return
         headers = Headers.received(fields)
         if "transfer-encoding" in headers:
             codings = [value.lower() for value in headers.all("transfer-encoding")]
             if codings != ["chunked"]:  # no other was asked for (RFC 9112 7.4)
-                raise AnswerError("the answer has an unknown transfer coding")
+                raise AnswerError("the response has an unknown transfer coding")
         self.status, self.headers = status, headers
         self.keeps = self._parser.should_keep_alive()
         self.stage = BODY
@@ -134,7 +134,7 @@ class AnswerParser:
         if self.stage is BODY:
             self.stage = DONE
         elif self.pieces:
-            raise AnswerError("an interim answer has a body")
+            raise AnswerError("an interim response has a body")
 
 
-_TOO_LARGE = f"the head or trailer of the answer is larger than {LIMIT} bytes"
+_TOO_LARGE = f"the head or trailer of the response is larger than {LIMIT} bytes"

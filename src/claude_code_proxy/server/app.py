@@ -124,7 +124,9 @@ class App:
 
 async def _dispatch(gateway: Gateway, call: Call) -> None:
     if gateway.in_flight > gateway.settings.max_connections:
-        raise ApiError(529, "overloaded_error", "the proxy serves as many requests as it may; try again")
+        raise ApiError(
+            529, "overloaded_error", "the proxy is at its limit of requests (max_connections); try again"
+        )
     path = _normal(call.path)
     if path.startswith(_MODEL) and call.method in ("GET", "HEAD"):
         await show_model(gateway, call, path.removeprefix(_MODEL))

@@ -52,7 +52,7 @@ def note_move(
     gateway.stats.add_fallback(failed.model_id, following.model_id)
     call.extra_headers.pop("x-upstream-request-id", None)
     logger.warning(
-        "%s: %s answered %d %s: moved on to %s (%s)",
+        "%s: %s returned %d %s: moved on to %s (%s)",
         call.request_id,
         failed.model_id,
         error.status,
@@ -65,4 +65,4 @@ def note_move(
 def note_answer(gateway: Gateway, call: Call, config: ModelConfig) -> None:
     """Log that a model which was left alone answers again."""
     if gateway.cooldowns.clear(config.model_id, call.session_id):
-        logger.warning("%s: %s answers again", call.request_id, config.model_id)
+        logger.warning("%s: %s works again", call.request_id, config.model_id)

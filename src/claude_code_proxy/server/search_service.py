@@ -59,7 +59,7 @@ async def serve_search(
     request = web_search.with_results(request, asked.query, results)
     await serve_converted(gateway, call, config, request, size)
     assert call.report is not None  # the request was converted
-    call.report.emulated("web_search_emulated", "tools", "the proxy's search service was asked")
+    call.report.emulated("web_search_emulated", "tools", "the proxy used its search service")
 
 
 async def _search(gateway: Gateway, call: Call, url: str, query: str) -> Any:
@@ -79,17 +79,17 @@ async def _search(gateway: Gateway, call: Call, url: str, query: str) -> Any:
         watcher.cancel()
     if status != 200:
         hint = f" (is the header {forwarded_headers.SEARCH_KEY} right?)" if status in (401, 403) else ""
-        raise ApiError(502, "api_error", f"the search service answered {status}{hint}")
+        raise ApiError(502, "api_error", f"the search service returned {status}{hint}")
     try:
         return wire.loads(data)
     except wire.WireError:
-        raise ApiError(502, "api_error", "the search service's answer is no JSON") from None
+        raise ApiError(502, "api_error", "the search service's response is not JSON") from None
 
 
 async def _answer(call: Call, config: ModelConfig, request: dict[str, Any], text: str, code: str) -> None:
     """Answer with `text`, streamed or whole, without asking the model."""
     call.report = report = Report()
-    report.emulated(code, "tools", "the proxy answered by itself that this is not available")
+    report.emulated(code, "tools", "the proxy itself replied that this is not available")
     reply = ReplyContext(model=call.model, message_id=ids.message_id())
     writer = BlockWriter(config.profile, reply, report)
     events = [*writer.write([Text(text), Finish("end_turn"), Usage(0, 0)]), *writer.end()]

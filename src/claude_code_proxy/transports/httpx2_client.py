@@ -50,7 +50,7 @@ class Httpx2Response:
         except httpx2.HTTPError as error:
             raise _reading(error) from None
         except RuntimeError:  # it was closed meanwhile
-            raise http1.CutError("the answer was closed") from None
+            raise http1.CutError("the response was closed") from None
         self._ended = True
         return b""
 

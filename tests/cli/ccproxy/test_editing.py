@@ -71,7 +71,7 @@ def test_a_provider_is_added_and_comments_stay(tmp_path: Path) -> None:
     [
         (lambda: with_default(COMMENTED, "c"), 'there is no provider "c" (hint: it has a, b)'),
         (lambda: with_default(json.dumps(LEAST), "c"), "one provider only"),
-        (lambda: with_provider(COMMENTED, "a", {}), "already there"),
+        (lambda: with_provider(COMMENTED, "a", {}), "already exists"),
         (lambda: with_provider(json.dumps(LEAST), "a", {}), "one provider alone"),
     ],
 )
@@ -114,7 +114,7 @@ def test_add(desk: Desk) -> None:
         (["azure", "--key", "env:K", "--model", "m"], output.USAGE, "give your own address with --url"),
         (["a"], output.USAGE, "is not known"),
         ([], output.USAGE, "add takes the name of one provider"),
-        (["a", "--url", "http://x", "--model", "m", "--key", "env:K"], output.CONFIG, "already there"),
+        (["a", "--url", "http://x", "--model", "m", "--key", "env:K"], output.CONFIG, "already exists"),
         (["b", "--nope"], output.USAGE, "add takes --key, --url, --model, not --nope"),
     ],
 )
@@ -158,7 +158,7 @@ def test_add_asks_without_echo(desk: Desk) -> None:
 
 def test_init(desk: Desk) -> None:
     code, _, err = desk.run("init", "deepseek")
-    assert (code, "already there (hint: ccproxy add NAME" in err) == (output.FAILURE, True)
+    assert (code, "already exists (hint: ccproxy add NAME" in err) == (output.FAILURE, True)
     desk.config.unlink()
     code, _, err = desk.run("init")
     assert (code, "no provider's key is in the environment" in err) == (output.FAILURE, True)

@@ -83,7 +83,7 @@ def test_from_the_keyring(desk: Desk, tmp_path: Path) -> None:
         ("cmd:exit 3", "cmd:exit 3: it failed with exit code 3 (hint: run it by hand)"),
         ("cmd:echo", "it printed nothing"),
         ("cmd:echo a b", "auth_key has white space inside"),
-        ("keyring:locked/me", "the keyring answered: it is locked"),
+        ("keyring:locked/me", "the keyring says: it is locked"),
         ("keyring:llm/me", "the keyring has no such entry (hint: keyring set llm me)"),
     ],
 )

@@ -169,8 +169,8 @@ def test_file_that_others_can_read(desk: Desk) -> None:
     desk.providers({"a": LEAST}, mode=0o644)
     code, out, err = desk.run()
     assert (code, out) == (output.CONFIG, "")
-    mend = f"keys are written in here and others can read it (hint: chmod 600 {desk.config})\n"
-    assert err == f"error: {desk.config}: {mend}"
+    fix = f"this file contains keys and other users can read it (hint: chmod 600 {desk.config})\n"
+    assert err == f"error: {desk.config}: {fix}"
     code, out, err = desk.run("list")
     assert code == 0
     assert f"hint: chmod 600 {desk.config}" in err

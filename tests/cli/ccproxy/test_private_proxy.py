@@ -141,7 +141,7 @@ def test_a_local_address_where_nothing_answers(desk: Desk, upstream: Upstream) -
     assert 'did you mean "shared"?' in err
     code, out, err = desk.run()
     assert (code, out) == (output.CONFIG, "")
-    assert f"nothing answers at {base_url}, and there is no " in err
+    assert f"nothing listens at {base_url}, and there is no " in err
 
 
 def test_a_local_address_where_a_proxy_answers(desk: Desk, upstream: Upstream, tmp_path: Path) -> None:
@@ -204,4 +204,4 @@ def test_a_dry_run_starts_nothing(desk: Desk, upstream: Upstream) -> None:
     code, out, err = desk.run("env")
     assert code == 0
     assert "# ANTHROPIC_BASE_URL=http://127.0.0.1:FREE-PORT" in out.splitlines()
-    assert "its address is made when it starts" in err
+    assert "its address is known when it starts" in err

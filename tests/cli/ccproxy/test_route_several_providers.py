@@ -109,7 +109,7 @@ def test_moving_on_to_another_provider(
     assert code == 0
     assert lines(out)[1]["model"] == "demo"
     assert (len(upstream.received), second.received) == (1, [("llama", f"Bearer {OTHER}")])
-    assert "demo answered 402 billing_error: moved on to groq/llama" in log.read_text(encoding="utf-8")
+    assert "demo returned 402 billing_error: moved on to groq/llama" in log.read_text(encoding="utf-8")
 
 
 def test_moving_on_when_nobody_is_there(desk: Desk, second: Upstream) -> None:

@@ -100,7 +100,7 @@ def test_init_keeps_what_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[
     file = tmp_path / "m.yaml"
     file.write_text("mine", encoding="utf-8")
     assert main.run(["init", "--models", str(file)]) == output.FAILURE
-    assert "already there (hint: edit it, add to it with --provider" in capsys.readouterr().err
+    assert "already exists (hint: edit it, add to it with --provider" in capsys.readouterr().err
     assert file.read_text(encoding="utf-8") == "mine"
     assert main.run(["init", "--models", str(file), "--force"]) == output.OK
     assert load_models(file).models

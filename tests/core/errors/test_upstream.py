@@ -146,7 +146,7 @@ TRANSPORT: list[tuple[TransportKind, int, str, bool, str]] = [
     ("reset", 502, "api_error", True, "reset"),
     ("cut", 502, "api_error", True, "cut off"),
     ("timeout_connect", 504, "timeout_error", True, "no connection in time"),
-    ("timeout_first_byte", 504, "timeout_error", False, "no answer in time"),
+    ("timeout_first_byte", 504, "timeout_error", False, "no response in time"),
     ("timeout_idle", 504, "timeout_error", False, "stalled"),
 ]
 

@@ -217,7 +217,7 @@ BAD = [
     ("def request_hook(:", "my_hooks.py:1: no valid Python"),
     ("raise RuntimeError('x')", "failed: RuntimeError: x"),
     ("x = 1", "has neither request_hook nor response_hook"),
-    ("request_hook = 3", "request_hook is no function"),
+    ("request_hook = 3", "request_hook is not a function"),
     ("async def response_hook(event): pass", "response_hook must be a plain function"),
 ]
 

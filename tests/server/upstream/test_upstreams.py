@@ -136,7 +136,7 @@ async def test_a_host_that_does_not_exist() -> None:
         (http1.TlsError("self-signed"), 502, "no secure connection"),
         (http1.ConnectError("refused"), 502, "refused"),
         (http1.ResetError("gone"), 502, "connection reset by"),
-        (http1.AnswerError("banana"), 502, "the answer is not HTTP: banana"),
+        (http1.AnswerError("banana"), 502, "the response is not HTTP: banana"),
     ],
 )
 def test_each_failure_has_its_words(error: http1.HttpError, status: int, words: str) -> None:

@@ -20,7 +20,7 @@ Start Claude Code on a provider.
   ccproxy -P deepseek -p "hello"   everything else goes to claude, unchanged and in order
   ccproxy -- --help                claude's own help: -- ends ccproxy's options
   ccproxy init                     write the file from the keys in the environment, or ask
-  ccproxy doctor -P deepseek       find out what is wrong, and how to mend it
+  ccproxy doctor -P deepseek       find out what is wrong, and how to fix it
 
 commands:
   list [--json]                    the configured providers

@@ -85,7 +85,7 @@ def init(arguments: Sequence[str], path: Path, env: Mapping[str, str]) -> int:
     """Write the file, for the named providers or those whose usual variables are set. Raises `UsageError`."""
     names, options = take_options("init", arguments, ("--force",))
     if path.exists() and "--force" not in options:
-        output.error(f"{path} is already there (hint: ccproxy add NAME, or overwrite it with --force)")
+        output.error(f"{path} already exists (hint: ccproxy add NAME, or overwrite it with --force)")
         return output.FAILURE
     if not names:
         names = [preset.name for preset in PRESETS.values() if _variable_set(preset, env) and preset.models]
@@ -132,7 +132,7 @@ def _key(name: str, preset: Provider | None, env: Mapping[str, str], given: str 
             raise UsageError(f"--key: {error}") from None
         if source.kind == "plain":
             raise UsageError(
-                "--key takes env:NAME, cmd:COMMAND or keyring:SERVICE/USER; leave it out to be asked"
+                "--key takes env:NAME, cmd:COMMAND or keyring:SERVICE/USER; leave it out to be prompted"
             )
         return given
     if preset is not None and (variable := _variable_set(preset, env)):

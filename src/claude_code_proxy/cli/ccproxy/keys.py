@@ -41,7 +41,7 @@ def key_of(provider: Provider, path: Path, env: Mapping[str, str]) -> str:
 def refuse_open_file(path: Path, providers: Iterable[Provider]) -> None:
     """Refuse a file with keys written out that others on this machine can read. Raises `ConfigError`."""
     if is_open(path, providers):
-        what = "keys are written in here and others can read it"
+        what = "this file contains keys and other users can read it"
         raise ConfigError.of([Problem(path, None, what, f"chmod 600 {path}")])
 
 
@@ -75,7 +75,7 @@ def _from_command(command: str, env: Mapping[str, str]) -> str:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise BadKey(f"it did not end within {_COMMAND_LIMIT:g} s", "run it by hand") from None
+        raise BadKey(f"it did not finish within {_COMMAND_LIMIT:g} s", "run it by hand") from None
     if done.returncode != 0:
         raise BadKey(f"it failed with exit code {done.returncode}", "run it by hand")
     lines: Sequence[str] = done.stdout.decode("utf-8", "replace").splitlines()
@@ -93,7 +93,7 @@ def _from_keyring(entry: str) -> str:
     try:
         key = keyring.get_password(service, user)
     except keyring.errors.KeyringError as error:
-        raise BadKey(f"the keyring answered: {error}") from None
+        raise BadKey(f"the keyring says: {error}") from None
     if not key:
         raise BadKey("the keyring has no such entry", f"keyring set {service} {user}")
     return str(key)

@@ -30,7 +30,7 @@ def list_providers(
         raise UsageError(f"list takes --json only, not {' '.join(plain)}")
     providers = load_providers(path)
     if is_open(path, providers):
-        output.warning(f"{path} holds keys and others can read it (hint: chmod 600 {path})")
+        output.warning(f"{path} contains keys and other users can read it (hint: chmod 600 {path})")
     only = len(providers) == 1
     if options:
         listed = [
@@ -79,7 +79,7 @@ def show_environment(arguments: Sequence[str], wanted: str | None, path: Path, e
     launch.warn(ready, env)
     variables = launch.shown_variables(ready.changes)
     if ready.route.job is not None:
-        output.note("note: this session would have a private proxy; its address is made when it starts")
+        output.note("note: this session would have a private proxy; its address is known when it starts")
     if shell == "json":
         output.document({"version": 1, "set": variables, "unset": list(ready.changes.removed)})
         return output.OK

@@ -69,7 +69,7 @@ def _own_file(session: Session, models_file: Path, path: Path, *, beside: bool) 
     own = session.provider
     if not models_file.exists():
         what = (
-            f"{own.name}: nothing answers at {own.base_url}, and there is no {models_file} to start one with"
+            f"{own.name}: nothing listens at {own.base_url}, and there is no {models_file} to start one with"
         )
         hint = 'write the provider\'s own URL as "base_url", or: claude-code-proxy init'
         raise ConfigError.of([Problem(path, own.line, what, hint)])

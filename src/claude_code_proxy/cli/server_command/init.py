@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def init(path: Path, providers: Sequence[str], *, force: bool) -> int:
-    """Write the example, or working entries for `providers`; these are added to a file that is already there.
+    """Write the example, or working entries for `providers`; these are they are added to an existing file.
 
     Returns the exit code. Raises `ConfigError` for a file that is there and cannot be read.
     """
@@ -38,7 +38,7 @@ def init(path: Path, providers: Sequence[str], *, force: bool) -> int:
             output.error(f"{path}: cannot be written: not a file")
         else:
             hint = "edit it, add to it with --provider, or overwrite it with --force"
-            output.error(f"{path} is already there (hint: {hint})")
+            output.error(f"{path} already exists (hint: {hint})")
         return output.FAILURE
     except OSError as error:
         output.error(f"{path}: cannot be written: {error.strerror}")

@@ -53,7 +53,7 @@ def learned(url: str, *, as_json: bool) -> int:
         found = _ask(f"{url.rstrip('/')}/v1/stats")
     except (URLError, HTTPException, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        output.error(f"no claude-code-proxy answers at {url}: {reason} (hint: --url, or start it first)")
+        output.error(f"no claude-code-proxy listens at {url}: {reason} (hint: --url, or start it first)")
         return output.FAILURE
     if as_json:
         output.document({"version": 1, "url": url, "learned": found})
@@ -73,7 +73,7 @@ def _ask(address: str) -> dict[str, dict[str, Any]]:
         stats = json.loads(response.read(_MOST))
     found = stats.get("learned") if isinstance(stats, dict) else None
     if not isinstance(found, dict) or not all(isinstance(fields, dict) for fields in found.values()):
-        raise ValueError("the answer is another server's, or an older version's")
+        raise ValueError("the response is from another server, or an older version")
     return found
 
 

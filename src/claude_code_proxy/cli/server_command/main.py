@@ -108,9 +108,9 @@ def build_parser() -> argparse.ArgumentParser:
         action="extend",
         default=[],
         metavar="NAME",
-        help="write working entries for these providers; added to a file that is already there",
+        help="write working entries for these providers; they are added to an existing file",
     )
-    init.add_argument("--force", action="store_true", help="overwrite the file if it is there")
+    init.add_argument("--force", action="store_true", help="overwrite an existing file")
 
     models = commands.add_parser("models", help="list the configured models", allow_abbrev=False)
     models.add_argument("--json", action="store_true", help="as a JSON document")

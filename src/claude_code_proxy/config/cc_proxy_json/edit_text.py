@@ -30,7 +30,7 @@ def with_provider(text: str, name: str, entry: Mapping[str, Any]) -> str:
     plain = _without_comments(text)
     places = _places(plain)
     if (name,) in places:
-        raise CannotEditError(f'"{name}" is already there (hint: ccproxy edit)')
+        raise CannotEditError(f'"{name}" already exists (hint: ccproxy edit)')
     if ("base_url",) in places:
         raise CannotEditError(
             'the file is one provider alone (hint: put it into {"NAME": {...}} with: ccproxy edit)'

@@ -9,7 +9,7 @@ _KINDS: tuple[Kind, ...] = ("env", "cmd", "keyring")
 
 
 class BadKey(ValueError):  # noqa: N818 - the module's own word, caught by name
-    """An `auth_key` that cannot be used. `hint` says how to mend it; neither text repeats the key."""
+    """An `auth_key` that cannot be used. `hint` says how to fix it; neither text repeats the key."""
 
     def __init__(self, what: str, hint: str = "") -> None:
         super().__init__(what)
@@ -54,7 +54,7 @@ def check_key(key: str) -> None:
 
 def _checked(kind: Kind, value: str) -> str:
     if kind == "env" and not (value.isidentifier() and value.isascii()):
-        raise BadKey("auth_key names no variable", 'write "env:NAME_OF_THE_VARIABLE"')
+        raise BadKey("auth_key names no environment variable", 'write "env:NAME_OF_THE_VARIABLE"')
     if kind == "cmd" and not value:
         raise BadKey("auth_key has no command", 'write "cmd:op read op://vault/item/key"')
     if kind == "keyring":

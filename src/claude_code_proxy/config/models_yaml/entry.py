@@ -154,10 +154,12 @@ class _Reader(FieldReader):
                 continue
             if _IGNORED.fullmatch(key):
                 self.warn(
-                    key, f"{key} is ignored", "no key is stored and no price is computed; remove the line"
+                    key,
+                    f"{key} is ignored",
+                    "keys are never stored and prices never computed; remove the line",
                 )
             elif _SECRET.fullmatch(key.lower()):
-                self.problem(key, f'no key can be configured ("{key}")', _NO_KEYS)
+                self.problem(key, f'keys cannot be configured here ("{key}")', _NO_KEYS)
             else:
                 self.problem(key, f'unknown key "{key}"', did_you_mean(key, KNOWN_KEYS))
 
@@ -189,7 +191,11 @@ class _Reader(FieldReader):
         if self.has("direct"):
             direct: urls.Format = "anthropic" if self.take("direct", bool, default=False) else "openai"
             if self.take("format", urls.Format, default=direct) != direct:
-                self.problem("direct", f"direct says {direct}, format another", "direct is older: remove it")
+                self.problem(
+                    "direct",
+                    f"direct means format: {direct}, but format says something else",
+                    "direct is the older key: remove it",
+                )
             return direct
         if not self.has("format") and parts.path.rstrip("/").endswith(("/anthropic", "/messages")):
             what = f"{parts.hostname}{parts.path} looks like an endpoint in the Anthropic format"
@@ -258,7 +264,7 @@ class _Reader(FieldReader):
         for name, value in headers.items():
             key = f"extra_headers.{name}"
             if name.lower() in _SECRET_HEADERS:
-                self.problem(key, f'extra_headers: no key can be configured ("{name}")', _NO_KEYS)
+                self.problem(key, f'extra_headers: keys cannot be configured here ("{name}")', _NO_KEYS)
             elif name.lower() in _OWN_HEADERS:
                 self.problem(key, f'extra_headers: the proxy sets "{name}" itself', "remove it")
             elif not isinstance(value, str):

@@ -14,7 +14,7 @@ EXAMPLE = f"""\
 - model_id: {_MODEL}            # what clients ask for
   api_base: https://api.deepseek.com   # with or without /v1
   context: {_CONTEXT}                     # prompt plus output
-  max_tokens: {_OUTPUT}                   # output; longer wishes are lowered to this
+  max_tokens: {_OUTPUT}                   # output; larger requests are lowered to this
   # model_name: {_MODEL}        # the provider's own name, when it is another one
   # temperature: 0.7                   # when the request has none
   # reasoning_effort: high             # minimal (no thinking), low, medium, high, max

@@ -49,7 +49,7 @@ class ModelConfig:
     profile: Profile
     """What the upstream needs in conversion, this entry's own keys applied."""
     native: NativeProfile
-    """What the upstream cannot bear in passthrough, this entry's own keys applied."""
+    """What the upstream refuses in passthrough, this entry's own keys applied."""
     connect_timeout: float | None = None
     first_byte_timeout: float | None = None
     idle_timeout: float | None = None

@@ -25,7 +25,7 @@ _CHECK_EVERY = 1.0  # seconds between two looks at the file
 def load_models(path: Path) -> ModelTable:
     """Read models.yaml.
 
-    Raises `ConfigError` with every problem of the file, each with its line and how to mend it.
+    Raises `ConfigError` with every problem of the file, each with its line and how to fix it.
     """
     problems: list[Problem] = []
     warnings: list[Problem] = []

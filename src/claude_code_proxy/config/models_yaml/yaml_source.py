@@ -70,7 +70,7 @@ def _sections(
 ) -> list[Section]:
     if root is None or (isinstance(root, yaml.SequenceNode) and not root.value):
         hint = "add an entry, or write an example with: claude-code-proxy init"
-        raise ConfigError.of([Problem(path, None, "the file lists no models", hint)])
+        raise ConfigError.of([Problem(path, None, "the file has no models", hint)])
     if not isinstance(root, yaml.SequenceNode):
         hint = 'start each model with "- model_id: ..."'
         raise ConfigError.of([Problem(path, _line(root), "the file must be a list of models", hint)])

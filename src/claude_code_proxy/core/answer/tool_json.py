@@ -37,7 +37,7 @@ def parse_arguments(text: str, report: Report) -> dict[str, Any]:
     if isinstance(value, dict):
         return value
     if value is not None:
-        report.changed("tool_arguments_wrapped", "upstream.tool_calls", "arguments were no JSON object")
+        report.changed("tool_arguments_wrapped", "upstream.tool_calls", "arguments were not a JSON object")
         return {"value": value}
     return _lenient(stripped, text, report)
 
@@ -59,13 +59,15 @@ def _lenient(stripped: str, text: str, report: Report) -> dict[str, Any]:
     if found is None:
         return _kept(text, report)
     report.changed(
-        "tool_arguments_repaired", "upstream.tool_calls", "arguments held more than one JSON object"
+        "tool_arguments_repaired", "upstream.tool_calls", "arguments contained more than one JSON object"
     )
     return found
 
 
 def _kept(text: str, report: Report) -> dict[str, Any]:
-    report.changed("tool_arguments_invalid", "upstream.tool_calls", "arguments are no JSON; kept as raw text")
+    report.changed(
+        "tool_arguments_invalid", "upstream.tool_calls", "arguments are not JSON; kept as raw text"
+    )
     return {RAW_ARGUMENTS: text}
 
 
@@ -159,7 +161,7 @@ class ArgumentGate:
             self._scanner, self._held = ObjectScanner(), ""
             return self.feed(text)
         if text not in (self._held, "".join(self._sent)):  # servers that repeat the whole object are harmless
-            self._note("tool_arguments_trailing", "text after the complete arguments was dropped")
+            self._note("tool_arguments_trailing", "text after the end of the arguments was dropped")
         return ""
 
     def _so_far(self) -> str:
@@ -173,7 +175,9 @@ class ArgumentGate:
             self._scanner = ObjectScanner()
             self._scanner.feed(so_far)
             return self.feed(text)
-        self._note("tool_arguments_invalid", "arguments are no valid JSON; passed on as the model wrote them")
+        self._note(
+            "tool_arguments_invalid", "arguments are not valid JSON; passed on as the model wrote them"
+        )
         out = self._held + text
         self._held = ""
         self._sent.append(out)

@@ -205,7 +205,7 @@ def _refused(
 
 
 def _in_responses(fault: Fault, profile: Profile, sent: Mapping[str, Any]) -> Correction | None:
-    """What only a Responses request can hold: encrypted reasoning, and an object for the wish to see it."""
+    """What only a Responses request can hold: encrypted reasoning, and an object that asks to see it."""
     reason = f"refused by the upstream: {fault.message[:200]}"
     if "invalid_encrypted_content" in fault.codes:  # the key or the resource is another one now
         items = sent["input"]

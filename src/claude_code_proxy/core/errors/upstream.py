@@ -115,7 +115,7 @@ _TRANSPORT: dict[TransportKind, _Transport] = {
         502, "cannot connect to", "check that the server runs and that `api_base` is right", retryable=True
     ),
     "dns": _Transport(
-        502, "cannot find the host of", "check `api_base` for a typing error, and the network", retryable=True
+        502, "cannot find the host of", "check `api_base` for a typo, and the network", retryable=True
     ),
     "tls": _Transport(
         502,
@@ -124,7 +124,7 @@ _TRANSPORT: dict[TransportKind, _Transport] = {
         retryable=False,
     ),
     "reset": _Transport(502, "connection reset by", "usually passes; try again", retryable=True),
-    "cut": _Transport(502, "answer cut off by", "usually passes; try again", retryable=True),
+    "cut": _Transport(502, "response cut off by", "usually passes; try again", retryable=True),
     "timeout_connect": _Transport(
         504,
         "no connection in time to",
@@ -133,12 +133,12 @@ _TRANSPORT: dict[TransportKind, _Transport] = {
     ),
     "timeout_first_byte": _Transport(
         504,
-        "no answer in time from",
-        "the model may be loading or busy; raise the time limit",
+        "no response in time from",
+        "the model may be loading or busy; raise first_byte_timeout",
         retryable=False,
     ),
     "timeout_idle": _Transport(
-        504, "answer stalled from", "try again, or raise the limit for silence in a stream", retryable=False
+        504, "response stalled from", "try again, or raise idle_timeout", retryable=False
     ),
 }
 
@@ -172,7 +172,7 @@ def _choice_error(choices: Any) -> Any:
         return None
     reason = choice.get("native_finish_reason")
     because = f" ({reason})" if isinstance(reason, str) and reason else ""
-    return {"message": f"the provider ended the answer with an error{because}"}
+    return {"message": f"the provider ended the response with an error{because}"}
 
 
 def _base_resp(payload: dict[str, Any]) -> Any:

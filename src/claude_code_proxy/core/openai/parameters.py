@@ -27,7 +27,9 @@ def thinking_now(
     if not thinks(settings, profile):
         return settings, False
     if profile.thinking_stream_only and not conversation.stream:
-        report.changed("thinking_needs_stream", "stream", "the provider thinks in streams only: turned off")
+        report.changed(
+            "thinking_needs_stream", "stream", "the provider supports thinking in streams only: turned off"
+        )
         return replace(settings, on=False), False
     return settings, True
 
@@ -70,12 +72,20 @@ def offer(conversation: Conversation, profile: Profile, report: Report, *, think
         support = profile.tool_choice_thinking
     kind = choice.kind if choice else "auto"
     if kind == "none" and support in ("auto_only", "omit"):
-        report.changed("tools_withheld", "tool_choice", "the provider cannot be told none: no tools are sent")
+        report.changed(
+            "tools_withheld",
+            "tool_choice",
+            "the provider does not support tool_choice none: no tools are sent",
+        )
         return Offer()
     if kind in ("any", "tool") and support not in ("full", "no_named"):
-        report.changed("tool_choice_relaxed", "tool_choice", "the provider takes no forced choice here")
+        report.changed(
+            "tool_choice_relaxed", "tool_choice", "the provider does not support a forced choice here"
+        )
     elif kind == "tool" and support == "no_named":
-        report.changed("tool_choice_relaxed", "tool_choice.name", "the provider cannot be told which tool")
+        report.changed(
+            "tool_choice_relaxed", "tool_choice.name", "the provider does not support naming a tool"
+        )
     parallel = None
     if not conversation.parallel_tools:
         if profile.parallel_param:
@@ -126,7 +136,9 @@ def sampling(
         fields["top_p"] = given.top_p
     if thinking and not profile.sampling_with_thinking:
         for name in fields:
-            report.dropped("sampling_dropped", name, "the provider does not take it while the model reasons")
+            report.dropped(
+                "sampling_dropped", name, "the provider does not accept it while the model reasons"
+            )
         fields.clear()
     if given.top_k is not None:
         if "top_k" in profile.accept_params:
@@ -199,7 +211,7 @@ def local_stops(conversation: Conversation, profile: Profile, report: Report) ->
     report.emulated(
         "stop_sequences_local",
         "stop_sequences",
-        "the proxy finds the stop sequences that the provider does not take",
+        "the proxy looks for the stop sequences that the provider does not support",
         quiet=profile.stop_mode == "local",
     )
     return stops

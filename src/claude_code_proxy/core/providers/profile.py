@@ -189,7 +189,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NativeProfile:
-    """What an upstream that speaks the Anthropic format cannot bear; the defaults change nothing."""
+    """What an upstream that speaks the Anthropic format refuses; the defaults change nothing."""
 
     name: str = "custom"
     """The row's name."""
@@ -210,7 +210,7 @@ class NativeProfile:
 def clamp_effort(effort: Effort, accepted: Sequence[Effort]) -> Effort:
     """`effort` on the scale `accepted` (ascending, not empty): itself, the next lower, or the lowest.
 
-    A wish to think is never lowered to `none`: that would turn thinking off.
+    A request to think is never lowered to `none`: that would turn thinking off.
     """
     if effort in accepted:
         return effort

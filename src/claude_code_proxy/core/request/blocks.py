@@ -139,7 +139,7 @@ class ContentReader:
         items.append(self._media.image(block, path, self._cached(block, path)))
 
     def _assistant_image(self, block: dict[str, Any], path: str, items: list[Any]) -> None:
-        self._report.changed("assistant_image", path, "no provider takes images in assistant messages")
+        self._report.changed("assistant_image", path, "providers do not accept images in assistant messages")
         items.append(Text("[image]", self._cached(block, path)))
 
     def _result_image(self, block: dict[str, Any], path: str, items: list[Any]) -> None:
@@ -185,7 +185,7 @@ class ContentReader:
     def _no_citations(self, block: dict[str, Any], path: str) -> None:
         citations = block.get("citations")
         if isinstance(citations, dict) and citations.get("enabled"):
-            self._report.dropped("citations", f"{path}.citations", "the provider cannot cite")
+            self._report.dropped("citations", f"{path}.citations", "the provider has no citations")
 
     def _search_result(self, block: dict[str, Any], path: str, items: list[Any]) -> None:
         self._no_citations(block, path)
@@ -233,7 +233,7 @@ class ContentReader:
 
     def _json(self, block: dict[str, Any], path: str, items: list[Any]) -> None:
         kept = {key: value for key, value in block.items() if key != "cache_control"}
-        self._report.changed("block_as_json", path, "the provider has no such block; sent as JSON text")
+        self._report.changed("block_as_json", path, "the provider has no such block type; sent as JSON text")
         items.append(Text(json_text(kept, path), self._cached(block, path)))
 
     def _thinking(self, block: dict[str, Any], path: str, items: list[Any]) -> None:

@@ -29,7 +29,7 @@ class EarlierReasoning:
     def read(self, text: str, signature: Any, path: str) -> list[Thinking]:
         """The part for a block with a readable `text` and our seal in `signature`; none if neither helps."""
         if self._profile.reasoning_replay == "none":
-            self._drop(path, "this provider takes no reasoning back")
+            self._drop(path, "this provider does not accept earlier reasoning")
             return []
         sealed: SealedReasoning | None = None
         # Opening a seal costs time; do it only where its content can be used.

@@ -40,14 +40,14 @@ _LOUD = {
 }
 _QUIET = {
     "cache_control": "the provider has no automatic cache marks",
-    "betas": "betas of the Anthropic API mean nothing to the provider",
+    "betas": "betas exist in the Anthropic API only",
     "inference_geo": "the provider has no such choice",
-    "diagnostics": "no effect on the answer",
-    "fallback_credit_token": "no effect on the answer",
-    "billing_policy": "no effect on the answer",
-    "user_profile_id": "no effect on the answer",
-    "workspace_id": "no effect on the answer",
-    "compaction": "the provider compacts nothing",
+    "diagnostics": "no effect on the response",
+    "fallback_credit_token": "no effect on the response",
+    "billing_policy": "no effect on the response",
+    "user_profile_id": "no effect on the response",
+    "workspace_id": "no effect on the response",
+    "compaction": "the provider has no compaction",
 }
 
 
@@ -61,7 +61,7 @@ def max_tokens(body: dict[str, Any], profile: Profile, report: Report) -> int:
         return profile.max_output
     least = profile.min_output or (_LEAST_ON_RESPONSES if profile.api == "responses" else 0)
     if 0 < limit < least:
-        report.changed("max_tokens_raised", "max_tokens", f"{limit} is under the least, {least}")
+        report.changed("max_tokens_raised", "max_tokens", f"{limit} is below the minimum, {least}")
         return least
     return limit
 
@@ -84,7 +84,9 @@ def stop_sequences(body: dict[str, Any], report: Report) -> tuple[str, ...]:
         if sequence.strip():
             sequences[sequence] = None
         else:
-            report.dropped("blank_stop_sequence", f"stop_sequences.{index}", "a blank string cannot stop")
+            report.dropped(
+                "blank_stop_sequence", f"stop_sequences.{index}", "a blank stop sequence is ignored"
+            )
     return tuple(sequences)
 
 
@@ -183,7 +185,7 @@ def unmapped(body: dict[str, Any], profile: Profile, report: Report) -> dict[str
         elif field == "speed" and value == "standard":
             continue
         elif field == "speed":
-            report.dropped("speed", field, "faster answers cost more; the profile must ask for them")
+            report.dropped("speed", field, "faster responses cost more; set it in the entry's extra_body")
         elif field in _QUIET:
             report.dropped(field, field, _QUIET[field], quiet=True)
         elif field in _LOUD:

@@ -1,7 +1,7 @@
 """Pairs tool calls with their results and gives both the ids that the upstream shall see.
 
 The order a chat upstream demands is stricter than Anthropic's: every call must have exactly one result,
-directly after the message that made it. What a client may send beyond that is mended here and reported.
+directly after the message that made it. What a client may send beyond that is repaired here and reported.
 All rules look backwards only, so that a longer conversation keeps the upstream bytes of a shorter one.
 """
 
@@ -119,7 +119,7 @@ class _Pairing:
         match call.results:
             case []:
                 self._report.changed(
-                    "orphan_tool_use", call.draft.path, "the call has no result; one was added that says so"
+                    "orphan_tool_use", call.draft.path, "the call has no result; a placeholder was added"
                 )
                 return ToolResult(call.id, (Text(MISSING_RESULT),))
             case [result]:
@@ -137,7 +137,7 @@ class _Pairing:
 
     def _orphan(self, result: ResultDraft) -> list[UserPart]:
         self._report.changed(
-            "orphan_tool_result", result.path, "no such call in the message before; sent as user text"
+            "orphan_tool_result", result.path, "the message before has no such call; sent as user text"
         )
         upstream_id = upstream_tool_id(open_tool_id(result.id), self._profile)
         heading = f"[Result of an earlier tool call {upstream_id}]"

@@ -156,7 +156,7 @@ class Declared:
                 self.deferred.add(name)
 
     def _read_web_search(self, tool: dict[str, Any], path: str, report: Report) -> WebSearch:
-        report.changed("web_search_native", path, "the provider's own web search is offered instead")
+        report.changed("web_search_native", path, "replaced by the provider's own web search")
         for field in _UNMET_IN_RESPONSES if self._profile.api == "responses" else _UNMET_IN_CHAT:
             if tool.get(field):
                 report.dropped("web_search_field", f"{path}.{field}", "the provider has no such limit")

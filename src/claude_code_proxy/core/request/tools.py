@@ -124,7 +124,9 @@ class ToolSet:
         search = self.web_search
         if search is not None and kind == "tool" and choice["name"] == search.name:
             if tools:
-                self._report.changed("tool_choice_relaxed", "tool_choice.name", "a search cannot be forced")
+                self._report.changed(
+                    "tool_choice_relaxed", "tool_choice.name", "a web search cannot be forced"
+                )
             return ToolChoice("auto" if tools else "any")
         if kind == "any" and not tools and search is None and self._declared.server:
             raise invalid_request(

@@ -52,7 +52,7 @@ def convert(
     if not converted.stream or config.can_stream:
         return converted
     converted.report.emulated(
-        "stream_replayed", "stream", "the upstream cannot stream; its whole answer is replayed", quiet=True
+        "stream_replayed", "stream", "the upstream cannot stream; its whole response is replayed", quiet=True
     )
     body = {key: value for key, value in converted.body.items() if key != "stream_options"}
     return replace(converted, body={**body, "stream": False})

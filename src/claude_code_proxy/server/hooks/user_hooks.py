@@ -49,7 +49,7 @@ class Hooks:
         self._response: Hook | None = getattr(module, "response_hook", None)
         for name, hook in zip(_NAMES, (self._request, self._response), strict=True):
             if hook is not None and not callable(hook):
-                raise ConfigError(f"hooks: {path}: {name} is no function")
+                raise ConfigError(f"hooks: {path}: {name} is not a function")
         if self._request is None and self._response is None:
             raise ConfigError(f"hooks: {path} has neither {' nor '.join(_NAMES)}")
         if inspect.iscoroutinefunction(self._response):
@@ -108,7 +108,7 @@ class Hooks:
             return original
         self._note_slow(time.monotonic() - started)
         if changed and not any(notice.code == "response_hook" for notice in report.notices):
-            report.changed("response_hook", "upstream", f"answers are changed by {self._path.name}")
+            report.changed("response_hook", "upstream", f"responses are changed by {self._path.name}")
         return result
 
     def _failed(self, name: str, error: Exception, report: Report) -> None:

@@ -79,7 +79,7 @@ class NativeStream:
         self.started = self.started or bool(rest)
         if self._ended:
             return rest
-        error = ApiError(502, "api_error", "the upstream ended its answer before it was complete")
+        error = ApiError(502, "api_error", "the upstream ended its response before it was complete")
         if not self.started:
             self.error = error
             return b""

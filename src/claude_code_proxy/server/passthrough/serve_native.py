@@ -132,4 +132,4 @@ def _told_by(status: int, data: bytes) -> ApiError:
     if isinstance(error, dict) and isinstance(error.get("message"), str) and error.get("type") in ERROR_TYPES:
         return ApiError(status, error["type"], error["message"])
     words = data[:_MAX_QUOTED].decode("utf-8", "replace").strip() or "no message"
-    return ApiError(status, "api_error", f"the upstream answered {status} where a stream was due: {words}")
+    return ApiError(status, "api_error", f"the upstream returned {status} where a stream was due: {words}")

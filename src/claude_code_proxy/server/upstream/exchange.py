@@ -173,7 +173,7 @@ class Exchange:
                 raise ApiError(
                     502,
                     "api_error",
-                    f"the answer of {self._api_base} is larger than {self._limits.response_bytes} bytes "
+                    f"the response of {self._api_base} is larger than {self._limits.response_bytes} bytes "
                     "(server setting max_response_bytes)",
                 )
             parts.append(data)
@@ -316,7 +316,7 @@ class Exchange:
             if not self.call.started:
                 return False
             logger.error("%s failed", self.call.request_id, exc_info=error)
-            outcome = ApiError(500, "api_error", "an internal error of the proxy ended the answer")
+            outcome = ApiError(500, "api_error", "an internal error of the proxy ended the response")
         if not self.call.started:
             raise outcome from None
         if self._make_translator is None:

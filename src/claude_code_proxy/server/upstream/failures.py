@@ -60,4 +60,4 @@ def redirect_error(status: int, location: str, api_base: str) -> ApiError:
 def _words(error: BaseException) -> str:
     """What the HTTP client says, which is nothing of the request."""
     words = str(error)
-    return f"the answer is not HTTP: {words}" if isinstance(error, http1.AnswerError) else words
+    return f"the response is not HTTP: {words}" if isinstance(error, http1.AnswerError) else words

@@ -113,7 +113,7 @@ class Upstreams:
             hint = (
                 f"did you mean {' or '.join(map(repr, near))}?"
                 if near
-                else "`claude-code-proxy models` lists those there are"
+                else "`claude-code-proxy models` lists the configured ones"
             )
             raise ApiError(
                 404, "not_found_error", f"model: {model_id} is not configured in models.yaml; {hint}"
@@ -143,7 +143,7 @@ class Upstreams:
                     finally:
                         response.close()
             except TimeoutError:
-                late = f"{address} did not answer within {seconds:g} s"
+                late = f"{address} did not respond within {seconds:g} s"
                 raise ApiError(504, "timeout_error", late) from None
 
     async def close(self) -> None:

@@ -49,7 +49,7 @@ def test_a_sound_provider(desk: Desk, upstream: Upstream) -> None:
     assert {check["state"] for check in found["checks"]} == {"ok"}
     assert [name for name in checks if name in PROVIDER_CHECKS] == PROVIDER_CHECKS
     assert checks["claude"]["detail"].startswith("2.1.330 at ")
-    assert "taken back" in checks["reasoning"]["detail"]
+    assert "accepted back" in checks["reasoning"]["detail"]
     assert "2 calls at once" in checks["parallel tools"]["detail"]
     code, out, err = desk.run("doctor", **QUICK)
     assert (code, err) == (0, "")
@@ -106,7 +106,7 @@ def test_planted_faults(
     code, found, checks = examine(desk)
     assert checks[name]["state"] == state, checks[name]
     assert says in checks[name]["detail"]
-    assert checks[name]["mend"]
+    assert checks[name]["fix"]
     assert code == (output.FAILURE if state == "fail" else output.OK)
     if name == "text":
         assert [checks[other]["state"] for other in PROVIDER_CHECKS[1:]] == ["skip"] * 6
@@ -170,7 +170,14 @@ LOCAL: list[tuple[str, dict[str, Any], dict[str, str], str, str, str]] = [
     ("no url", {"base_url": "ftp://x"}, {}, "file", "fail", "must start with https://"),
     ("in the clear", {"base_url": "http://api.deepseek.com"}, {}, "address", "warn", "plain http"),
     ("window", {"context": "16k"}, {}, "window", "warn", "below 48000 is too small"),
-    ("company proxy", {}, {"HTTPS_PROXY": "socks5://p:1"}, "proxy", "fail", "only http is known"),
+    (
+        "company proxy",
+        {},
+        {"HTTPS_PROXY": "socks5://p:1"},
+        "proxy",
+        "fail",
+        "only http and https are supported",
+    ),
     ("nested", {}, {"CCPROXY_SESSION": "outer"}, "nested", "warn", "inside a session on outer"),
 ]
 
@@ -195,7 +202,7 @@ def test_files_that_others_read_and_settings_that_fight(desk: Desk) -> None:
     desk.providers({"demo": entry}, mode=0o644)
     code, _, checks = examine(desk, "--offline")
     assert (code, checks["file"]["state"]) == (output.FAILURE, "fail")
-    assert checks["file"]["mend"] == f"chmod 600 {desk.config}"
+    assert checks["file"]["fix"] == f"chmod 600 {desk.config}"
     desk.providers({"demo": entry})
     settings = desk.project / ".claude" / "settings.json"
     settings.parent.mkdir()

@@ -12,9 +12,9 @@ SKIP: State = "skip"
 
 
 class Check(NamedTuple):
-    """One thing that was looked at; `mend` says what to do where it is not in order."""
+    """One thing that was looked at; `fix` says what to do about it."""
 
     name: str
     state: State
     detail: str
-    mend: str = ""
+    fix: str = ""

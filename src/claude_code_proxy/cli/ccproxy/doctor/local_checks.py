@@ -50,8 +50,8 @@ def check_session(launch: Launch, env: Mapping[str, str]) -> Iterator[Check]:
     for provider in route.session.providers:
         parts = urlsplit(provider.base_url)
         if urls.is_exposed(parts):
-            mend = "use https://"
-            yield Check("address", WARN, f"{provider.name}: plain http sends the key in the clear", mend)
+            fix = "use https://"
+            yield Check("address", WARN, f"{provider.name}: plain http sends the key in the clear", fix)
         else:
             yield Check("address", OK, f"{provider.name}: {provider.base_url}")
         yield Check("key", OK, f"{provider.name}: {provider.key.shown.replace('(hidden)', 'in the file')}")
@@ -72,10 +72,10 @@ def check_session(launch: Launch, env: Mapping[str, str]) -> Iterator[Check]:
 
 
 def _claude(env: Mapping[str, str]) -> Check:
-    mend = "curl -fsSL https://claude.ai/install.sh | bash"
+    fix = "curl -fsSL https://claude.ai/install.sh | bash"
     binary = find_claude(env)
     if binary is None:
-        return Check("claude", FAIL, "Claude Code is not installed", mend)
+        return Check("claude", FAIL, "Claude Code is not installed", fix)
     try:
         done = subprocess.run(  # noqa: S603 - the user's own Claude Code
             [binary, "--version"],
@@ -86,10 +86,10 @@ def _claude(env: Mapping[str, str]) -> Check:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return Check("claude", FAIL, f"{binary} cannot be run: {error}", mend)
+        return Check("claude", FAIL, f"{binary} cannot be run: {error}", fix)
     version = re.search(r"(\d+)\.(\d+)\.(\d+)", done.stdout)
     if done.returncode != 0 or version is None:
-        return Check("claude", WARN, f"{binary} does not tell its version", mend)
+        return Check("claude", WARN, f"{binary} does not print its version", fix)
     if tuple(map(int, version.groups())) < _OLDEST:
         oldest = ".".join(map(str, _OLDEST))
         return Check(
@@ -114,7 +114,12 @@ def _proxies(env: Mapping[str, str]) -> Iterator[Check]:
         address = env.get(name, "")
         scheme = urlsplit(address if "://" in address else f"http://{address}").scheme
         if address and scheme not in ("http", "https"):
-            yield Check("proxy", FAIL, f"{name} is of kind {scheme}; only http is known", f"unset {name}")
+            yield Check(
+                "proxy",
+                FAIL,
+                f"{name} is of kind {scheme}; only http and https are supported",
+                f"unset {name}",
+            )
         elif address:
             yield Check("proxy", OK, f"{name} is set; the session keeps local addresses away from it")
 
@@ -123,11 +128,11 @@ def _window(launch: Launch) -> Check:
     window = launch.changes.optional.get("CLAUDE_CODE_MAX_CONTEXT_TOKENS")
     model = launch.route.session.provider.model
     if window is None:
-        mend = 'write "context": "128k" (the real size) in cc-proxy.json, or an entry in models.yaml'
-        return Check("window", WARN, f"the window of {model} is not known; claude assumes up to 1m", mend)
+        fix = 'write "context": "128k" (the real size) in cc-proxy.json, or an entry in models.yaml'
+        return Check("window", WARN, f"the window of {model} is not known; claude assumes up to 1m", fix)
     if int(window) < SMALL_WINDOW:
-        mend = "use a model with a larger window, or load it with one"
-        return Check("window", WARN, f"{model} has {window} tokens; below {SMALL_WINDOW} is too small", mend)
+        fix = "use a model with a larger window, or load it with one"
+        return Check("window", WARN, f"{model} has {window} tokens; below {SMALL_WINDOW} is too small", fix)
     return Check("window", OK, f"{model} has {window} tokens")
 
 
@@ -142,4 +147,4 @@ def _settings(launch: Launch, env: Mapping[str, str]) -> Iterator[Check]:
             where = f"{setting.path}:{setting.line}"
             yield Check("settings", OK, f"{where}: {setting.name} is overridden for the session")
     if not settings:
-        yield Check("settings", OK, "no settings file of Claude Code says otherwise")
+        yield Check("settings", OK, "no settings file of Claude Code overrides it")

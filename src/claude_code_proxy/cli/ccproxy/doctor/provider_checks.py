@@ -78,7 +78,7 @@ class Examination:
         usage = answer.message.get("usage", {})
         if not usage.get("input_tokens") and not usage.get("cache_read_input_tokens"):
             return Check(
-                "text", WARN, "the answer tells no usage: claude cannot see how full its window is", _USAGE
+                "text", WARN, "the response has no usage: claude cannot see how full its window is", _USAGE
             )
         return Check("text", OK, f"an answer in {answer.first:.1f} s{changed}")
 
@@ -90,13 +90,16 @@ class Examination:
         deltas = answer.events.count("content_block_delta")
         if not answer.message["usage"].get("output_tokens"):
             return Check(
-                "stream", WARN, f"{said}; it tells no usage: claude cannot see its window fill", _USAGE
+                "stream", WARN, f"{said}; it has no usage: claude cannot see its window fill", _USAGE
             )
         if max(answer.first, answer.gap) > _SLOW:
             return Check("stream", WARN, said, "use a faster model, or keep it loaded")
         if deltas == 1:
             return Check(
-                "stream", WARN, f"{said}; all in one piece", "something on the way collects the stream"
+                "stream",
+                WARN,
+                f"{said}; all in one piece",
+                "something between here and the provider buffers the stream",
             )
         return Check("stream", OK, f"{said}, {deltas} pieces")
 
@@ -104,8 +107,8 @@ class Examination:
         answer = self._client.ask(_user(_CALL), tools=[_WEATHER], stream=True)
         calls = answer.blocks("tool_use")
         if not calls:
-            mend = "use a model with tools; a local server needs its tool-call parser turned on"
-            return Check("tool call", FAIL, f"it answered with text: {_short(answer.text)}", mend)
+            fix = "use a model with tools; a local server needs its tool-call parser turned on"
+            return Check("tool call", FAIL, f"it answered with text: {_short(answer.text)}", fix)
         if calls[0]["name"] != "weather" or calls[0]["input"].get("city") != "Paris":
             return Check(
                 "tool call",
@@ -124,14 +127,14 @@ class Examination:
         answer = self._client.ask(messages, tools=[_WEATHER], stream=True)
         calls = answer.blocks("tool_use")
         if len(calls) < 2:
-            mend = "none needed: claude then calls one after the other"
-            return Check("parallel tools", WARN, "it calls one tool at a time", mend)
+            fix = "none needed: claude then calls one after the other"
+            return Check("parallel tools", WARN, "it calls one tool at a time", fix)
         if len({call["id"] for call in calls}) != len(calls):
-            return Check("parallel tools", FAIL, "two calls have the same id", "report this")
+            return Check("parallel tools", FAIL, "two calls share one id", "report this")
         after = self._client.ask([*messages, *_results(answer)], tools=[_WEATHER])
         if not after.message["content"]:
             return Check("parallel tools", FAIL, "the answer to the results is empty", "try another model")
-        return Check("parallel tools", OK, f"{len(calls)} calls at once, and their results were taken")
+        return Check("parallel tools", OK, f"{len(calls)} calls at once, and their results were accepted")
 
     def _reasoning(self) -> Check:
         thinking = {"thinking": {"type": "enabled", "budget_tokens": 1024}, "tools": [_WEATHER]}
@@ -142,7 +145,7 @@ class Examination:
             return Check("reasoning", OK, "the model shows none")
         if answer.blocks("tool_use"):
             self._client.ask([*messages, *_results(answer)], stream=True, **thinking)
-        return Check("reasoning", OK, "shown, and taken back with the next turn")
+        return Check("reasoning", OK, "shown, and accepted back in the next turn")
 
     def _image(self) -> Check:
         source = {
@@ -160,10 +163,10 @@ class Examination:
             if error.status not in (400, 404, 415, 422):
                 raise
             self.learned.values["vision"] = False
-            mend = "ccproxy doctor --write (vision: false): images then become a note in the text"
-            return Check("image", WARN, _told(error), mend)
+            fix = "ccproxy doctor --write (vision: false): images then become a note in the text"
+            return Check("image", WARN, _told(error), fix)
         if any("image" in code for code in answer.notices):
-            return Check("image", OK, "the model takes none; they become a note in the text")
+            return Check("image", OK, "the model accepts none; they become a note in the text")
         return Check("image", OK, f"taken: {_short(answer.text)}")
 
     def _errors(self) -> Check:
@@ -172,10 +175,10 @@ class Examination:
             self._client.ask(_user("say ready"), model="ccproxy-doctor-no-such-model")
         except AnswerError as error:
             if error.type in ("not_found_error", "invalid_request_error", "permission_error"):
-                return Check("errors", OK, f"an unknown model is answered {error.status} {error.type}")
-            mend = "none needed; claude will try again where it should not"
-            return Check("errors", WARN, f"an unknown model is answered {_told(error)}", mend)
-        return Check("errors", OK, "any model's name is taken")
+                return Check("errors", OK, f"an unknown model gets {error.status} {error.type}")
+            fix = "none needed; claude retries where it should not"
+            return Check("errors", WARN, f"an unknown model gets {_told(error)}", fix)
+        return Check("errors", OK, "any model name is accepted")
 
 
 _USAGE = 'set "context" to what the model has; a server may need an option to count tokens'

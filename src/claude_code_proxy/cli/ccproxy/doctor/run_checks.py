@@ -1,4 +1,4 @@
-"""`ccproxy doctor`: what is wrong between Claude Code and a provider, and how to mend it."""
+"""`ccproxy doctor`: what is wrong between Claude Code and a provider, and how to fix it."""
 
 from __future__ import annotations
 
@@ -91,5 +91,5 @@ def _print(check: Check, env: Mapping[str, str]) -> None:
     if sys.stdout.isatty() and not env.get("NO_COLOR") and env.get("TERM") != "dumb":
         sign = f"\x1b[{_COLOURS[check.state]}m{sign}\x1b[0m"
     print(f"{sign}  {check.name}: {check.detail}", flush=True)
-    if check.mend:
-        print(f"      mend: {check.mend}", flush=True)
+    if check.fix:
+        print(f"      fix: {check.fix}", flush=True)

@@ -86,7 +86,7 @@ class Decoder:
             if error is not None:
                 return [*self._content_before(payload), Failure(error)]
             if not isinstance(payload, dict):
-                self._tell("unknown_chunk", "upstream", "a chunk that is no JSON object was ignored")
+                self._tell("unknown_chunk", "upstream", "a chunk that is not a JSON object was ignored")
                 return []
         found: list[Delta] = []
         choices = payload.get("choices")
@@ -135,7 +135,7 @@ class Decoder:
         found = self.chunk(body)
         if not any(isinstance(delta, Failure) for delta in found):
             if not self.chunks and not any(isinstance(delta, Usage) for delta in found):
-                return [Failure(ApiError(502, "api_error", "the upstream answered without any choices"))]
+                return [Failure(ApiError(502, "api_error", "the upstream's response has no choices"))]
             if self._finish is None:  # a whole body is complete even if it does not say why it ended
                 found.append(Finish("end_turn"))
                 self._finish = "end_turn"

@@ -93,7 +93,7 @@ def _continue_prefill(
     holder, key = (last["content"][-1], "text") if isinstance(last["content"], list) else (last, "content")
     holder[key] = holder[key].rstrip()
     if not holder[key] and len(messages) > 1:
-        report.dropped("blank_prefill", "messages", "a last message of whitespace asks for nothing")
+        report.dropped("blank_prefill", "messages", "a last message of white space adds nothing")
         messages.pop()
         return
     if profile.prefill == "reject":

@@ -46,7 +46,7 @@ def stop_sequence(choice: dict[str, Any]) -> str | None:
 
 def failure(word: str) -> ApiError:
     """The error for one of `FAILURES`, where the provider says no more than that word."""
-    message = f"the upstream ended the answer with finish_reason {word!r}"
+    message = f"the upstream ended the response with finish_reason {word!r}"
     if word.lower() == "insufficient_system_resource":
         return ApiError(529, "overloaded_error", message, retryable=True)
     return ApiError(500, "api_error", message)

@@ -94,7 +94,7 @@ class Decoder:
         """The deltas of a whole answer."""
         error = self._error(body)
         if error is None and not (isinstance(body, dict) and isinstance(body.get("output"), list)):
-            error = ApiError(502, "api_error", "the upstream answered without any output")
+            error = ApiError(502, "api_error", "the upstream's response has no output")
         if error is not None:
             return [Failure(error)]
         found: list[Delta] = []
@@ -310,7 +310,7 @@ class Decoder:
         response = event.get("response")
         if isinstance(response, dict):
             status = response.get("status") or "failed"
-            event = {"error": response.get("error") or {"message": f"the upstream's answer is {status}"}}
+            event = {"error": response.get("error") or {"message": f"the upstream's response is {status}"}}
         error = self._error(event) or ApiError(500, "api_error", "the upstream reported an error")
         if "policy" in _code(event):
             if self._items.all:  # the answer has begun: it ends here, refused

@@ -98,7 +98,7 @@ def _search_tool(search: WebSearch) -> dict[str, Any]:
 def _thinking_fields(
     settings: ThinkingSettings, profile: Profile, max_tokens: int, report: Report
 ) -> dict[str, Any]:
-    """As in Chat Completions, but that the effort stands in `reasoning`, beside the wish for a summary."""
+    """As in Chat Completions, but that the effort stands in `reasoning`, beside the request for a summary."""
     fields = thinking_fields(settings, profile, max_tokens, report)
     reasoning: dict[str, Any] = fields.pop("reasoning", {})
     if "reasoning_effort" in fields:
@@ -119,7 +119,7 @@ def _continue_prefill(
     last = items[-1]
     last["content"] = last["content"].rstrip()
     if not last["content"] and len(conversation.turns) > 1:
-        report.dropped("blank_prefill", "messages", "a last message of whitespace asks for nothing")
+        report.dropped("blank_prefill", "messages", "a last message of white space adds nothing")
         items.pop()
         while items and items[-1].get("type") == "reasoning":
             items.pop()
