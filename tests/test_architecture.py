@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -184,3 +185,13 @@ def test_no_provider_is_named_in_the_conversion() -> None:
                     if isinstance(n, ast.Constant) and isinstance(n.value, str)
                 }
                 assert not words & names, f"{path}:{node.lineno}"
+
+
+def test_nobody_is_told_to_install_a_strangers_program() -> None:
+    """The name of the command belongs to another project on PyPI."""
+    taken = re.compile(
+        r"(install|add|uvx|--with|--from)\s[^\n`]*(?<![\w-])(claude-code-proxy|ccproxy)(?![\w-])(\[|\s*$|'|\")"
+    )
+    pages = [*FILES, *(paths.REPOSITORY / "docs").glob("*.md"), *paths.REPOSITORY.glob("*.md")]
+    assert [path.name for path in pages if taken.search(path.read_text())] == []
+    assert 'name = "keyless-claude-proxy"' in (paths.REPOSITORY / "pyproject.toml").read_text()

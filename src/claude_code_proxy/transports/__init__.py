@@ -33,6 +33,7 @@ def make_transport(kind: Kind, options: Options) -> Transport:
     try:
         module = import_module("claude_code_proxy.transports.httpx2_client")
     except ImportError:
-        raise MissingExtraError(f"transport: {kind} needs the extra [{EXTRA}]") from None
+        hint = f"pip install 'keyless-claude-proxy[{EXTRA}]'"
+        raise MissingExtraError(f"transport: {kind} needs the extra [{EXTRA}]: {hint}") from None
     client: Transport = module.Httpx2Client(options)
     return client

@@ -89,7 +89,7 @@ def _from_keyring(entry: str) -> str:
     try:
         keyring = import_module("keyring")
     except ImportError:
-        raise BadKey("the keyring is not installed", "pip install 'claude-code-proxy[keyring]'") from None
+        raise BadKey("the keyring is not installed", "pip install 'keyless-claude-proxy[keyring]'") from None
     try:
         key = keyring.get_password(service, user)
     except keyring.errors.KeyringError as error:

@@ -24,7 +24,7 @@ EXAMPLE = f"""\
   # extra_headers: {{X-Team: research}}  # never a key
   # profile: deepseek                  # or: profile: {{name: deepseek, vision: false}}
 
-# A provider's endpoint in the Anthropic format: requests and answers pass through byte for byte.
+# A provider's endpoint in the Anthropic format: requests and responses pass through.
 - model_id: claude-opus
   model_name: claude-opus-5-5
   api_base: https://api.anthropic.com

@@ -39,7 +39,7 @@ def exact_counter(encoding: str = "o200k_base") -> Callable[[str], float]:
             warnings.simplefilter("ignore", DeprecationWarning)  # the package's own way to open its tables
             encode = import_module(PACKAGE).get_encoding(encoding).encode_ordinary
     except ImportError:
-        hint = "pip install 'claude-code-proxy[tokens]'"
+        hint = "pip install 'keyless-claude-proxy[tokens]'"
         raise ConfigError(f"token_counts: exact needs the extra [tokens]: {hint}") from None
 
     def count(text: str) -> float:
