@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from claude_code_proxy.core.errors import lessons
 from claude_code_proxy.core.errors.fault import Fault, read_fault
 from claude_code_proxy.core.errors.overflow import MIN_OUTPUT_TOKENS, SAFETY_TOKENS, find_overflow
+from claude_code_proxy.core.errors.words import own_words
 from claude_code_proxy.core.providers.profile import EFFORTS, REASONING_SUMMARY, clamp_effort
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ _LIMITS = tuple(
     for pattern in (
         r"supports? at most #",
         r"range (?:of \S+ )?(?:should be|is) \[\d+, ?#\]",
-        r"max_\w*tokens\W+\d+ > #",
+        r"max_(?:[a-z]{1,20}_)?tokens\W{1,4}\d+ > #",
         r"(?:less than or equal to|at most|no more than|cannot exceed|must not exceed|<=) [`'\"]?#",
     )
 )
@@ -111,6 +112,18 @@ def corrections(
     if status not in _STATUSES:
         return None
     fault = read_fault(body)
+    own = fault._replace(message=own_words(fault.message, sent))
+    found = _find(status, own, profile, sent, input_tokens)
+    if found is None and own.message != fault.message:
+        # The words are the caller's as well: they may correct this request, and say nothing of the model.
+        found = _find(status, fault, profile, sent, input_tokens)
+        found = found._replace(lesson=MappingProxyType({})) if found else None
+    return found
+
+
+def _find(
+    status: int, fault: Fault, profile: Profile, sent: Mapping[str, Any], input_tokens: int
+) -> Correction | None:
     limit_field = next((field for field in _LIMIT_FIELDS if field in sent), None)
     if limit_field and (found := _lower_limit(fault, profile, sent, limit_field, input_tokens)):
         return found

@@ -13,11 +13,10 @@ from claude_code_proxy.core import wire
 from claude_code_proxy.core.header_values import whole_number
 
 _MAX_RAW_CHARS = 500
-_MAX_CHARS = 4096  # what is searched for patterns stays short, whatever an upstream sends
+_MAX_CHARS = 4096  # what is searched stays short, whatever an upstream sends: its beginning and its end
+_TAIL_CHARS = 1024
 _MAX_DEPTH = 6
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
-_HEADING = re.compile(r"<h1[^>]*>(.*?)</h1>", re.IGNORECASE | re.DOTALL)
-_TAG = re.compile(r"<[^>]+>")
+_TAG = re.compile(r"<[^<>]+>")
 _HTML = re.compile(r"\s*<(?:!doctype|html|head|body|\?xml)", re.IGNORECASE)
 _MESSAGE_KEYS = ("message", "detail", "msg", "status_msg", "error_msg", "title")
 
@@ -68,13 +67,19 @@ def read_fault(body: Any) -> Fault:
     statuses = [_http_status(part.get(key)) for part in (fields, body) for key in _STATUS_KEYS]
     param = fields.get("param")
     return Fault(
-        message=message[:_MAX_CHARS],
+        message=_shorten(message),
         codes=tuple(dict.fromkeys(codes)),
         status=next((status for status in statuses if status), 0),
         base_code=base_code,
         param=param if isinstance(param, str) else "",
         fields=fields,
     )
+
+
+def _shorten(message: str) -> str:
+    if len(message) <= _MAX_CHARS:
+        return message
+    return f"{message[: _MAX_CHARS - _TAIL_CHARS]} ... {message[-_TAIL_CHARS:]}"
 
 
 _STATUS_KEYS = ("code", "status_code", "http_code", "status")
@@ -133,10 +138,18 @@ def _words(value: Any, depth: int = 0) -> str:
 def _plain(text: str) -> str:
     """Text that is not JSON: at most 500 characters; of HTML the title, else the first heading."""
     if _HTML.match(text):
-        found = _TITLE.search(text) or _HEADING.search(text)
-        text = found.group(1) if found else "an HTML page without a title"
+        text = _element(text, "title") or _element(text, "h1") or "an HTML page without a title"
     text = " ".join(_TAG.sub(" ", text).split())
     return text[:_MAX_RAW_CHARS]
+
+
+def _element(html: str, name: str) -> str:
+    """What stands in the first element of this name."""
+    lower = html.lower()
+    opened = lower.find(f"<{name}")
+    start = lower.find(">", opened) + 1 if opened >= 0 else 0
+    end = lower.find(f"</{name}>", start) if start else -1
+    return html[start:end].strip() if end >= 0 else ""
 
 
 def _integer(value: Any) -> int:

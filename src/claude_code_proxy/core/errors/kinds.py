@@ -39,6 +39,9 @@ BAD_GATEWAY = Kind("bad_gateway", 502, "api_error")
 TIMEOUT = Kind("timeout", 504, "timeout_error")
 OVERLOADED = Kind("overloaded", 529, "overloaded_error")
 
+MAY_BE_OVERFLOW = (INVALID, PERMISSION, TOO_LARGE, SERVER, BAD_GATEWAY)
+"""The kinds that a prompt that does not fit comes as: their statuses and codes say less than its words."""
+
 # Codes that say more than the HTTP status beside them. Four-digit ones are GLM's.
 _CODES: dict[str, Kind] = {
     "insufficient_quota": BILLING,

@@ -46,12 +46,7 @@ def read_error(
     fault = read_fault(_mask(body.decode("utf-8", "replace"), secret) if isinstance(body, bytes) else body)
     overflow = find_overflow(fault)
     kind = kinds.classify(status, fault)
-    if overflow and kind in (
-        kinds.INVALID,
-        kinds.PERMISSION,
-        kinds.TOO_LARGE,
-        kinds.SERVER,
-    ):
+    if overflow and kind in kinds.MAY_BE_OVERFLOW:
         message = overflow_message(
             overflow,
             estimate=context.input_tokens,

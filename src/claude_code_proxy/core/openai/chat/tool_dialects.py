@@ -176,9 +176,9 @@ def _skip_space(text: str, at: int) -> int:
 
 
 _QWEN = _Tags(
-    re.compile(r"<function=([^>\s]+)>"),
+    re.compile(r"<function=([^<>\s]+)>"),
     "</function>",
-    re.compile(r"<parameter=([^>\s]+)>"),
+    re.compile(r"<parameter=([^<>\s]+)>"),
     "</parameter>",
     keeps_space=False,
 )
