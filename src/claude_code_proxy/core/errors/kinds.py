@@ -8,18 +8,26 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from claude_code_proxy.core.errors.kind_words import failure_in
+from claude_code_proxy.core.errors.rate_limits import wait_in_body
+
 if TYPE_CHECKING:
     from claude_code_proxy.core.errors.api import ErrorType
     from claude_code_proxy.core.errors.fault import Fault
+    from claude_code_proxy.core.errors.kind_words import Failure
 
 
 class Kind(NamedTuple):
-    """`hopeless`: the same request will fail again, so `x-should-retry: false` tells the client."""
+    """`hopeless`: the same request will fail again, so `x-should-retry: false` goes to the client.
+
+    `again`: the proxy itself sends the same request once more, which often helps.
+    """
 
     name: str
     status: int
     type: ErrorType
     hopeless: bool = False
+    again: bool = False
 
 
 INVALID = Kind("invalid", 400, "invalid_request_error", hopeless=True)
@@ -28,12 +36,16 @@ OVERFLOW = Kind("overflow", 400, "invalid_request_error")
 AUTH = Kind("auth", 401, "authentication_error", hopeless=True)
 BILLING = Kind("billing", 402, "billing_error", hopeless=True)
 PERMISSION = Kind("permission", 403, "permission_error", hopeless=True)
+NO_ABILITY = Kind("no_ability", 400, "invalid_request_error", hopeless=True)
 UNKNOWN_MODEL = Kind("unknown_model", 404, "not_found_error")
 CONFLICT = Kind("conflict", 409, "conflict_error")
 TOO_LARGE = Kind("too_large", 413, "request_too_large", hopeless=True)
 RATE = Kind("rate", 429, "rate_limit_error")
 PLAN_USED_UP = Kind("plan_used_up", 429, "rate_limit_error", hopeless=True)
 SERVER = Kind("server", 500, "api_error")
+CRASHED = Kind("crashed", 500, "api_error", again=True)
+BAD_CALL = Kind("bad_call", 500, "api_error", again=True)
+NO_MEMORY = Kind("no_memory", 500, "api_error", hopeless=True)
 WRONG_ENDPOINT = Kind("wrong_endpoint", 500, "api_error", hopeless=True)
 BAD_GATEWAY = Kind("bad_gateway", 502, "api_error")
 TIMEOUT = Kind("timeout", 504, "timeout_error")
@@ -45,6 +57,12 @@ MAY_BE_OVERFLOW = (INVALID, PERMISSION, TOO_LARGE, SERVER, BAD_GATEWAY)
 # Codes that say more than the HTTP status beside them. Four-digit ones are GLM's.
 _CODES: dict[str, Kind] = {
     "insufficient_quota": BILLING,
+    "billing_not_active": BILLING,
+    "billing_not_configured": BILLING,
+    "account_deactivated": BILLING,
+    "insufficient_credits": BILLING,
+    "insufficient_funds": BILLING,
+    "payment_required": BILLING,
     "insufficient_balance": BILLING,
     "insufficient_balance_error": BILLING,
     "insufficient_user_quota": BILLING,
@@ -66,6 +84,11 @@ _CODES: dict[str, Kind] = {
     "1305": RATE,
     "1313": RATE,
     "quotaexceeded": PLAN_USED_UP,
+    "quota_exceeded": PLAN_USED_UP,
+    "free_quota_exceeded": PLAN_USED_UP,
+    "overage_limit_reached": PLAN_USED_UP,
+    "usage_limit_reached": PLAN_USED_UP,
+    "spend_limit_reached": PLAN_USED_UP,
     "setlimitexceeded": PLAN_USED_UP,
     "coding_plan_hour_quota_exceeded": PLAN_USED_UP,
     "coding_plan_week_quota_exceeded": PLAN_USED_UP,
@@ -84,7 +107,12 @@ _CODES: dict[str, Kind] = {
     "accessdenied.unpurchased": PERMISSION,
     "1311": PERMISSION,
     "1315": PERMISSION,
+    "tool_use_failed": BAD_CALL,
+    "json_validate_failed": BAD_CALL,
+    "malformed_function_call": BAD_CALL,
     "model_not_found": UNKNOWN_MODEL,
+    "model_decommissioned": UNKNOWN_MODEL,
+    "model_not_supported": UNKNOWN_MODEL,
     "modelnotfound": UNKNOWN_MODEL,
     "modelnotopen": UNKNOWN_MODEL,
     "unsupportedmodel": UNKNOWN_MODEL,
@@ -118,7 +146,6 @@ _GENERIC_CODES: dict[str, Kind] = {
     "failed_precondition": INVALID,
     "invalid_parameter_error": INVALID,
     "invalidparameter": INVALID,
-    "tool_use_failed": INVALID,
     "badrequesterror": INVALID,
     "authentication_error": AUTH,
     "authorized_error": AUTH,
@@ -186,14 +213,9 @@ _WRONG_KEY = re.compile(
     r"(?:incorrect|invalid|wrong) api[ _-]?key|api[ _-]?key (?:is )?(?:not valid|invalid|expired)",
     re.IGNORECASE,
 )
-_NO_MONEY = re.compile(
-    r"insufficient (?:account )?(?:balance|credits?|funds)|requires more credits|credit balance is too low"
-    r"|余额不足|欠费",
-    re.IGNORECASE,
-)
 _NO_SUCH_MODEL = re.compile(
     r"(?:model|deployment)\b.{0,160}?(?:(?:does |do )?not (?:exist|found|be found)|is not a valid model"
-    r"|is unknown|unknown model)"
+    r"|is unknown|unknown model|(?:has been|is|was) (?:deprecated|decommissioned|retired|no longer))"
     r"|(?:unknown|invalid|no such) model\b|not found the model|not a valid model id"
     r"|no endpoints found for|function .{0,80}not found for account|^model: ",
     re.IGNORECASE | re.DOTALL,
@@ -204,8 +226,8 @@ def classify(status: int, fault: Fault) -> Kind:
     """The kind of an error with this HTTP `status` (below 400: none given). Overflow is not looked for."""
     status = status if status >= 400 else fault.status
     kind = _BASE_CODES.get(fault.base_code) or _by_code(fault, _CODES)
-    if kind is None and status in (0, 400, 403, 404, 422, 429, 500):
-        kind = _by_words(status, fault.message)
+    if kind in (None, RATE) and status in (0, 400, 403, 404, 422, 429, 500):
+        kind = _by_words(status, fault) or kind
     if kind is None and not status:
         kind = _by_code(fault, _GENERIC_CODES) or SERVER
     if kind is None:
@@ -225,12 +247,27 @@ def _by_code(fault: Fault, table: dict[str, Kind]) -> Kind | None:
     return None
 
 
-def _by_words(status: int, message: str) -> Kind | None:
-    """Wrong keys and empty accounts come with any status (Gemini and xAI: 400), unknown models with 400."""
-    if status != 429 and _WRONG_KEY.search(message):
+_FAILURES: dict[Failure, Kind] = {
+    "no_memory": NO_MEMORY,
+    "crashed": CRASHED,
+    "bad_call": BAD_CALL,
+    "no_ability": NO_ABILITY,
+    "billing": BILLING,
+    "used_up": PLAN_USED_UP,
+    "rate": RATE,
+    "busy": OVERLOADED,
+}
+
+
+def _by_words(status: int, fault: Fault) -> Kind | None:
+    """What the words say, where statuses say little: an empty account and a wrong key come with any."""
+    if status != 429 and _WRONG_KEY.search(fault.message):
         return AUTH
-    if _NO_MONEY.search(message):
-        return BILLING
-    if status in (0, 400, 404) and _NO_SUCH_MODEL.search(message):
+    kind = _FAILURES[found] if (found := failure_in(fault.message)) else None
+    if kind in (BILLING, PLAN_USED_UP) and wait_in_body(fault, 0.0) is not None:
+        return RATE  # Gemini words its limit per minute like a spent quota, and says when to come back
+    if status == 429:
+        return kind if kind in (BILLING, PLAN_USED_UP) else None
+    if kind is None and status in (0, 400, 404) and _NO_SUCH_MODEL.search(fault.message):
         return UNKNOWN_MODEL
-    return None
+    return kind

@@ -100,7 +100,7 @@ def retry_after(headers: Mapping[str, str], fault: Fault, now: float) -> dict[st
     if wait is None and result:
         wait = float(milliseconds) / 1000
     if wait is None:
-        wait = _wait_in_body(fault, now)
+        wait = wait_in_body(fault, now)
     if wait is None:
         wait = _wait_until_reset(headers, now)
     if wait is not None:
@@ -108,7 +108,8 @@ def retry_after(headers: Mapping[str, str], fault: Fault, now: float) -> dict[st
     return result
 
 
-def _wait_in_body(fault: Fault, now: float) -> float | None:
+def wait_in_body(fault: Fault, now: float) -> float | None:
+    """How many seconds the body of an error says to wait, or None."""
     details = fault.fields.get("details")
     for item in details if isinstance(details, list) else ():
         delay = item.get("retryDelay") if isinstance(item, dict) else None

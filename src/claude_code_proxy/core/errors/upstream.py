@@ -67,7 +67,7 @@ def read_error(
         # Claude Code recognises an unknown model by the message, so nothing stands before it.
         message if kind is kinds.UNKNOWN_MODEL else _named(message, profile),
         headers=extra,
-        retryable=status in _RETRYABLE_STATUSES and not kind.hopeless,
+        retryable=kind.again or (status in _RETRYABLE_STATUSES and not kind.hopeless),
     )
 
 
@@ -202,6 +202,8 @@ def _explain(kind: kinds.Kind, words: str, context: ErrorContext) -> str:
         return f"model: {context.model} - {words}"
     if kind is kinds.WRONG_ENDPOINT:
         return f"{words} (the upstream{place} does not have this endpoint: check `api_base`)"
+    if kind is kinds.NO_ABILITY:
+        return f"{words} (the request needs what this model cannot do at this provider: choose another model)"
     if kind is kinds.FILTERED:
         return f"{words} (refused by the provider's content filter)"
     return words

@@ -16,7 +16,7 @@ from claude_code_proxy.server.convert.outgoing import OutgoingRequest
 from claude_code_proxy.server.hooks.hooked_stream import HookedStream
 from claude_code_proxy.server.offload import offload
 from claude_code_proxy.server.upstream import forwarded_headers
-from claude_code_proxy.server.upstream.exchange import Exchange
+from claude_code_proxy.server.upstream.exchange import RETRIED, Exchange
 from claude_code_proxy.server.upstream.limits import Limits
 
 if TYPE_CHECKING:
@@ -90,15 +90,23 @@ async def _stream(call: Call, outgoing: OutgoingRequest, client: UpstreamClient,
 
 
 async def _ask(exchange: Exchange, outgoing: OutgoingRequest, client: UpstreamClient) -> Response:
-    """Send the request; where the upstream says what it cannot take, correct that and send it again."""
+    """Send the request, and again where the upstream says what it cannot take, without that.
+
+    What often passes at once (a crashed local model, a malformed tool call) is sent once more as it is.
+    """
+    repeated = False
     for tries_left in range(MAX_CORRECTIONS, -1, -1):
         response = await exchange.open(client, outgoing.payload)
         if response.status < 300:
             break
         answer = await exchange.read_all()
         correction = outgoing.correction(response.status, answer) if tries_left else None
-        if correction is None or not await outgoing.correct(correction):
-            raise _refusal(response, answer, outgoing)
+        if correction is not None and await outgoing.correct(correction):
+            continue
+        error = _refusal(response, answer, outgoing)
+        if repeated or not tries_left or not error.retryable or response.status in RETRIED:
+            raise error
+        repeated = True
     outgoing.accepted()
     return response
 

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from claude_code_proxy.server.upstream.upstreams import UpstreamClient
     from claude_code_proxy.transports.protocol import Response
 
-_RETRIED = frozenset((502, 503, 504))
+RETRIED = frozenset((502, 503, 504))
+"""The statuses after which `Exchange.open` tries again."""
 _FIRST_DELAY = 0.5  # seconds before the first retry, doubled for each further one
 _LONGEST_DELAY = 8.0
 
@@ -150,7 +151,7 @@ class Exchange:
                     raise
             else:
                 wait = retry_delay(response.headers.get("retry-after") or "")
-                if last or self.call.started or response.status not in _RETRIED or wait > _LONGEST_DELAY:
+                if last or self.call.started or response.status not in RETRIED or wait > _LONGEST_DELAY:
                     break
                 response.close()
             tries += 1
