@@ -46,11 +46,15 @@ class SealedReasoning(NamedTuple):
 
 
 class ToolId(NamedTuple):
-    """A tool id as its provider knows it. `profile` is "" when the id was not sealed by us."""
+    """A tool id as its provider knows it. `profile` is "" when the id was not sealed by us.
+
+    `extra` is state of the provider's `model`, the client's name for it, and goes back to no other.
+    """
 
     id: str
     profile: str = ""
     extra: Any = None
+    model: str = ""
 
 
 def seal_reasoning(profile: str, model: str, kind: str, items: list[Any]) -> str:
@@ -109,6 +113,8 @@ def client_tool_id(tool_id: ToolId, used: Container[str]) -> str:
     if plain and raw not in used:
         return raw
     content: list[Any] = [tool_id.profile, raw, tool_id.extra]
+    if tool_id.extra is not None:
+        content.append(tool_id.model)
     sealed = TOOL_ID_PREFIX + wire.to_base64url(content)
     occurrence = 1
     while sealed in used:
@@ -122,8 +128,9 @@ def open_tool_id(client_id: str) -> ToolId:
     if not client_id.startswith(TOOL_ID_PREFIX):
         return ToolId(client_id)
     match _decode(client_id, TOOL_ID_PREFIX):
-        case [str(profile), str(raw), extra, *_] if raw:
-            return ToolId(raw, profile, extra)
+        case [str(profile), str(raw), extra, *rest] if raw:
+            model = rest[0] if rest and isinstance(rest[0], str) else ""
+            return ToolId(raw, profile, extra, model)
         case _:
             return ToolId(client_id)
 

@@ -33,3 +33,59 @@ def test_renaming_keeps_the_order_and_replaces_a_second_limit() -> None:
     found = corrections(400, body, Profile(), sent)
     assert found is not None
     assert list(apply(found, sent).items()) == [("a", 1), ("max_completion_tokens", 5), ("b", 2)]
+
+
+SIGNED = {"google": {"thought_signature": "S"}}
+FILLER = {"google": {"thought_signature": "skip"}}
+
+
+def call(number: int, extra: dict[str, Any] | None = None) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "id": f"c{number}",
+        "type": "function",
+        "function": {"name": "a", "arguments": "{}"},
+    }
+    return body if extra is None else {**body, "extra_content": extra}
+
+
+@pytest.mark.parametrize("status", [400, 422])
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Corrupted thought signature.",
+        "Function call is missing a thought_signature in functionCall parts.",
+        "Thought signature is not valid.",
+        "Unable to verify thoughtSignature",
+        "messages.1.content.0: Invalid `signature` in `thinking` block",
+        "The encrypted content gAAA could not be verified.",
+        "Could not decrypt the encrypted_content of the reasoning item",
+        "reasoning_details: failed to decode",
+        "Reasoning item is malformed",
+    ],
+)
+@pytest.mark.parametrize("filler", ["", "skip"])
+def test_a_refused_state_is_left_out(message: str, status: int, filler: str) -> None:
+    question = {"role": "user", "content": "q"}
+    made = {"role": "assistant", "content": "x", "reasoning_details": [{"type": "reasoning.encrypted"}]}
+    called = {"role": "assistant", "content": None, "tool_calls": [call(1, SIGNED), call(2, SIGNED)]}
+    sent = {"messages": [question, made, called]}
+    found = corrections(status, {"error": {"message": message}}, Profile(signature_filler=filler), sent)
+    assert found is not None
+    assert not found.lesson
+    after = apply(found, sent)
+    calls = [call(1, FILLER if filler else None), call(2)]
+    assert after["messages"] == [
+        question,
+        {"role": "assistant", "content": "x"},
+        {"role": "assistant", "content": None, "tool_calls": calls},
+    ]
+    assert (
+        corrections(status, {"error": {"message": message}}, Profile(signature_filler=filler), after) is None
+    )
+
+
+def test_state_is_only_left_out_of_a_list() -> None:
+    assert (
+        corrections(400, {"error": {"message": "Corrupted thought signature."}}, Profile(), {"input": "q"})
+        is None
+    )

@@ -256,7 +256,7 @@ class BlockWriter:
             return
         raw = start.id or f"toolu_{base62(f'{self._reply.message_id}:{start.key}', 24)}"
         sealed_by = self._profile.name if start.id else ""
-        tool_id = client_tool_id(ToolId(raw, sealed_by, start.extra), self._used_ids)
+        tool_id = client_tool_id(ToolId(raw, sealed_by, start.extra, self._reply.model), self._used_ids)
         self._used_ids.add(tool_id)
         self._calls[start.key] = "written"
         self._open_block(ToolUseBlock(start.key, tool_id, start.name, self._report))

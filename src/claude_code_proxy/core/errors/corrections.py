@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from claude_code_proxy.core.errors import lessons
 from claude_code_proxy.core.errors.fault import Fault, read_fault
+from claude_code_proxy.core.errors.kind_words import failure_in
 from claude_code_proxy.core.errors.overflow import MIN_OUTPUT_TOKENS, SAFETY_TOKENS, find_overflow
 from claude_code_proxy.core.errors.words import own_words
 from claude_code_proxy.core.providers.profile import EFFORTS, REASONING_SUMMARY, clamp_effort
@@ -65,6 +66,7 @@ _REFUSED = re.compile(
     r"|input should be '|invalid schema for function|not a valid \w+ flavored json schema",
     re.IGNORECASE,
 )
+_STATE_FIELDS = frozenset(("reasoning_details", "reasoning_opaque"))
 _TOOLS_NEED_RESPONSES = re.compile(r"function tools with reasoning_effort are not supported", re.IGNORECASE)
 _NO_SUMMARY = re.compile(r"reasoning\.summary|reasoning summar", re.IGNORECASE)
 # What the upstream would take instead comes after one of these.
@@ -126,6 +128,10 @@ def _find(
 ) -> Correction | None:
     limit_field = next((field for field in _LIMIT_FIELDS if field in sent), None)
     if limit_field and (found := _lower_limit(fault, profile, sent, limit_field, input_tokens)):
+        return found
+    if failure_in(f"{fault.message}. {' '.join(fault.codes)}") == "state" and (
+        found := _without_state(fault, profile, sent)
+    ):
         return found
     if "input" in sent and (found := _in_responses(fault, profile, sent)):
         return found
@@ -217,13 +223,34 @@ def _refused(
     return None
 
 
+def _without_state(fault: Fault, profile: Profile, sent: Mapping[str, Any]) -> Correction | None:
+    """The request without a model's own state: the key, the resource or the model is another one now."""
+    field = "input" if "input" in sent else "messages"
+    items = sent.get(field)
+    if not isinstance(items, list):
+        return None
+    kept = [_stateless(item, profile) for item in items if item.get("type") != "reasoning"]
+    reason = f"refused by the upstream: {fault.message[:200]}"
+    return Correction("set", field, kept, reason) if kept != items else None
+
+
+def _stateless(message: Mapping[str, Any], profile: Profile) -> Mapping[str, Any]:
+    """A message without reasoning of its model; its first call has a stand-in for a thought signature."""
+    rest = {key: value for key, value in message.items() if key not in _STATE_FIELDS}
+    if calls := message.get("tool_calls"):
+        rest["tool_calls"] = [
+            {key: value for key, value in call.items() if key != "extra_content"} for call in calls
+        ]
+        if profile.signature_filler:
+            rest["tool_calls"][0]["extra_content"] = {
+                "google": {"thought_signature": profile.signature_filler}
+            }
+    return rest
+
+
 def _in_responses(fault: Fault, profile: Profile, sent: Mapping[str, Any]) -> Correction | None:
     """What only a Responses request can hold: encrypted reasoning, and an object that asks to see it."""
     reason = f"refused by the upstream: {fault.message[:200]}"
-    if "invalid_encrypted_content" in fault.codes:  # the key or the resource is another one now
-        items = sent["input"]
-        kept = [item for item in items if item.get("type") != "reasoning"]
-        return Correction("set", "input", kept, reason) if len(kept) < len(items) else None
     reasoning = sent.get("reasoning")
     if not isinstance(reasoning, dict):
         return None

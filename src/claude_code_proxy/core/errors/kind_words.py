@@ -13,7 +13,9 @@ from typing import Literal, NamedTuple
 
 from claude_code_proxy.core.errors.words import END, read_words
 
-Failure = Literal["no_memory", "crashed", "bad_call", "no_ability", "billing", "used_up", "rate", "busy"]
+Failure = Literal[
+    "state", "no_memory", "crashed", "bad_call", "no_ability", "billing", "used_up", "rate", "busy"
+]
 
 
 class _Rule(NamedTuple):
@@ -41,6 +43,15 @@ _ABILITY = (
 
 # The first rule that holds counts, so what says most comes first.
 _RULES: tuple[_Rule, ...] = (
+    _rule(
+        "state",
+        "thought signature|thoughtsignature|thought signatures|encrypted content|encrypted reasoning"
+        "|signature|reasoning details|reasoning opaque|reasoning item|reasoning items|reasoning encrypted",
+        "invalid|corrupted|corrupt|malformed|mismatch|missing|decrypt|decrypted|verify|verified"
+        "|verification|decode|decoded|decoding|parse|parsed|expired|unknown|match|not valid|bad|wrong|tampered|failed|incorrect"
+        "|required|not found|unrecognized",
+        within=10,
+    ),
     _rule(
         "no_memory",
         "requires|require|needs|need|requested",

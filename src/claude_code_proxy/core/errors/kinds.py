@@ -263,7 +263,7 @@ def _by_words(status: int, fault: Fault) -> Kind | None:
     """What the words say, where statuses say little: an empty account and a wrong key come with any."""
     if status != 429 and _WRONG_KEY.search(fault.message):
         return AUTH
-    kind = _FAILURES[found] if (found := failure_in(fault.message)) else None
+    kind = _FAILURES.get(found) if (found := failure_in(fault.message)) else None
     if kind in (BILLING, PLAN_USED_UP) and wait_in_body(fault, 0.0) is not None:
         return RATE  # Gemini words its limit per minute like a spent quota, and says when to come back
     if status == 429:

@@ -96,8 +96,6 @@ class Profile:
     """How earlier reasoning goes back."""
     reasoning_scope: Literal["all", "last_turn"] = "all"
     """Which assistant turns carry it."""
-    reasoning_per_model: bool = False
-    """Whether reasoning state is only good for the model that made it; another gets its text alone."""
     require_reasoning_on_tool_calls: bool = False
     """An assistant message with tool calls must carry the reasoning field even if there is none."""
     reasoning_filler: str = ""

@@ -50,10 +50,9 @@ class EarlierReasoning:
         self._report.dropped("thinking_dropped", path, reason, quiet=True)
 
     def _is_own(self, sealed: SealedReasoning) -> bool:
-        """Whether the upstream of this request made the state, and takes its kind back."""
-        if sealed.kind != self._kind or sealed.profile != self._profile.name or not sealed.items:
-            return False
-        return not self._profile.reasoning_per_model or sealed.model == self._model
+        """Whether the model of this request made the state, and its upstream takes the kind back."""
+        made_by = (sealed.kind, sealed.profile, sealed.model)
+        return bool(sealed.items) and made_by == (self._kind, self._profile.name, self._model)
 
 
 def _sealed_text(sealed: SealedReasoning) -> str:

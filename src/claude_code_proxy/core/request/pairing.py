@@ -26,9 +26,11 @@ from claude_code_proxy.core.conversation import AssistantPart, Turn, UserPart
 MISSING_RESULT = "[Tool result missing: the call was interrupted]"
 
 
-def pair(drafts: Iterable[Draft], names: ToolNames, profile: Profile, report: Report) -> tuple[Turn, ...]:
-    """The turns of a conversation, with every call answered once."""
-    return _Pairing(names, profile, report).run(drafts)
+def pair(
+    drafts: Iterable[Draft], names: ToolNames, profile: Profile, model: str, report: Report
+) -> tuple[Turn, ...]:
+    """The turns of a conversation with `model`, the client's name, with every call answered once."""
+    return _Pairing(names, profile, model, report).run(drafts)
 
 
 class _OpenCall:
@@ -43,9 +45,10 @@ class _OpenCall:
 
 
 class _Pairing:
-    def __init__(self, names: ToolNames, profile: Profile, report: Report) -> None:
+    def __init__(self, names: ToolNames, profile: Profile, model: str, report: Report) -> None:
         self._names = names
         self._profile = profile
+        self._model = model
         self._report = report
         self._seen_ids: set[str] = set()
         self._open: list[_OpenCall] = []
@@ -69,7 +72,7 @@ class _Pairing:
                 tool_id = open_tool_id(item.id)
                 upstream_id = self._unique_id(tool_id, ids_of_turn, item.path)
                 ids_of_turn.add(upstream_id)
-                extra = tool_id.extra if tool_id.profile == self._profile.name else None
+                extra = tool_id.extra if self._made(tool_id) else None
                 if extra is not None:
                     check_nesting(extra, f"{item.path}.id")
                 parts.append(ToolCall(upstream_id, self._names.upstream(item.name), item.arguments, extra))
@@ -78,6 +81,10 @@ class _Pairing:
                 parts.append(item)
         self._seen_ids |= ids_of_turn
         self._turns.append(AssistantTurn(tuple(parts)))
+
+    def _made(self, tool_id: ToolId) -> bool:
+        """Whether the model of this request made the state beside an id; earlier seals do not name one."""
+        return tool_id.profile == self._profile.name and tool_id.model in ("", self._model)
 
     def _unique_id(self, tool_id: ToolId, ids_of_turn: set[str], path: str) -> str:
         profile = self._profile

@@ -55,7 +55,8 @@ def parse(
         raise invalid_request(f"the request must be a JSON object, found {kind_of(body)}")
     _refuse_unservable(body)
     tools = ToolSet(list_or_none(body, "tools", "tools") or [], profile, report, prepare, cache)
-    reader = ContentReader(profile, report, pdf_text, text_or_empty(body, "model"))
+    model = text_or_empty(body, "model")
+    reader = ContentReader(profile, report, pdf_text, model)
     messages = _Messages(profile, report, tools, reader)
     messages.read(body)
     names = tools.names
@@ -65,7 +66,7 @@ def parse(
     effort = messages.effort if messages.effort is not None else output_config.get("effort")
     return Conversation(
         system=tuple(messages.system),
-        turns=pair(messages.drafts.turns, names, profile, report),
+        turns=pair(messages.drafts.turns, names, profile, model, report),
         tools=sent_tools,
         web_search=tools.web_search,
         tool_choice=tools.choice(tool_choice, sent_tools),

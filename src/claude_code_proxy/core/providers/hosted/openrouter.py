@@ -25,7 +25,6 @@ PROVIDER = Provider(
         thinking_switch="openrouter",
         effort_values=("none", "minimal", "low", "medium", "high", "xhigh"),
         reasoning_replay="reasoning_details",
-        reasoning_per_model=True,  # the encrypted state belongs to the upstream behind the model
         pdf="file_part",
         tool_choice_thinking="auto_none",
         web_search_body={"tools": [{"type": "openrouter:web_search"}]},
