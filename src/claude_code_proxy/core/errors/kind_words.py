@@ -48,7 +48,8 @@ _RULES: tuple[_Rule, ...] = (
         "thought signature|thoughtsignature|thought signatures|encrypted content|encrypted reasoning"
         "|signature|reasoning details|reasoning opaque|reasoning item|reasoning items|reasoning encrypted",
         "invalid|corrupted|corrupt|malformed|mismatch|missing|decrypt|decrypted|verify|verified|verification"
-        "|decode|decoded|decoding|parse|parsed|expired|unknown|match|not valid|bad|wrong|tampered|failed|incorrect"
+        "|decode|decoded|decoding|parse|parsed|expired"
+        "|unknown|match|not valid|bad|wrong|tampered|failed|incorrect"
         "|required|not found|unrecognized",
         within=10,
     ),
