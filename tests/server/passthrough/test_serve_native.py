@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from claude_code_proxy.core.answer import events
 from claude_code_proxy.core.continuity import seal_reasoning
 from claude_code_proxy.server.upstream import exchange
 from tests.server.byte_upstream import Connection, Request, Script, running_upstream
@@ -249,6 +250,56 @@ async def test_what_the_entry_says_is_dropped() -> None:
         {"role": "user", "content": "go on"},
     ]
     assert set(reply.headers["x-proxy-notices"].split(",")) == {"field_dropped", "foreign_thinking"}
+
+
+def search(use_id: str, query: str, *results: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"type": "server_tool_use", "id": use_id, "name": "web_search", "input": {"query": query}},
+        {"type": "web_search_tool_result", "tool_use_id": use_id, "content": list(results)},
+    ]
+
+
+def result(url: str, secret: str, title: str) -> dict[str, Any]:
+    return {
+        "type": "web_search_result",
+        "url": url,
+        "title": title,
+        "encrypted_content": secret,
+        "page_age": None,
+    }
+
+
+async def test_searches_of_another_provider_become_text() -> None:
+    theirs = search("srvtoolu_2", "b", result("https://b.example", "E", "B"))
+    failed = {
+        "type": "web_search_tool_result",
+        "tool_use_id": "srvtoolu_3",
+        "content": {"type": "web_search_tool_result_error", "error_code": "unavailable"},
+    }
+    ours = search("srvtoolu_1", "a", events.web_search_result("", ("https://a.example",))["content"][0])
+    ours[1]["cache_control"] = {"type": "ephemeral"}
+    body = {
+        **BODY,
+        "messages": [
+            {"role": "user", "content": "hi"},
+            {"role": "assistant", "content": [*ours, {"type": "text", "text": "x"}, *theirs, failed]},
+            {"role": "user", "content": "go on"},
+        ],
+    }
+    async with (
+        running_upstream(answers(200, ANSWER)) as upstream,
+        running_proxy([native(upstream.base)]) as proxy,
+    ):
+        reply = await ask(proxy, body, headers={"x-proxy-report": "1"})
+    _, message, _ = upstream.requests[0].json["messages"]
+    assert message["content"] == [
+        {"type": "text", "text": '[web_search {"query":"a"}]'},
+        {"type": "text", "text": "https://a.example", "cache_control": {"type": "ephemeral"}},
+        {"type": "text", "text": "x"},
+        *theirs,
+        failed,
+    ]
+    assert reply.headers["x-proxy-notices"] == "search_as_text"
 
 
 # --- the same limits as on the converted path ---------------------------------------------------------

@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Any
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.continuity import SIGNATURE_PREFIX
 from claude_code_proxy.core.conversation import reminder
+from claude_code_proxy.core.request.server_tools import call_line, result_line
 from claude_code_proxy.core.request.tool_declarations import drops_tool
 from claude_code_proxy.server.passthrough import splice
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.core.report import Report
 
 _SEAL = SIGNATURE_PREFIX.encode()
+_SEARCH = b"web_search_tool_result"
 _SEALED_FIELD = {"thinking": "signature", "redacted_thinking": "data"}
 
 
@@ -22,8 +26,8 @@ def edit(raw: bytes, request: dict[str, Any], config: ModelConfig, report: Repor
     """The request body as it goes to the upstream: `raw` itself unless something must change.
 
     `request` is `raw` parsed, and is changed. Edited are: the model's name when the upstream knows another
-    one, `max_tokens` above the entry's limit, what the entry says the upstream refuses, and thinking blocks
-    that carry our own seal instead of a signature of this upstream.
+    one, `max_tokens` above the entry's limit, what the entry says the upstream refuses, thinking blocks that
+    carry our own seal instead of a signature of this upstream, and searches that we reported for another one.
     """
     limit, asked = config.max_tokens, request.get("max_tokens")
     clamp = limit is not None and isinstance(asked, int) and asked > limit
@@ -71,6 +75,8 @@ def _edit_values(raw: bytes, request: dict[str, Any], config: ModelConfig, repor
     edited = messages
     if _SEAL in raw:
         edited = _without_seals(edited, report)
+    if _SEARCH in raw:
+        edited = _with_own_searches_as_text(edited, report)
     if config.native.mid_system == "user_wrap":
         edited = _with_wrapped_system(edited, report)
     if edited != messages:
@@ -161,6 +167,50 @@ def _is_sealed(block: Any) -> bool:
     field = _SEALED_FIELD.get(str(block.get("type"))) if isinstance(block, dict) else None
     seal = block.get(field) if field is not None else None
     return isinstance(seal, str) and seal.startswith(SIGNATURE_PREFIX)
+
+
+def _with_own_searches_as_text(messages: list[Any], report: Report) -> list[Any]:
+    """Messages with each search that the proxy reported as text: Anthropic's API takes back its own only."""
+    turned: list[Any] = []
+    for number, message in enumerate(messages):
+        content = message.get("content") if isinstance(message, dict) else None
+        blocks = content if isinstance(content, list) else []
+        own = [block.get("tool_use_id") for block in blocks if _is_own_search(block)]
+        if not own:
+            turned.append(message)
+            continue
+        path = f"messages.{number}.content"
+        reason = (
+            "results of another provider's search have no encrypted content, which this upstream requires"
+        )
+        report.changed("search_as_text", path, reason)
+        turned.append({**message, "content": [_search_as_text(block, own, path) for block in blocks]})
+    return turned
+
+
+def _is_own_search(block: Any) -> bool:
+    """Whether these are results that the proxy reported: they have no encrypted content."""
+    found = (
+        block.get("content") if isinstance(block, dict) and block.get("type") == _SEARCH.decode() else None
+    )
+    return isinstance(found, list) and any(
+        isinstance(result, dict) and not result.get("encrypted_content") for result in found
+    )
+
+
+def _search_as_text(block: Any, own: Collection[Any], path: str) -> Any:
+    if not isinstance(block, dict):
+        return block
+    if block.get("type") == "server_tool_use" and block.get("id") in own:
+        return _text(block, call_line(block, path))
+    if block.get("type") == _SEARCH.decode() and block.get("tool_use_id") in own:
+        return _text(block, result_line(block, path))
+    return block
+
+
+def _text(block: dict[str, Any], text: str) -> dict[str, Any]:
+    mark = {"cache_control": block["cache_control"]} if "cache_control" in block else {}
+    return {"type": "text", "text": text, **mark}
 
 
 def _with_wrapped_system(messages: list[Any], report: Report) -> list[Any]:
