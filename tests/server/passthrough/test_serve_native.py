@@ -294,7 +294,11 @@ async def test_searches_of_another_provider_become_text() -> None:
     _, message, _ = upstream.requests[0].json["messages"]
     assert message["content"] == [
         {"type": "text", "text": '[web_search {"query":"a"}]'},
-        {"type": "text", "text": "https://a.example", "cache_control": {"type": "ephemeral"}},
+        {
+            "type": "text",
+            "text": "https://a.example - https://a.example",
+            "cache_control": {"type": "ephemeral"},
+        },
         {"type": "text", "text": "x"},
         *theirs,
         failed,

@@ -52,8 +52,7 @@ def _entry(name: str, entry: Any, path: str) -> str:
             return _page(url, entry)
         case {"url": str(url)}:
             title, age = text_or_empty(entry, "title"), text_or_empty(entry, "page_age")
-            named = f"{title} - {url}" if title not in ("", url) else url
-            return named + (f" ({age})" if age else "")
+            return (f"{title} - {url}" if title else url) + (f" ({age})" if age else "")
         case dict():
             kept = {key: value for key, value in entry.items() if not key.startswith("encrypted")}
             return f"[{name} result: {json_text(kept, path)}]"
