@@ -11,24 +11,34 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from claude_code_proxy.core.continuity import SealedReasoning
     from claude_code_proxy.core.providers.profile import Effort
 
 
+CacheMark: TypeAlias = Literal["", "5m", "1h"]
+"""How long the provider shall keep what comes up to here in its cache; "" is no mark."""
+
+
+def longest_mark(marks: Iterable[CacheMark]) -> CacheMark:
+    """The mark for what several parts became."""
+    found = set(marks)
+    return "1h" if "1h" in found else "5m" if "5m" in found else ""
+
+
 class Text(NamedTuple):
-    """Text; `cached` says that a cache mark stood on it."""
+    """Text; `cached` is the cache mark that stood on it."""
 
     text: str
-    cached: bool = False
+    cached: CacheMark = ""
 
 
 class Instruction(NamedTuple):
     """The text of a system message in the middle of the conversation, to be kept where it stands."""
 
     text: str
-    cached: bool = False
+    cached: CacheMark = ""
 
 
 def reminder(text: str) -> str:
@@ -40,7 +50,7 @@ class Image(NamedTuple):
     """An image: a `data:` URL or the URL the client gave."""
 
     url: str
-    cached: bool = False
+    cached: CacheMark = ""
 
 
 class File(NamedTuple):
@@ -48,7 +58,7 @@ class File(NamedTuple):
 
     filename: str
     url: str
-    cached: bool = False
+    cached: CacheMark = ""
 
 
 Part: TypeAlias = Text | Image | File
@@ -80,7 +90,7 @@ class ToolResult(NamedTuple):
     id: str
     parts: tuple[Part, ...]
     is_error: bool = False
-    cached: bool = False
+    cached: CacheMark = ""
 
 
 class UserTurn(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from claude_code_proxy.core.conversation import Image, Text
+from claude_code_proxy.core.conversation import Image, Text, longest_mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,7 @@ def read_result(result: ToolResult, stays: Callable[[Part], bool]) -> ResultCont
 def _add_text(parts: list[Part], added: Text) -> None:
     last = parts[-1] if parts else None
     if isinstance(last, Text):
-        parts[-1] = Text(f"{last.text}\n\n{added.text}", last.cached or added.cached)
+        parts[-1] = Text(f"{last.text}\n\n{added.text}", longest_mark((last.cached, added.cached)))
     else:
         parts.append(added)
 

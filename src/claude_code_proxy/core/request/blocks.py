@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeAlias
 
+    from claude_code_proxy.core.conversation import CacheMark
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
     from claude_code_proxy.core.request.media import PdfText
@@ -117,21 +118,22 @@ class ContentReader:
             read(self, block, block_path, items)
         return items
 
-    def _cached(self, block: dict[str, Any], path: str) -> bool:
-        if block.get("cache_control") is None:
-            return False
+    def _cached(self, block: dict[str, Any], path: str) -> CacheMark:
+        mark = block.get("cache_control")
+        if mark is None:
+            return ""
         if self._profile.cache_control == "strip":
             self._report.dropped(
                 "cache_control", f"{path}.cache_control", "the provider has no cache marks", quiet=True
             )
-            return False
-        return True
+            return ""
+        return "1h" if isinstance(mark, dict) and mark.get("ttl") == "1h" else "5m"
 
     def _text(self, block: dict[str, Any], path: str, items: list[Any]) -> None:
         text = block.get("text")
         if not isinstance(text, str):
             raise invalid_request(f"{path}.text: must be a string, found {kind_of(text)}")
-        cached = "cache_control" in block and self._cached(block, path)
+        cached = self._cached(block, path)
         if text:
             items.append(Text(text, cached))
 
@@ -223,7 +225,7 @@ class ContentReader:
         content = block.get("content")
         parts = [] if content is None else self._items(content, f"{path}.content", _TOOL_RESULT)
         is_error = block.get("is_error") is True
-        cached = "cache_control" in block and self._cached(block, path)
+        cached = self._cached(block, path)
         items.append(ResultDraft(tool_id, tuple(parts), is_error, cached, path))
 
     def _tool_reference(self, block: dict[str, Any], path: str, items: list[Any]) -> None:

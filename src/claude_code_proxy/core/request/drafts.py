@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from claude_code_proxy.core.conversation import Thinking
 
 if TYPE_CHECKING:
-    from claude_code_proxy.core.conversation import File, Image, Instruction, Part, Text
+    from claude_code_proxy.core.conversation import CacheMark, File, Image, Instruction, Part, Text
     from claude_code_proxy.core.report import Report
 
 
@@ -26,7 +26,7 @@ class ResultDraft(NamedTuple):
     id: str
     parts: tuple[Part, ...]
     is_error: bool
-    cached: bool
+    cached: CacheMark
     path: str
 
 

@@ -13,7 +13,7 @@ from claude_code_proxy.core.request.fields import kind_of, required_text, text_o
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from claude_code_proxy.core.conversation import Part
+    from claude_code_proxy.core.conversation import CacheMark, Part
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
 
@@ -46,7 +46,7 @@ class Media:
         self._pdf_text = pdf_text
         self.attached = False
 
-    def image(self, block: dict[str, Any], path: str, cached: bool) -> Part:
+    def image(self, block: dict[str, Any], path: str, cached: CacheMark) -> Part:
         """The part for an `image` block."""
         source = _source(block, path)
         if not self._profile.vision:
@@ -60,7 +60,7 @@ class Media:
             case other:
                 return self._omitted("image", path, cached, f"an image source of type {str(other)[:40]}")
 
-    def pdf(self, block: dict[str, Any], path: str, cached: bool) -> Part | str:
+    def pdf(self, block: dict[str, Any], path: str, cached: CacheMark) -> Part | str:
         """The part for a `document` block with a PDF; a `str` is its text, still to be framed."""
         source = _source(block, path)
         kind = source.get("type")
@@ -86,7 +86,7 @@ class Media:
             case _:
                 return self._omitted("document", path, cached, "a PDF")
 
-    def _omitted(self, noun: str, path: str, cached: bool, what: str) -> Part:
+    def _omitted(self, noun: str, path: str, cached: CacheMark, what: str) -> Part:
         if self.attached:
             raise invalid_request(
                 f"{path}: this model's provider does not accept {what}; attach it as text or as another kind"

@@ -150,5 +150,5 @@ class _Pairing:
         heading = f"[Result of an earlier tool call {upstream_id}]"
         first, *others = result.parts or (Text(""),)
         if isinstance(first, Text):
-            return [Text(f"{heading}\n{first.text}", result.cached and not others), *others]
+            return [Text(f"{heading}\n{first.text}", "" if others else result.cached), *others]
         return [Text(heading), first, *others]

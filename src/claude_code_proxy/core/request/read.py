@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.core.conversation import Conversation, Instruction, Text, reminder
+from claude_code_proxy.core.conversation import Conversation, Instruction, Text, longest_mark, reminder
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
 from claude_code_proxy.core.request import options
 from claude_code_proxy.core.request.blocks import ContentReader, is_summary
@@ -179,7 +179,7 @@ class _Messages:
         text = "\n\n".join(text.text for text in texts)
         if not text.strip():
             return
-        cached = any(text.cached for text in texts)
+        cached = longest_mark(text.cached for text in texts)
         match self._profile.mid_system:
             case "hoist":
                 self._report.changed("system_moved", path, "appended to the leading instructions", quiet=True)

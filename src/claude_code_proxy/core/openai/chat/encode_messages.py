@@ -1,8 +1,8 @@
 """Turns as Chat Completions messages.
 
 All-text content goes out as one string, because strings are accepted everywhere and arrays are not; only
-with cache marks, which need a place, user and system messages always take the array form, so that a mark
-that moves to the next turn does not change how the text before it is divided.
+with cache marks, which need a place, messages always take the array form, so that a mark that moves to the
+next turn does not change the bytes before it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from claude_code_proxy.core.conversation import (
     Text,
     Thinking,
     ToolCall,
+    longest_mark,
 )
 from claude_code_proxy.core.openai.cache_marks import CacheMarks
 from claude_code_proxy.core.openai.reasoning_replay import first_turn_with_reasoning
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import TypeAlias
 
-    from claude_code_proxy.core.conversation import Conversation, Part, ToolResult, UserTurn
+    from claude_code_proxy.core.conversation import CacheMark, Conversation, Part, ToolResult, UserTurn
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
 
@@ -105,8 +106,9 @@ class _Writer:
         content: str | list[dict[str, Any]]
         if found.is_text:
             text = found.text or self._profile.tool_result_filler
-            cached = self._marks.kept and (result.cached or any(part.cached for part in result.parts))
-            content = self._one_text(text, cached=cached)
+            content = self._one_text(
+                text, longest_mark((result.cached, *(part.cached for part in result.parts)))
+            )
         else:
             content = [self._part(part) for part in found.parts]
         return {"role": "tool", "tool_call_id": result.id, "content": content}
@@ -131,8 +133,7 @@ class _Writer:
             text = f"<think>\n{_joined(thoughts)}\n</think>\n\n{text}"
         message: Message = {"role": "assistant"}
         if text:
-            cached = self._marks.kept and any(part.cached for part in texts)
-            message["content"] = self._one_text(text, cached=cached)
+            message["content"] = self._one_text(text, longest_mark(part.cached for part in texts))
         elif profile.assistant_empty_content != "omit":
             message["content"] = "" if profile.assistant_empty_content == "empty_string" else None
         self._add_reasoning(message, thoughts, required=bool(calls))
@@ -175,13 +176,13 @@ class _Writer:
             return "\n\n".join(part.text for part in parts if isinstance(part, Text))
         return [self._part(part) for part in parts]
 
-    def _one_text(self, text: str, *, cached: bool) -> str | list[dict[str, Any]]:
-        return [self._part(Text(text, cached))] if cached and text else text
+    def _one_text(self, text: str, mark: CacheMark) -> str | list[dict[str, Any]]:
+        return [self._part(Text(text, mark))] if self._marks.kept and text else text
 
     def _part(self, part: Part | Instruction) -> dict[str, Any]:
         body = _PARTS[type(part)](part)
         if part.cached:
-            self._marks.put(body)
+            self._marks.put(body, part.cached)
         return body
 
 

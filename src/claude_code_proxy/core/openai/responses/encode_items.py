@@ -9,7 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.core.conversation import AssistantTurn, File, Image, Instruction, Text, ToolCall
+from claude_code_proxy.core.conversation import (
+    AssistantTurn,
+    File,
+    Image,
+    Instruction,
+    Text,
+    ToolCall,
+    longest_mark,
+)
 from claude_code_proxy.core.openai.cache_marks import CacheMarks
 from claude_code_proxy.core.openai.reasoning_replay import first_turn_with_reasoning
 from claude_code_proxy.core.openai.tool_results import read_result
@@ -128,9 +136,9 @@ class _Writer:
         found = read_result(result, lambda _: self._profile.tool_result_images == "inline")
         if not found.is_text:
             return [self._part(part) for part in found.parts], found.moved
-        cached = self._marks.kept and (result.cached or any(part.cached for part in result.parts))
-        if cached and found.text:
-            return [self._part(Text(found.text, cached))], found.moved
+        if self._marks.kept and found.text:
+            mark = longest_mark((result.cached, *(part.cached for part in result.parts)))
+            return [self._part(Text(found.text, mark))], found.moved
         return found.text or self._profile.tool_result_filler, found.moved
 
     def _speak(self, parts: Sequence[Part | Instruction]) -> None:
@@ -146,7 +154,7 @@ class _Writer:
     def _part(self, part: Part | Instruction) -> dict[str, Any]:
         body = _PARTS[type(part)](part)
         if part.cached:
-            self._marks.put(body)
+            self._marks.put(body, part.cached)
         return body
 
 

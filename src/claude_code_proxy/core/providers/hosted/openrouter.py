@@ -45,7 +45,11 @@ PROVIDER = Provider(
         ),
     ),
     families=(
-        Family("anthropic/*", {"cache_control": "passthrough"}, "docs: marks pass through"),
+        Family(
+            "anthropic/*",
+            {"cache_control": "passthrough", "accept_params": ("top_k", "cache_control")},
+            "docs: marks pass through with their ttl; one at the top of the request is kept at its end",
+        ),
         Family("qwen/*", {"cache_control": "passthrough"}, "docs: marks pass through"),
         Family("openai/*", {"tool_choice_thinking": None}, "reports: no such refusal"),
         Family(
