@@ -80,7 +80,7 @@ def _role(words: Sequence[Word], place: int) -> str | None:
     around = [_NOTHING, _NOTHING, *words[max(place - 2, 0) : place + 3], _NOTHING, _NOTHING]
     here = 2 + min(place, 2)
     (earlier, before_that), (left, _), _, (right, _), (_, after_that) = around[here - 2 : here + 3]
-    if left in (">", ">=", "<=") or (left == "/" and before_that > 1):
+    if left in (">", ">=", "<=", "vs", "versus") or (left == "/" and before_that > 1):
         return "limit"
     if left == "," and before_that in (0, 1) and place > 2 and words[place - 3].text in "([":
         return "limit"
@@ -88,7 +88,7 @@ def _role(words: Sequence[Word], place: int) -> str | None:
         return "output"
     if (left == "-" and (before_that > 1 or earlier == "(")) or (left, right) == ("<", ">"):
         return None
-    if right in (">", ">=", "+") or (right == "/" and after_that > 1):
+    if right in (">", ">=", "+", "vs", "versus") or (right == "/" and after_that > 1):
         return "term"
     after = _role_after(words, place)
     if after not in ("", "part"):
@@ -145,7 +145,9 @@ def _role_before(words: Sequence[Word], place: int) -> str | None:
             return "by"
         elif text in EXCEED and words[back + 1].text in (":", "("):
             return "asked"
-        elif text in BEFORE_LIMIT or text in WINDOWS:
+        elif text in WINDOWS:
+            return "asked" if back and words[back - 1].text in ("requested", "actual", "current") else "limit"
+        elif text in BEFORE_LIMIT:
             return "limit"
         elif text in ASKED or noun == LOOSE:
             return "asked"

@@ -37,7 +37,7 @@ NOUNS = _table(
         breakpoints block blocks dimension dimensions resolution width height effort logit template
         attachment attachments upload object objects websocket queue value integer float password account
         organization subscription date age version attempt attempts retries price cost choices candidates
-        branch branches definitions keyword keywords regex pattern timestamp role roles
+        branch branches definitions keyword keywords regex pattern timestamp role roles protocol
         工具 函数 图片 图像 文件 字段 参数 名称 描述 数组 频率 速率 并发 配额 额度 余额
         超时 内存""",
 )
@@ -63,8 +63,8 @@ BOUNDS = _set("""maximum max maximal limit limits limited cap bound longest rang
 BEFORE_LIMIT = (
     BOUNDS
     | EXCEED
-    | _set("""than allowed allows only upto supports support accepts takes handle handles under below
-    within 小于 低于 不超过""")
+    | _set("""than allowed allows only upto supports supported support accepts takes handle handles under
+    below within 小于 低于 不超过""")
 )
 AFTER_LIMIT = _set("maximum max limit cap allowed context window 上限 限制")
 MUST = _set("must should cannot may can 必须 应 不能")

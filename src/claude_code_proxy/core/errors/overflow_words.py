@@ -106,7 +106,7 @@ def _excesses(sentence: Sequence[str]) -> Iterator[tuple[int, int]]:
         after = sentence[place + 1] if place + 1 < len(sentence) else ""
         if (
             word in EXCEED
-            or (word in OVER and before in ("is", "are", "was", "tokens", "goes", "went"))
+            or (word in OVER and before in ("is", "are", "was", "tokens", "goes", "went", "grown"))
             or (word in ("reached", "hit") and not WINDOWS.isdisjoint(sentence))
         ):
             yield place, place + 1
