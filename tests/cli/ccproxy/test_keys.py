@@ -100,7 +100,7 @@ def test_failures_name_the_line_and_the_mend(desk: Desk, tmp_path: Path, auth_ke
 def test_without_the_extra(desk: Desk, tmp_path: Path) -> None:
     (tmp_path / "keyring.py").write_text("raise ImportError", encoding="utf-8")
     desk.providers({"deepseek": LEAST | {"auth_key": "keyring:a/b"}})
-    assert "pip install 'claude-code-proxy[keyring]'" in desk.run(PYTHONPATH=str(tmp_path))[2]
+    assert "pip install 'keyless-claude-proxy[keyring]'" in desk.run(PYTHONPATH=str(tmp_path))[2]
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_only_whoever_asks_for_it_pays_for_it() -> None:
 
 def test_without_the_extra_the_message_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(token_counts, "PACKAGE", "no_such_package_here")
-    with pytest.raises(ConfigError, match=r"pip install 'claude-code-proxy\[tokens\]'"):
+    with pytest.raises(ConfigError, match=r"pip install 'keyless-claude-proxy\[tokens\]'"):
         token_counts.text_counts("exact")
 
 
