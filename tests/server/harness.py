@@ -116,7 +116,7 @@ class Client:
         key: str | None = KEY,
     ) -> None:
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        sent = {"host": "proxy", "content-length": str(len(data)), **(headers or {})}
+        sent = {"host": "127.0.0.1", "content-length": str(len(data)), **(headers or {})}
         if key is not None:
             sent.setdefault("authorization", f"Bearer {key}")
         head = "\r\n".join([f"{method} {path} HTTP/1.1", *(f"{k}: {v}" for k, v in sent.items()), "", ""])

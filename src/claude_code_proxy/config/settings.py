@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
-import re
 from dataclasses import MISSING, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from . import paths
-from .problems import ConfigError, did_you_mean
-from .sizes import parse_size
+from .problems import ConfigError
+from .setting_values import file, header, host, hosts, one_of, search_url, seconds, size, switch, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 ENV_PREFIX = "CLAUDE_CODE_PROXY_"
 
@@ -29,6 +27,9 @@ class ServerSettings:
 
     host: str = "127.0.0.1"
     port: int = 8082
+    allow_remote: bool = False
+    allowed_hosts: tuple[str, ...] = ()
+    admin_tokens: Path | None = None
     models: Path
     log_level: LogLevel = "info"
     max_retries: int = 2
@@ -64,8 +65,10 @@ class ServerSettings:
     @classmethod
     def default(cls, name: str) -> object | None:
         """The default of a field; None for none, or for one that depends on the environment (`models`)."""
-        field = cls.__dataclass_fields__[name]
-        return None if field.default is MISSING else field.default
+        value = cls.__dataclass_fields__[name].default
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        return None if value is MISSING or value == () else value
 
     @classmethod
     def load(cls, flags: Mapping[str, str | None], env: Mapping[str, str]) -> ServerSettings:
@@ -103,6 +106,11 @@ class Setting(NamedTuple):
         return "--" + self.name.replace("_", "-")
 
     @property
+    def is_switch(self) -> bool:
+        """Whether the flag may stand alone: yes."""
+        return self.parse is switch
+
+    @property
     def env(self) -> str:
         """The environment variable."""
         return ENV_PREFIX + self.name.upper()
@@ -117,134 +125,87 @@ def _sources(
     return sources
 
 
-def _host(text: str) -> str:
-    if any(character.isspace() or character == "/" for character in text):
-        raise ValueError("must be a host name or an address like 127.0.0.1")
-    return text.removeprefix("[").removesuffix("]")
-
-
-def _file(text: str) -> Path:
-    return Path(text).expanduser()
-
-
-def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        word = text.lower()
-        if word not in words:
-            hint = did_you_mean(word, words)
-            raise ValueError(f"must be one of {', '.join(words)}" + (f" ({hint})" if hint else ""))
-        return word
-
-    return parse
-
-
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
-            raise ValueError(f"must be a whole number from {low} to {high}")
-        return int(text)
-
-    return parse
-
-
-def _seconds(low: float) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        reason = "must be a number of seconds" + (", 0 or more" if low == 0 else f", at least {low:g}")
-        try:
-            value = float(text)
-        except ValueError as error:
-            raise ValueError(reason) from error
-        if not (math.isfinite(value) and value >= low):
-            raise ValueError(reason)
-        return value
-
-    return parse
-
-
-def _search_url(text: str) -> str:
-    if not text.startswith(("http://", "https://")) or "{query}" not in text or any(map(str.isspace, text)):
-        raise ValueError("must be an http(s) address with {query} in it")
-    return text
-
-
-def _header(text: str) -> str:
-    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", text):
-        raise ValueError("must be the name of a header")
-    return text
-
-
-def _bytes(text: str) -> int:
-    return parse_size(int(text) if text.isascii() and text.isdigit() else text, binary=True)
-
-
 SETTINGS: tuple[Setting, ...] = (
-    Setting("host", _host, "ADDRESS", "address to listen on"),
-    Setting("port", _whole(0, 65535), "PORT", "port to listen on; 0 picks a free one", "PORT"),
-    Setting("models", _file, "FILE", "the models file", "CUSTOM_MODELS_FILE"),
-    Setting("log_level", _one_of(get_args(LogLevel)), "LEVEL", "debug, info, warning or error", "LOG_LEVEL"),
+    Setting("host", host, "ADDRESS", "address to listen on"),
+    Setting("port", whole(0, 65535), "PORT", "port to listen on; 0 picks a free one", "PORT"),
+    Setting("allow_remote", switch, "[no]", "listen on an address that other machines can reach"),
+    Setting(
+        "allowed_hosts",
+        hosts,
+        "NAMES",
+        "more names by which requests and web pages may call this server, separated by commas; * is any",
+    ),
+    Setting(
+        "admin_tokens",
+        file,
+        "FILE",
+        "tokens, hashed, with which other machines may see what only this one may",
+    ),
+    Setting("models", file, "FILE", "the models file", "CUSTOM_MODELS_FILE"),
+    Setting("log_level", one_of(get_args(LogLevel)), "LEVEL", "debug, info, warning or error", "LOG_LEVEL"),
     Setting(
         "max_retries",
-        _whole(0, 10),
+        whole(0, 10),
         "N",
         "retries before the response begins, when the upstream is down or overloaded",
         "MAX_RETRIES",
     ),
     Setting(
-        "hold", _seconds(0), "S", "longest wait for the upstream's first event before the response begins"
+        "hold", seconds(0), "S", "longest wait for the upstream's first event before the response begins"
     ),
-    Setting("ping_interval", _seconds(1), "S", "silence after which a stream gets a ping"),
+    Setting("ping_interval", seconds(1), "S", "silence after which a stream gets a ping"),
     Setting(
         "progress_interval",
-        _seconds(1),
+        seconds(1),
         "S",
         "silence after which a stream gets an event that counts as progress",
     ),
-    Setting("connect_timeout", _seconds(0.1), "S", "longest time to connect to an upstream"),
+    Setting("connect_timeout", seconds(0.1), "S", "longest time to connect to an upstream"),
     Setting(
-        "first_byte_timeout", _seconds(1), "S", "longest wait for the first byte of an upstream's response"
+        "first_byte_timeout", seconds(1), "S", "longest wait for the first byte of an upstream's response"
     ),
-    Setting("idle_timeout", _seconds(1), "S", "longest silence of an upstream within its response"),
-    Setting("max_body_bytes", _bytes, "SIZE", "largest request body (32000000, 64MiB)"),
-    Setting("max_response_bytes", _bytes, "SIZE", "largest response that is held in memory"),
-    Setting("max_connections", _whole(1, 1_000_000), "N", "most client connections at once"),
-    Setting("drain_timeout", _seconds(0), "S", "longest wait for running requests at shutdown"),
-    Setting("settle_timeout", _seconds(0), "S", "longest wait for token counts after an answer is complete"),
+    Setting("idle_timeout", seconds(1), "S", "longest silence of an upstream within its response"),
+    Setting("max_body_bytes", size, "SIZE", "largest request body (32000000, 64MiB)"),
+    Setting("max_response_bytes", size, "SIZE", "largest response that is held in memory"),
+    Setting("max_connections", whole(1, 1_000_000), "N", "most client connections at once"),
+    Setting("drain_timeout", seconds(0), "S", "longest wait for running requests at shutdown"),
+    Setting("settle_timeout", seconds(0), "S", "longest wait for token counts after an answer is complete"),
     Setting(
-        "linger_timeout", _seconds(0), "S", "longest wait for the end of a connection that is to be reused"
+        "linger_timeout", seconds(0), "S", "longest wait for the end of a connection that is to be reused"
     ),
-    Setting("client_stall_timeout", _seconds(0), "S", "longest wait for a client that does not read"),
-    Setting("search_timeout", _seconds(0), "S", "longest wait for the search service"),
-    Setting("model_list_timeout", _seconds(0), "S", "longest wait for the providers' lists of models"),
-    Setting("pdf_pages", _whole(1, 10_000), "N", "most pages of a PDF that are sent as text (extra [pdf])"),
-    Setting("pdf_timeout", _seconds(0.1), "S", "longest time to read the text of a PDF"),
-    Setting("transport", _one_of(get_args(Transport)), "WORD", "http1, or http2 with the extra [http2]"),
-    Setting("upstream_connections", _whole(1, 1_000_000), "N", "most connections in use to one upstream"),
-    Setting("connection_age", _seconds(0), "S", "longest use of one connection to an upstream"),
-    Setting("ca_bundle", _file, "FILE", "certificate authorities to trust beside the system's"),
-    Setting("client_certificate", _file, "FILE", "certificate and key to show to upstreams (PEM)"),
-    Setting("workers", _whole(1, 64), "N", "number of server processes"),
+    Setting("client_stall_timeout", seconds(0), "S", "longest wait for a client that does not read"),
+    Setting("search_timeout", seconds(0), "S", "longest wait for the search service"),
+    Setting("model_list_timeout", seconds(0), "S", "longest wait for the providers' lists of models"),
+    Setting("pdf_pages", whole(1, 10_000), "N", "most pages of a PDF that are sent as text (extra [pdf])"),
+    Setting("pdf_timeout", seconds(0.1), "S", "longest time to read the text of a PDF"),
+    Setting("transport", one_of(get_args(Transport)), "WORD", "http1, or http2 with the extra [http2]"),
+    Setting("upstream_connections", whole(1, 1_000_000), "N", "most connections in use to one upstream"),
+    Setting("connection_age", seconds(0), "S", "longest use of one connection to an upstream"),
+    Setting("ca_bundle", file, "FILE", "certificate authorities to trust beside the system's"),
+    Setting("client_certificate", file, "FILE", "certificate and key to show to upstreams (PEM)"),
+    Setting("workers", whole(1, 64), "N", "number of server processes"),
     Setting(
         "token_counts",
-        _one_of(get_args(TokenCounts)),
+        one_of(get_args(TokenCounts)),
         "WORD",
         "estimate, or exact: by the tokenizer of the extra [tokens]",
     ),
     Setting(
         "search_url",
-        _search_url,
+        search_url,
         "URL",
         "search service for models without web search; {query} in the URL is replaced by the query",
     ),
     Setting(
         "search_key_header",
-        _header,
+        header,
         "NAME",
         "header of that service for the key that a client sends as x-search-key",
     ),
-    Setting("hooks", _file, "FILE", "Python file with request_hook(payload) and response_hook(event)"),
+    Setting("hooks", file, "FILE", "Python file with request_hook(payload) and response_hook(event)"),
     Setting(
         "hook_errors",
-        _one_of(get_args(HookErrors)),
+        one_of(get_args(HookErrors)),
         "WORD",
         "ignore a hook that fails, or refuse the request",
     ),

@@ -42,6 +42,9 @@ ROUTES: dict[str, dict[str, Handler]] = {
 }
 """Every path and method. A GET answers HEAD too; all paths exist again under `/anthropic`."""
 
+_ADMIN = frozenset(("/test-connection", "/v1/stats", "/v1/messages/test_conversion"))
+"""What tells of others' requests, dials, or works without a key: for this machine and admins."""
+
 _PREFIX = "/anthropic"
 _MODEL = "/v1/models/"
 
@@ -123,6 +126,7 @@ class App:
 
 
 async def _dispatch(gateway: Gateway, call: Call) -> None:
+    gateway.access.check(call)
     if gateway.in_flight > gateway.settings.max_connections:
         raise ApiError(
             529, "overloaded_error", "the proxy is at its limit of requests (max_connections); try again"
@@ -144,6 +148,8 @@ async def _dispatch(gateway: Gateway, call: Call) -> None:
             f"{call.path} takes {allowed}, not {call.method}",
             headers={"allow": allowed},
         )
+    if path in _ADMIN:
+        gateway.access.check_admin(call)
     await handler(gateway, call)
 
 

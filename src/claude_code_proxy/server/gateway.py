@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from claude_code_proxy.core.request.tool_cache import ToolCache
 from claude_code_proxy.core.tokens import Calibration
 from claude_code_proxy.server.caller import ids
+from claude_code_proxy.server.caller.access import Access
 from claude_code_proxy.server.hooks.user_hooks import Hooks
 from claude_code_proxy.server.memory.cooldowns import Cooldowns
 from claude_code_proxy.server.memory.learned import Learned
@@ -15,6 +16,7 @@ from claude_code_proxy.server.memory.model_lists import Catalogue
 from claude_code_proxy.server.memory.pdf_texts import PdfTexts, pdf_texts
 from claude_code_proxy.server.memory.token_counts import text_counts
 from claude_code_proxy.server.records.statistics import SessionStats
+from claude_code_proxy.server.upstream.dial_check import Reachability
 from claude_code_proxy.server.upstream.upstreams import Upstreams
 
 from .log import RequestLog
@@ -32,6 +34,7 @@ class Gateway:
     settings: ServerSettings
     models: ModelsFile | FixedModels
     upstreams: Upstreams = field(init=False)
+    access: Access = field(init=False)
     stats: SessionStats = field(default_factory=SessionStats)
     calibration: Calibration = field(default_factory=Calibration)
     text_counts: TextCounts = field(init=False)
@@ -40,6 +43,7 @@ class Gateway:
     learned: Learned = field(default_factory=Learned)
     tool_cache: ToolCache = field(default_factory=lambda: ToolCache(ids.unguessable()))
     catalogue: Catalogue = field(init=False)
+    reachability: Reachability = field(default_factory=Reachability)
     hooks: Hooks | None = field(init=False, default=None)
     pdf_texts: PdfTexts | None = field(init=False)
     in_flight: int = 0
@@ -48,6 +52,7 @@ class Gateway:
 
     def __post_init__(self) -> None:
         self.upstreams = Upstreams(self.models, self.settings)
+        self.access = Access(self.settings)
         self.catalogue = Catalogue(self.models, self.upstreams, self.settings.model_list_timeout)
         self.text_counts = text_counts(self.settings.token_counts)
         self.pdf_texts = pdf_texts(self.settings.pdf_pages, self.settings.pdf_timeout)

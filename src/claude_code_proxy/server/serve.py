@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from claude_code_proxy.config.models_yaml.models_file import load_models
+from claude_code_proxy.config.problems import ConfigError
+from claude_code_proxy.core.hosts import is_loopback
+from claude_code_proxy.server.caller.token_file import TokenFile
 from claude_code_proxy.server.hooks.user_hooks import compile_hooks
 
 from . import log
@@ -34,9 +37,17 @@ def serve(settings: ServerSettings) -> int:
     """Serve until SIGTERM (0) or SIGINT (130); running requests may end within `drain_timeout`.
 
     Prints the address on standard output once it is bound, with the real port where 0 was asked for. Returns
-    the process's exit code: 1 when the address cannot be bound. Raises `ConfigError` for a bad models file.
+    the process's exit code: 1 when the address cannot be bound. Raises `ConfigError` for a bad models file,
+    and for an address that other machines can reach without `allow_remote`.
     """
+    if not settings.allow_remote and not is_loopback(settings.host):
+        raise ConfigError(
+            f"--host {settings.host}: other machines could reach this server; --allow-remote allows that "
+            "(SECURITY.md says what to look after)"
+        )
     load_models(settings.models)  # a bad file is the user's to see at once, not a failing worker's
+    if settings.admin_tokens is not None:
+        TokenFile(settings.admin_tokens)
     if settings.hooks is not None:
         compile_hooks(settings.hooks)
     config = Config(App(settings), settings)

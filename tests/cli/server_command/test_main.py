@@ -150,3 +150,24 @@ def test_serve_help_names_every_variable(capsys: pytest.CaptureFixture[str]) -> 
     for setting in SETTINGS:
         assert setting.flag in text
         assert setting.env in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "allowed"),
+    [
+        ([], None),
+        (["--allow-remote"], "yes"),
+        (["--allow-remote", "no"], "no"),
+        (["--allow-remote=yes"], "yes"),
+    ],
+)
+def test_a_switch_may_stand_alone(arguments: list[str], allowed: str | None) -> None:
+    options = main.build_parser().parse_args(["serve", *arguments, "--port", "1"])
+    assert (options.allow_remote, options.port) == (allowed, "1")
+
+
+def test_another_address_without_leave_is_a_wrong_configuration(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.run(["serve", "--host", "0.0.0.0", "--port", "0"]) == output.CONFIG
+    assert "--allow-remote" in capsys.readouterr().err

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from claude_code_proxy.config.models_yaml import entry
+from claude_code_proxy.config.models_yaml import entry, models_file
 from claude_code_proxy.config.models_yaml.example import EXAMPLE
 from claude_code_proxy.config.models_yaml.models_file import (
     ModelConfig,
@@ -363,6 +363,12 @@ class Watched:
         text = "".join(f"- {{model_id: {id_}, api_base: 'https://x.example'{extra}}}\n" for id_ in ids)
         self.path.write_text(text, encoding="utf-8")
 
+    def wait(self, seconds: float = 2.2) -> None:
+        """Let time pass, with a request now and then."""
+        for _ in range(round(seconds * 10)):
+            self.now += 0.1
+            _ = self.file.table
+
     def ids(self) -> list[str]:
         return [model.model_id for model in self.file.table.models]
 
@@ -376,19 +382,19 @@ def test_file_is_read_again_when_it_changes(watched: Watched) -> None:
     before = watched.file.table
     watched.write("one", "two")
     assert watched.file.table is before  # within the second
-    watched.now += 1
+    watched.wait()
     assert watched.ids() == ["one", "two"]
     after = watched.file.table
-    watched.now += 1
+    watched.wait()
     assert watched.file.table is after  # not read again for nothing
     assert watched.said == []
 
 
-def test_same_size_replaced_file_is_noticed(watched: Watched) -> None:
+def test_a_file_that_was_complete_before_it_came_here_is_taken_at_once(watched: Watched) -> None:
     stat = watched.path.stat()
     other = watched.path.with_name("new.yaml")
     other.write_text(watched.path.read_text(encoding="utf-8").replace("one", "two"), encoding="utf-8")
-    os.utime(other, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    os.utime(other, ns=(stat.st_atime_ns, stat.st_mtime_ns - 2 * 10**9))
     other.rename(watched.path)
     watched.now += 1
     assert watched.ids() == ["two"]
@@ -397,29 +403,59 @@ def test_same_size_replaced_file_is_noticed(watched: Watched) -> None:
 @pytest.mark.parametrize("broken", ["", "- model_id: [", "- model_id: one\n"])
 def test_broken_edit_keeps_the_last_good_one(watched: Watched, broken: str) -> None:
     watched.path.write_text(broken, encoding="utf-8")
-    for _ in range(3):
-        watched.now += 1
-        assert watched.ids() == ["one"]
+    watched.wait(5)
+    assert watched.ids() == ["one"]
     (said,) = watched.said
     assert "keeping the models of the last good version" in said
     watched.write("mended")
-    watched.now += 1
+    watched.wait()
     assert watched.ids() == ["mended"]
 
 
 def test_removed_file_keeps_the_last_good_one(watched: Watched) -> None:
     watched.path.unlink()
-    for _ in range(2):
-        watched.now += 1
-        assert watched.ids() == ["one"]
+    watched.wait(5)
+    assert watched.ids() == ["one"]
     assert len(watched.said) == 1
 
 
 def test_warnings_are_said_once_per_version(watched: Watched) -> None:
     watched.write("one", extra=", price: 1")
-    for _ in range(3):
-        watched.now += 1
-        watched.ids()
+    watched.wait(5)
     assert len(watched.said) == 1
     with pytest.raises(ConfigError):
         ModelsFile(watched.path.with_name("none.yaml"), watched.said.append)
+
+
+def test_a_half_written_file_is_not_taken(watched: Watched) -> None:
+    whole = (
+        "- {model_id: two, api_base: 'https://api.deepseek.com'}\n- {model_id: one, api_base: 'https://x'}\n"
+    )
+    for end in range(10, len(whole), 7):
+        watched.path.write_text(whole[:end], encoding="utf-8")
+        watched.wait(0.9)
+        assert watched.ids() == ["one"]
+    watched.path.write_text(whole, encoding="utf-8")
+    watched.wait()
+    assert [model.api_base for model in watched.file.table.models] == [
+        "https://api.deepseek.com",
+        "https://x",
+    ]
+    assert watched.said == []
+
+
+def test_a_file_that_is_written_while_it_is_read_is_not_taken(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load_and_write(path: Path) -> ModelTable:
+        table = load_models(path)
+        watched.write("one", "two", "three")
+        return table
+
+    watched.write("one", "two")
+    with monkeypatch.context() as patched:
+        patched.setattr(models_file, "load_custom_models", load_and_write)
+        watched.wait(2.5)
+    assert watched.ids() == ["one"]
+    watched.wait()
+    assert watched.ids() == ["one", "two", "three"]

@@ -12,7 +12,7 @@ import pytest
 from claude_code_proxy.core import sealed_keys
 from claude_code_proxy.server.caller.call import Call
 from claude_code_proxy.server.memory import model_lists
-from claude_code_proxy.server.memory.model_lists import Catalogue, is_local
+from claude_code_proxy.server.memory.model_lists import Catalogue
 from tests.server.byte_upstream import Connection, Request, Upstream, running_upstream
 from tests.server.harness import KEY, Proxy, ask, model, running_proxy
 
@@ -209,21 +209,6 @@ async def test_a_sessions_own_key_goes_to_the_address_it_is_for() -> None:
             found = await Catalogue(proxy.gateway.models, proxy.gateway.upstreams, 1.0).models(call)
     assert {model_id.partition("/")[0] for model_id, _, _ in found} == {"up"}
     assert other.requests[0].header("authorization") is None
-
-
-@pytest.mark.parametrize(
-    ("client", "headers", "local"),
-    [
-        (("127.0.0.1", 1), [], True),
-        (("::1", 1), [], True),
-        (("192.0.2.1", 1), [], False),
-        (None, [], False),
-        (("127.0.0.1", 1), [(b"via", b"1.1 front")], False),
-    ],
-)
-async def test_who_is_on_this_machine(client: Any, headers: Any, local: bool) -> None:
-    scope = {"method": "GET", "path": "/", "query_string": b"", "headers": headers, "client": client}
-    assert is_local(Call(scope, never, never)) is local
 
 
 async def test_the_kept_lists_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

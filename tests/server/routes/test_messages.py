@@ -134,7 +134,7 @@ async def test_a_bad_request_is_told_where(raw: bytes, status: int, kind: str, w
 async def test_too_large_a_body_without_a_length_is_refused() -> None:
     async with running_proxy([model("http://127.0.0.1:1")], max_body_bytes=2000) as proxy:
         client = await Client.connect(proxy)
-        client.writer.write(b"POST /v1/messages HTTP/1.1\r\nhost: p\r\nx-api-key: k\r\n")
+        client.writer.write(b"POST /v1/messages HTTP/1.1\r\nhost: localhost\r\nx-api-key: k\r\n")
         client.writer.write(b"transfer-encoding: chunked\r\n\r\n" + b"%x\r\n" % 3000 + b"x" * 3000 + b"\r\n")
         reply = await client.reply()
         client.close()

@@ -1,11 +1,13 @@
 """Every endpoint but the inference itself."""
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from claude_code_proxy.server.upstream import dial_check
 from tests.server.byte_upstream import running_upstream, say_hello
 from tests.server.harness import BODY, KEY, Proxy, ask, model, running_proxy
 
@@ -200,9 +202,28 @@ async def test_test_connection_sends_nothing() -> None:
     assert KEY not in reply.body.decode()
 
 
+async def test_many_test_connections_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    dials: list[str] = []
+
+    async def dial(host: str, *_: Any, **__: Any) -> Any:
+        dials.append(host)
+        raise OSError(111, "refused")
+
+    models = [{"model_id": f"m{n}", "api_base": f"https://h{n}.example/v1"} for n in range(100)]
+    async with running_proxy(models) as proxy:
+        asks = [ask(proxy, None, method="GET", path="/test-connection", key=None) for _ in range(40)]
+        monkeypatch.setattr(dial_check, "open_connection", dial)
+        replies = await asyncio.gather(*asks)
+    assert {reply.status for reply in replies} == {200}
+    assert len(dials) == 64
+    rows = replies[0].json["upstreams"]
+    assert len(rows) == 100
+    assert {row["error"] for row in rows[64:]} == {"not tried: at most 64 upstreams are"}
+
+
 async def test_more_requests_than_allowed() -> None:
     async with running_proxy(MODELS, max_connections=0) as proxy:
-        reply = await get(proxy, "/health")
+        reply = await get(proxy, "/v1/models")
     assert (reply.status, reply.json["error"]["type"]) == (529, "overloaded_error")
 
 

@@ -141,9 +141,11 @@ def build_parser() -> argparse.ArgumentParser:
 def _add(parser: argparse.ArgumentParser, setting: Setting) -> None:
     default = ServerSettings.default(setting.name)
     says = setting.help if default is None else f"{setting.help} (default {default})"
-    parser.add_argument(
-        setting.flag, dest=setting.name, metavar=setting.metavar, help=f"{says} [{setting.env}]"
-    )
+    says += f" [{setting.env}]"
+    if setting.is_switch:
+        parser.add_argument(setting.flag, dest=setting.name, nargs="?", const="yes", metavar="no", help=says)
+    else:
+        parser.add_argument(setting.flag, dest=setting.name, metavar=setting.metavar, help=says)
 
 
 def _flags(options: argparse.Namespace) -> dict[str, str | None]:

@@ -12,14 +12,13 @@ from claude_code_proxy.config.models_yaml.model_table import ModelTable
 from claude_code_proxy.config.models_yaml.yaml_source import read_sections
 from claude_code_proxy.config.problems import ConfigError, Problem, did_you_mean
 from claude_code_proxy.config.settings import ServerSettings
+from claude_code_proxy.config.watched_file import WatchedFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
 __all__ = ["FixedModels", "ModelConfig", "ModelTable", "ModelsFile", "load_custom_models", "load_models"]
-
-_CHECK_EVERY = 1.0  # seconds between two looks at the file
 
 
 def load_models(path: Path) -> ModelTable:
@@ -89,49 +88,38 @@ class FixedModels:
 class ModelsFile:
     """models.yaml as it is now: `table` looks at most once a second whether the file changed.
 
-    The constructor reads the file and raises `ConfigError`. A later edit that breaks it keeps the last good
-    table and says so once through `warn`, which also gets the warnings of each good version.
+    The constructor reads the file and raises `ConfigError`. A later edit counts once it has stayed as it is
+    for a second. One that breaks the file keeps the last good table and says so once through `warn`, which
+    also gets the warnings of each good version.
     """
 
     def __init__(
         self, path: Path, warn: Callable[[str], None], clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self.path = path
+        self._file = WatchedFile(path, clock)
         self._warn = warn
-        self._clock = clock
-        self._version = self._look()
         self._table = load_custom_models(path)
-        self._looked_at = clock()
         self._tell(self._table)
 
     @property
     def table(self) -> ModelTable:
         """The models of the last good version of the file."""
-        now = self._clock()
-        if now - self._looked_at >= _CHECK_EVERY:
-            self._looked_at = now
-            version = self._look()
-            if version != self._version:
-                self._version = version
-                self._reload()
+        if self._file.changed():
+            self._reload()
         return self._table
 
     def _reload(self) -> None:
+        path = self._file.path
         try:
-            self._table = load_custom_models(self.path)
+            table = load_custom_models(path)
         except ConfigError as error:
-            self._warn(f"{error}\nkeeping the models of the last good version of {self.path}")
+            if self._file.is_whole():
+                self._warn(f"{error}\nkeeping the models of the last good version of {path}")
         else:
-            self._tell(self._table)
+            if self._file.is_whole():
+                self._table = table
+                self._tell(table)
 
     def _tell(self, table: ModelTable) -> None:
         for warning in table.warnings:
             self._warn(warning)
-
-    def _look(self) -> tuple[int, int, int] | None:
-        """What tells two versions of the file apart; None when it is not there."""
-        try:
-            stat = self.path.stat()
-        except OSError:
-            return None
-        return stat.st_mtime_ns, stat.st_size, stat.st_ino

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from claude_code_proxy.core import sealed_keys, wire
 from claude_code_proxy.core.bounded_map import BoundedMap
 from claude_code_proxy.core.errors.api import ApiError
-from claude_code_proxy.core.hosts import is_loopback
 from claude_code_proxy.core.report import Report
+from claude_code_proxy.server.caller.access import is_local
 from claude_code_proxy.server.caller.caller_keys import CallerKeys
 from claude_code_proxy.server.upstream import forwarded_headers
 
@@ -44,7 +44,6 @@ _WINDOW_FIELDS = (
     "max_context_length",
     "max_input_tokens",
 )
-_FORWARDED = ("x-forwarded-for", "forwarded", "x-real-ip", "via")
 
 
 class Listed(NamedTuple):
@@ -121,11 +120,6 @@ class Catalogue:
         if status != 200:
             raise ApiError(502, "api_error", f"the response to a request for the list of models was {status}")
         return list(_read(wire.loads(data)))[:_MOST_MODELS]
-
-
-def is_local(call: Call) -> bool:
-    """Whether the caller is a process on this machine, and not a proxy that speaks for others."""
-    return is_loopback(call.peer) and not any(name in call.headers for name in _FORWARDED)
 
 
 def _headers(config: ModelConfig, key: str) -> Headers:
