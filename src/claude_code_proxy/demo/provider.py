@@ -67,7 +67,7 @@ class _CallerGone(Exception):  # noqa: N818 - a reason to stop, not an error
 
 
 class Provider:
-    """The ASGI app. `script` holds queued replies, `requests` the latest thousand requests.
+    """The ASGI app. `script` holds queued replies, `requests` the latest thousand, `models` its list.
 
     `delay` is the pause between two chunks of a stream in seconds: a person wants to see the text flow.
     """
@@ -75,6 +75,9 @@ class Provider:
     def __init__(self, script: Script | None = None, *, delay: float = 0.0) -> None:
         self.script = script or Script()
         self.delay = delay
+        self.models: list[dict[str, Any]] = [
+            {"id": name, "object": "model", "created": 0, "owned_by": "demo"} for name in MODELS
+        ]
         self.requests: deque[RecordedRequest] = deque(maxlen=_REMEMBERED)
         self._cache = PromptCache()
         self._answered = 0
@@ -109,10 +112,7 @@ class Provider:
                     await self._answer(exchange, raw, self._responses)
             case "GET", "/v1/models":
                 if not await self._refuse_key(exchange):
-                    models = [
-                        {"id": name, "object": "model", "created": 0, "owned_by": "demo"} for name in MODELS
-                    ]
-                    await exchange.json(200, {"object": "list", "data": models})
+                    await exchange.json(200, {"object": "list", "data": self.models})
             case _:
                 message = f"No such endpoint: {request.method} {request.path}"
                 await exchange.json(404, error_body(message, code="unknown_url"))

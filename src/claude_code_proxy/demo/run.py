@@ -124,8 +124,9 @@ def _demo(scratch: Path, screen: Screen, options: argparse.Namespace) -> int:
         running.callback(_ignore_signals)
         wait_healthy(proxy)
         screen.line("demo", f"proxy      {proxy}   Anthropic Messages")
+        entry = {"base_url": proxy, "auth_key": _KEY, "model": _MODEL, "context": "200k", "max_tokens": "32k"}
         config.touch(mode=0o600)
-        config.write_bytes(wire.dumps({"demo": {"base_url": proxy, "auth_key": _KEY, "model": _MODEL}}))
+        config.write_bytes(wire.dumps({"demo": entry}))
         _converse(proxy, config, scratch / "home", folder, screen, options.client)
         screen.line("demo", "That was a conversation with a tool call, through the proxy and back.")
         if options.keep:

@@ -141,7 +141,7 @@ def test_a_local_address_where_nothing_answers(desk: Desk, upstream: Upstream) -
     assert 'did you mean "shared"?' in err
     code, out, err = desk.run()
     assert (code, out) == (output.CONFIG, "")
-    assert f"nothing listens at {base_url}, and there is no " in err
+    assert f"nothing listens at {base_url} (hint: start the server that should be there" in err
 
 
 def test_a_local_address_where_a_proxy_answers(desk: Desk, upstream: Upstream, tmp_path: Path) -> None:

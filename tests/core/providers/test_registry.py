@@ -145,6 +145,16 @@ def test_presets_cover_every_provider() -> None:
     assert set(PUBLIC_NAMES) <= set(providers.PRESETS)
 
 
+def test_presets_are_found_by_the_names_that_people_use() -> None:
+    found = {name: preset.name for name in providers.CALLED if (preset := providers.preset_called(name))}
+    assert len(found) == len(providers.PRESETS) + sum(
+        len(known.aliases) for known in providers.PRESETS.values()
+    )
+    assert (found["grok"], found["moonshot"], found["ollama"]) == ("xai", "kimi", "ollama")
+    assert providers.preset_called("Grok") is providers.PRESETS["xai"]
+    assert providers.preset_called("nobody") is None
+
+
 def test_no_two_providers_share_an_address_or_a_prefix() -> None:
     for field in ("hosts", "model_prefixes"):
         values = [value for known in PROVIDERS for value in getattr(known, field)]

@@ -60,7 +60,7 @@ exit codes: claude's own, and before it starts
   127 claude is not installed
 """
 
-COMMANDS = ("list", "use", "add", "edit", "env", "doctor", "init", "completion")
+COMMANDS = ("list", "use", "add", "remove", "edit", "env", "doctor", "init", "completion")
 
 
 class UsageError(Exception):

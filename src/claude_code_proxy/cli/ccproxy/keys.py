@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
 
+_NO_KEY = "no-key"
+"""Stands where a key must: Claude Code does not start without one."""
 _COMMAND_LIMIT = 60.0
 """Seconds for a `cmd:`, which may ask the user for a fingerprint or a password."""
 
@@ -25,6 +27,8 @@ def key_of(provider: Provider, path: Path, env: Mapping[str, str]) -> str:
     try:
         if source.kind == "plain":
             return source.value
+        if source.kind == "none":
+            return _NO_KEY
         if source.kind == "env":
             key = _from_environment(source.value, env)
         elif source.kind == "cmd":

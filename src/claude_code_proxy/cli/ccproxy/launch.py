@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from claude_code_proxy.cli import output
-from claude_code_proxy.cli.ccproxy import private_proxy
+from claude_code_proxy.cli.ccproxy import local_servers, private_proxy
 from claude_code_proxy.cli.ccproxy.keys import key_of, refuse_open_file
 from claude_code_proxy.cli.ccproxy.route import find_route
 from claude_code_proxy.config import paths
@@ -102,6 +102,8 @@ def run(launch: Launch, path: Path, rest: Sequence[str], env: Mapping[str, str])
         output.error(INSTALL)
         return output.NOT_FOUND
     route = launch.route
+    if not _servers_run(route):
+        return output.FAILURE
     child: subprocess.Popen[bytes] | None = None
     changes = launch.changes
     if route.job is not None:
@@ -122,6 +124,26 @@ def run(launch: Launch, path: Path, rest: Sequence[str], env: Mapping[str, str])
             child.wait()
         output.error(f"{claude}: cannot be run: {error.strerror}")
         return output.NOT_EXECUTABLE
+
+
+def _servers_run(route: Route) -> bool:
+    """Whether the local servers that the session needs are there; says what is missing.
+
+    One that is not needed at first, because there is a fallback or it is for other models, may come later.
+    """
+    if route.is_ours and not route.seals_keys:
+        return True  # what runs behind a proxy is that proxy's own matter
+    own = route.session.provider
+    for provider in route.session.providers:
+        absent = local_servers.not_running(provider)
+        if absent and provider is own and not route.session.fallback:
+            output.error(absent)
+            return False
+        if absent:
+            output.warning(absent)
+        elif lacking := local_servers.lacks_model(provider):
+            output.warning(lacking)
+    return True
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from claude_code_proxy.cli import output
+from claude_code_proxy.cli.ccproxy import terminal
 from claude_code_proxy.cli.ccproxy.arguments import HELP, CommandLine, UsageError, parse
 from claude_code_proxy.config import paths
 from claude_code_proxy.config.cc_proxy_json.providers_file import choose, load_providers
@@ -22,7 +23,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     try:
         return _dispatch(parse(sys.argv[1:] if argv is None else argv), os.environ)
     except UsageError as error:
-        output.error(f"{error} (hint: ccproxy --help)")
+        text = str(error)
+        output.error(text if "ccproxy " in text or "(hint: " in text else f"{text} (hint: ccproxy --help)")
         return output.USAGE
     except ConfigError as error:
         output.error(error)
@@ -39,6 +41,8 @@ def _dispatch(line: CommandLine, env: Mapping[str, str]) -> int:
     wanted = line.provider or env.get("CCPROXY_PROVIDER") or None
     if line.command:
         return _command(line, wanted, path, env)
+    if not path.exists() and terminal.is_interactive() and _offers_init(path, env):
+        print(file=sys.stderr)
     providers = load_providers(path)
     from claude_code_proxy.cli.ccproxy import launch
 
@@ -49,24 +53,39 @@ def _dispatch(line: CommandLine, env: Mapping[str, str]) -> int:
     return launch.run(ready, path, line.rest, env)
 
 
+def _offers_init(path: Path, env: Mapping[str, str]) -> bool:
+    """Whether the user wanted a providers file, and has one now."""
+    if not terminal.agrees(f"There is no {path} yet. Write it now?", usually=True):
+        return False
+    from claude_code_proxy.cli.ccproxy.commands.adding import init
+
+    return init((), path, env) == output.OK
+
+
 def _command(line: CommandLine, wanted: str | None, path: Path, env: Mapping[str, str]) -> int:
     """Run one of ccproxy's own commands; each imports what it needs."""
     arguments = line.rest[1:]
     if line.command in ("list", "env"):
-        from claude_code_proxy.cli.ccproxy import listing
+        from claude_code_proxy.cli.ccproxy.commands import listing
 
         run_listing = listing.list_providers if line.command == "list" else listing.show_environment
         return run_listing(arguments, wanted, path, env)
     if line.command == "completion":
-        from claude_code_proxy.cli.ccproxy.completion import print_script
+        from claude_code_proxy.cli.ccproxy.commands.completion import print_script
 
         return print_script(arguments)
     if line.command == "doctor":
         from claude_code_proxy.cli.ccproxy.doctor.run_checks import run as run_doctor
 
         return run_doctor(arguments, wanted, path, env)
-    from claude_code_proxy.cli.ccproxy import editing
+    from claude_code_proxy.cli.ccproxy.commands import adding, editing
 
-    commands = {"use": editing.use, "add": editing.add, "edit": editing.edit, "init": editing.init}
+    commands = {
+        "use": editing.use,
+        "remove": editing.remove,
+        "edit": editing.edit,
+        "add": adding.add,
+        "init": adding.init,
+    }
     assert line.command is not None
     return commands[line.command](arguments, path, env)

@@ -68,10 +68,8 @@ def _own_file(session: Session, models_file: Path, path: Path, *, beside: bool) 
     """A private proxy with the models of the user's models.yaml, at the address where none answers yet."""
     own = session.provider
     if not models_file.exists():
-        what = (
-            f"{own.name}: nothing listens at {own.base_url}, and there is no {models_file} to start one with"
-        )
-        hint = 'write the provider\'s own URL as "base_url", or: claude-code-proxy init'
+        what = f"{own.name}: nothing listens at {own.base_url}"
+        hint = "start the server that should be there; for a claude-code-proxy there: claude-code-proxy init"
         raise ConfigError.of([Problem(path, own.line, what, hint)])
     table = load_models(models_file)
     _known(table, own.model, models_file, own, path)
@@ -128,7 +126,7 @@ def _known(table: ModelTable, name: str, models_file: Path, provider: Provider, 
     model = table.resolve(name)
     if model is None:
         near = table.near(name)
-        other = f"add it there, or start the server that {provider.base_url} means"
+        other = f"add it there, or start the server that should be at {provider.base_url}"
         hint = f'did you mean "{near[0]}"?' if near else other
         what = f'{provider.name}: the model "{name}" is not in {models_file}'
         raise ConfigError.of([Problem(path, provider.line, what, hint)])

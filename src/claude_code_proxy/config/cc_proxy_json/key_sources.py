@@ -1,10 +1,10 @@
-"""Where a provider's key is: written out, in the environment, told by a command, or in the keyring."""
+"""Where a provider's key is: written out, in the environment, told by a command, in the keyring, nowhere."""
 
 from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-Kind = Literal["plain", "env", "cmd", "keyring"]
+Kind = Literal["plain", "env", "cmd", "keyring", "none"]
 _KINDS: tuple[Kind, ...] = ("env", "cmd", "keyring")
 
 
@@ -25,10 +25,16 @@ class KeySource(NamedTuple):
     @property
     def shown(self) -> str:
         """The source for a listing: everything but a key that is written out."""
+        if self.kind == "none":
+            return "none"
         return "(hidden)" if self.kind == "plain" else f"{self.kind}:{self.value}"
 
     def __repr__(self) -> str:
         return f"KeySource({self.shown})"
+
+
+NO_KEY = KeySource("none", "")
+"""Of a server on a private network that asks for none."""
 
 
 def parse_key(text: str) -> KeySource:

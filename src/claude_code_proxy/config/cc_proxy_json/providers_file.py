@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.config import urls
-from claude_code_proxy.config.cc_proxy_json.key_sources import BadKey, KeySource, parse_key
+from claude_code_proxy.config.cc_proxy_json.key_sources import NO_KEY, BadKey, KeySource, parse_key
 from claude_code_proxy.config.field_reader import FieldReader
 from claude_code_proxy.config.jsonc import Document, read_document
 from claude_code_proxy.config.problems import ConfigError, Problem, did_you_mean
+from claude_code_proxy.core import hosts
+from claude_code_proxy.core.providers.registry import provider_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 TIER_VARIABLES = tuple(f"ANTHROPIC_DEFAULT_{tier}_MODEL" for tier in ("OPUS", "SONNET", "HAIKU", "FABLE"))
 SUBAGENT_VARIABLE = "CLAUDE_CODE_SUBAGENT_MODEL"
 REQUIRED_KEYS = ("base_url", "auth_key", "model")
+"""`auth_key` may be left out where `needs_no_key` says so."""
 OPTIONAL_KEYS = (
     "small_model",
     *TIER_VARIABLES,
@@ -63,6 +66,20 @@ class Provider:
     is_default: bool = False
     line: int | None = None
     """Where it stands in the file."""
+
+
+def needs_no_key(base_url: object) -> bool:
+    """Whether the server at `base_url` is on this machine or a private network, where most ask for no key.
+
+    A bare host name is only taken for one of these with a port that says which server it is.
+    """
+    try:
+        host = urls.check(base_url).hostname or "" if isinstance(base_url, str) else ""
+    except urls.BadUrl:
+        return False  # said where the URL itself is read
+    if not hosts.is_private(host):
+        return False
+    return hosts.is_loopback(host) or "." in host or ":" in host or provider_at(str(base_url)) is not None
 
 
 def load_providers(path: Path) -> list[Provider]:
@@ -113,7 +130,7 @@ def _read(path: Path) -> Document:
     try:
         return read_document(path)
     except FileNotFoundError as error:
-        hint = f'create it (mode 0600) with {{"NAME": {_EXAMPLE}}}'
+        hint = "create it (mode 0600) with: ccproxy init"
         raise ConfigError.of([Problem(path, None, "no such file", hint)]) from error
     except OSError as error:
         raise ConfigError.of([Problem(path, None, f"cannot be read: {error.strerror}")]) from error
@@ -139,7 +156,9 @@ def _provider(
     reader = FieldReader(value, problem)
     reader.unknown((*REQUIRED_KEYS, *OPTIONAL_KEYS))
     texts = {
-        key: reader.required_text(key, f'"{key}": "..."', secret=key == "auth_key") for key in REQUIRED_KEYS
+        key: reader.required_text(key, f'"{key}": "..."', secret=key == "auth_key")
+        for key in REQUIRED_KEYS
+        if key != "auth_key" or key in value or not needs_no_key(value.get("base_url"))
     }
     texts |= {key: text for key in _TEXTS if (text := reader.text(key)) is not None}
     format_: urls.Format | None = reader.take("format", urls.Format, default=None)
@@ -148,8 +167,8 @@ def _provider(
         problem("fallback", 'fallback must be a list of models like ["PROVIDER/MODEL"]')
     context, max_tokens = reader.size("context"), reader.size("max_tokens")
     is_default = reader.take("default", bool, default=False)
-    source: KeySource | None = None
-    if texts["auth_key"]:
+    source: KeySource | None = NO_KEY if "auth_key" not in texts else None
+    if texts.get("auth_key"):
         try:
             source = parse_key(texts["auth_key"])
         except BadKey as error:

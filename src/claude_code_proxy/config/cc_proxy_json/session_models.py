@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.config.cc_proxy_json.session_plan import speaks_anthropic
@@ -12,7 +13,6 @@ from claude_code_proxy.config.problems import ConfigError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
     from claude_code_proxy.config.cc_proxy_json.session_plan import Session
@@ -44,7 +44,7 @@ def session_entries(session: Session, known: Known) -> list[Entry]:
     fallback = list(session.fallback)
     entries: list[Entry] = []
     for model in session.models:
-        entry = _entry(model.provider, model.model_id, model.name, known)
+        entry = entry_of(model.provider, model.model_id, model.name, known)
         if model is session.models[0]:
             entry |= _given(context=own.context, max_tokens=own.max_tokens)
         if model.provider.name == own.name:
@@ -52,9 +52,16 @@ def session_entries(session: Session, known: Known) -> list[Entry]:
         entries.append(entry)
     for provider in session.providers:
         others = "*" if provider.name == own.name else f"{provider.name}/*"
-        entry = _entry(provider, others, "*", known)
+        entry = entry_of(provider, others, "*", known)
         entries.append(entry | (_given(fallback=fallback) if provider.name == own.name else {}))
     return entries
+
+
+def known_of(provider: Provider, model: str) -> ModelConfig:
+    """What is known of a provider's model without asking anybody. Raises `ConfigError`."""
+    config = table_of([entry_of(provider, model, model, {})], Path("cc-proxy.json")).resolve(model)
+    assert config is not None
+    return config
 
 
 def table_of(
@@ -77,7 +84,8 @@ def table_of(
     return ModelTable(models, [str(warning) for warning in dict.fromkeys(warnings)])
 
 
-def _entry(provider: Provider, model_id: str, name: str, known: Known) -> Entry:
+def entry_of(provider: Provider, model_id: str, name: str, known: Known) -> Entry:
+    """The entry for the model that `provider` calls `name`; `known` says more of it."""
     address = _address(provider.base_url)
     entry = {key: value for key, value in known.get((address, name), {}).items() if key not in _OURS}
     entry |= {"model_id": model_id, "model_name": name, "api_base": provider.base_url}

@@ -2,6 +2,7 @@
 
 from .documentation import notes, table
 from .registry import (
+    CALLED,
     PRESETS,
     PROFILE_NAMES,
     PROVIDERS,
@@ -9,12 +10,14 @@ from .registry import (
     known_limits,
     lacks_v1,
     native_for,
+    preset_called,
     profile_for,
     profile_named,
 )
 from .types import Provider
 
 __all__ = [
+    "CALLED",
     "PRESETS",
     "PROFILE_NAMES",
     "PROVIDERS",
@@ -24,6 +27,7 @@ __all__ = [
     "lacks_v1",
     "native_for",
     "notes",
+    "preset_called",
     "profile_for",
     "profile_named",
     "table",

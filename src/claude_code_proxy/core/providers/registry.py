@@ -37,6 +37,12 @@ PROVIDERS: dict[str, Provider] = {
 PRESETS: dict[str, Provider] = {name: known for name, known in PROVIDERS.items() if known.api_base}
 """The providers that an entry of models.yaml or cc-proxy.json can be made for."""
 
+_CALLED: dict[str, Provider] = {
+    called: known for known in PRESETS.values() for called in (known.name, *known.aliases)
+}
+CALLED: tuple[str, ...] = tuple(_CALLED)
+"""Every name by which a preset is found: its own and its aliases."""
+
 _CUSTOM = Profile(
     evidence="the most widely accepted behaviour of every field; nothing known about the provider"
 )
@@ -67,6 +73,11 @@ class UnknownProfile(KeyError):  # noqa: N818 - the name reads as the fact, as K
     def __str__(self) -> str:
         hint = f"; did you mean {' or '.join(self.near)}?" if self.near else ""
         return f"unknown profile {self.name!r}{hint}"
+
+
+def preset_called(name: str) -> Provider | None:
+    """The preset of this name or alias, whatever its case."""
+    return _CALLED.get(name.lower())
 
 
 def profile_named(name: str) -> Profile:

@@ -50,6 +50,10 @@ class Provider:
     """Of the profile, in models.yaml and on the command line."""
     title: str
     """For people."""
+    aliases: tuple[str, ...] = ()
+    """Other names by which people look for it, lower case."""
+    start: str = ""
+    """How people start it, where they run it themselves."""
     api_base: str = ""
     """Where it speaks OpenAI's format; parts in capitals are the user's own. "": it does not."""
     anthropic_base: str | None = None

@@ -105,21 +105,25 @@ class Catalogue:
         if keeps and self._clock() < until:
             return found
         try:
-            found, fresh = await self._ask(config, key), FRESH
+            found, fresh = await published(self._upstreams, config, key, self._seconds), FRESH
         except (ApiError, wire.WireError):
             found, fresh = [], _FAILED
         if keeps:
             self._kept[place] = (self._clock() + fresh, found)
         return found
 
-    async def _ask(self, config: ModelConfig, key: str) -> list[Listed]:
-        """The provider's list. Raises `ApiError` and `WireError` where there is none."""
-        status, data = await self._upstreams.get(
-            config.models_url, _headers(config, key), seconds=self._seconds, limit=_MOST_BYTES
-        )
-        if status != 200:
-            raise ApiError(502, "api_error", f"the response to a request for the list of models was {status}")
-        return list(_read(wire.loads(data)))[:_MOST_MODELS]
+
+async def published(upstreams: Upstreams, config: ModelConfig, key: str, seconds: float) -> list[Listed]:
+    """The list that the provider of `config` publishes; `key` "" asks without one.
+
+    Raises `ApiError` and `WireError` where there is none within `seconds`.
+    """
+    status, data = await upstreams.get(
+        config.models_url, _headers(config, key), seconds=seconds, limit=_MOST_BYTES
+    )
+    if status != 200:
+        raise ApiError(502, "api_error", f"the response to a request for the list of models was {status}")
+    return list(_read(wire.loads(data)))[:_MOST_MODELS]
 
 
 def _headers(config: ModelConfig, key: str) -> Headers:

@@ -8,6 +8,7 @@ from claude_code_proxy.core.providers.types import Limit, Provider
 PROVIDER = Provider(
     name="doubao",
     title="Volcengine Doubao (Ark)",
+    aliases=("ark", "volcengine", "volces"),
     api_base="https://ark.cn-beijing.volces.com/api/v3",
     anthropic_base="https://ark.cn-beijing.volces.com/api/compatible",
     key_variables=("ARK_API_KEY",),

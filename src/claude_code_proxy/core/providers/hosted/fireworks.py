@@ -8,6 +8,7 @@ from claude_code_proxy.core.providers.types import Family, Provider
 PROVIDER = Provider(
     name="fireworks",
     title="Fireworks",
+    aliases=("fireworksai",),
     api_base="https://api.fireworks.ai/inference/v1",
     anthropic_base="https://api.fireworks.ai/inference",
     key_variables=("FIREWORKS_API_KEY",),

@@ -8,6 +8,7 @@ from claude_code_proxy.core.providers.types import Family, Limit, Provider
 PROVIDER = Provider(
     name="gemini",
     title="Google Gemini",
+    aliases=("google",),
     api_base="https://generativelanguage.googleapis.com/v1beta/openai",
     key_variables=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
     models=("gemini-4-argon", "gemini-3.8-flash"),

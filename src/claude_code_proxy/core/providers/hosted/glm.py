@@ -8,6 +8,7 @@ from claude_code_proxy.core.providers.types import Family, Limit, Provider
 PROVIDER = Provider(
     name="glm",
     title="Zhipu GLM / Z.ai",
+    aliases=("zhipu", "zai", "z.ai", "bigmodel"),
     api_base="https://api.z.ai/api/paas/v4",
     anthropic_base="https://api.z.ai/api/anthropic",
     key_variables=("ZAI_API_KEY", "ZHIPUAI_API_KEY"),

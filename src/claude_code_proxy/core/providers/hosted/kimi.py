@@ -8,6 +8,7 @@ from claude_code_proxy.core.providers.types import Family, Limit, Provider
 PROVIDER = Provider(
     name="kimi",
     title="Moonshot Kimi",
+    aliases=("moonshot",),
     api_base="https://api.moonshot.ai/v1",
     anthropic_base="https://api.moonshot.ai/anthropic",
     key_variables=("MOONSHOT_API_KEY", "KIMI_API_KEY"),

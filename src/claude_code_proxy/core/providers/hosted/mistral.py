@@ -8,6 +8,7 @@ from claude_code_proxy.core.providers.types import Family, Limit, Provider
 PROVIDER = Provider(
     name="mistral",
     title="Mistral",
+    aliases=("codestral",),
     api_base="https://api.mistral.ai/v1",
     key_variables=("MISTRAL_API_KEY",),
     models=("mistral-large-4", "mistral-medium-3-5"),

@@ -8,6 +8,7 @@ from claude_code_proxy.core.providers.types import Family, Provider
 PROVIDER = Provider(
     name="nim",
     title="NVIDIA NIM",
+    aliases=("nvidia",),
     api_base="https://integrate.api.nvidia.com/v1",
     key_variables=("NVIDIA_API_KEY",),
     docs="docs.api.nvidia.com",

@@ -8,6 +8,7 @@ from claude_code_proxy.core.providers.types import Family, Provider
 PROVIDER = Provider(
     name="openai",
     title="OpenAI",
+    aliases=("chatgpt", "gpt"),
     api_base="https://api.openai.com/v1",
     key_variables=("OPENAI_API_KEY",),
     models=("gpt-6.2-sol", "gpt-5.6", "gpt-4.1"),

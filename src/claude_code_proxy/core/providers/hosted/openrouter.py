@@ -8,6 +8,7 @@ from claude_code_proxy.core.providers.types import Family, Provider
 PROVIDER = Provider(
     name="openrouter",
     title="OpenRouter",
+    aliases=("open-router",),
     api_base="https://openrouter.ai/api/v1",
     anthropic_base="https://openrouter.ai/api",
     key_variables=("OPENROUTER_API_KEY",),

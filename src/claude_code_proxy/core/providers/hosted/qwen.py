@@ -8,6 +8,7 @@ from claude_code_proxy.core.providers.types import Family, Limit, Provider
 PROVIDER = Provider(
     name="qwen",
     title="Alibaba Qwen",
+    aliases=("dashscope", "alibaba", "bailian"),
     api_base="https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
     anthropic_base="https://dashscope-intl.aliyuncs.com/apps/anthropic",
     key_variables=("DASHSCOPE_API_KEY",),

@@ -8,6 +8,7 @@ from claude_code_proxy.core.providers.types import Family, Provider
 PROVIDER = Provider(
     name="siliconflow",
     title="SiliconFlow",
+    aliases=("silicon",),
     api_base="https://api.siliconflow.com/v1",
     anthropic_base="https://api.siliconflow.com",
     key_variables=("SILICONFLOW_API_KEY",),

@@ -8,6 +8,7 @@ from claude_code_proxy.core.providers.types import Family, Provider
 PROVIDER = Provider(
     name="together",
     title="Together",
+    aliases=("togetherai",),
     api_base="https://api.together.ai/v1",
     key_variables=("TOGETHER_API_KEY",),
     docs="docs.together.ai",

@@ -8,6 +8,7 @@ from claude_code_proxy.core.providers.types import Family, Limit, Provider
 PROVIDER = Provider(
     name="xai",
     title="xAI",
+    aliases=("grok",),
     api_base="https://api.x.ai/v1",
     key_variables=("XAI_API_KEY",),
     models=("grok-4.7", "grok-4.3"),

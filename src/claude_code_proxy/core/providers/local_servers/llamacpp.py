@@ -8,6 +8,8 @@ from claude_code_proxy.core.providers.types import Provider
 PROVIDER = Provider(
     name="llamacpp",
     title="llama.cpp server",
+    aliases=("llama.cpp", "llama-server", "llama"),
+    start="llama-server -m MODEL.gguf",
     api_base="http://127.0.0.1:9931/v1",
     anthropic_base="http://127.0.0.1:9931",
     docs="github.com/ggml-org/llama.cpp",

@@ -8,6 +8,8 @@ from claude_code_proxy.core.providers.types import Provider
 PROVIDER = Provider(
     name="lmstudio",
     title="LM Studio",
+    aliases=("lm-studio",),
+    start="lms server start",
     api_base="http://127.0.0.1:1234/v1",
     anthropic_base="http://127.0.0.1:1234",
     docs="lmstudio.ai/docs",

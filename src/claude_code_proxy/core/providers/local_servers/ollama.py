@@ -8,6 +8,7 @@ from claude_code_proxy.core.providers.types import Family, Provider
 PROVIDER = Provider(
     name="ollama",
     title="Ollama",
+    start="ollama serve",
     api_base="http://127.0.0.1:11434/v1",
     anthropic_base="http://127.0.0.1:11434",
     docs="docs.ollama.com",

@@ -8,6 +8,7 @@ from claude_code_proxy.core.providers.types import Provider
 PROVIDER = Provider(
     name="sglang",
     title="SGLang",
+    start="python3 -m sglang.launch_server --model-path MODEL",
     api_base="http://127.0.0.1:30000/v1",
     anthropic_base="http://127.0.0.1:30000",
     docs="docs.sglang.ai",

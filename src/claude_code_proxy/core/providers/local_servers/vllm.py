@@ -8,6 +8,7 @@ from claude_code_proxy.core.providers.types import Provider
 PROVIDER = Provider(
     name="vllm",
     title="vLLM",
+    start="vllm serve MODEL",
     api_base="http://127.0.0.1:8000/v1",
     anthropic_base="http://127.0.0.1:8000",
     docs="docs.vllm.ai",

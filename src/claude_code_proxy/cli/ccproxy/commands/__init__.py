@@ -1,0 +1,1 @@
+"""The commands of `ccproxy` that do not start a session."""
