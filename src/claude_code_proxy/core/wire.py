@@ -1,8 +1,9 @@
-"""JSON on the wire: lenient in, valid UTF-8 out.
+"""JSON on the wire: lenient in, valid UTF-8 out, numbers digit for digit.
 
-orjson does the work. Where it refuses what a peer may legally or habitually send (lone surrogates, NaN,
-a byte-order mark), the standard library decides; what leaves is always valid UTF-8 JSON. msgspec finds where
-the parts of a large document begin and end, at several times the speed of reading them.
+msgspec reads and orjson writes. Where msgspec refuses what a peer may legally or habitually send (lone
+surrogates, NaN, a byte-order mark), the standard library decides; what leaves is always valid UTF-8 JSON.
+msgspec also finds where the parts of a large document begin and end, at several times the speed of reading
+them.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from typing import Any
 import msgspec
 import orjson
 
-_LONG_NUMBER = re.compile(rb"[0-9]{19}")
+_MINUS_ZERO = re.compile(rb"-0[\s,\]}]")  # an integer for msgspec, which has no sign then
+_MOST_DIGITS = 4300  # of an integer that Python reads
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
+_UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeError)
 _ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -31,19 +33,46 @@ class WireError(ValueError):
         self.column = column
 
 
+class Number(float):
+    """A number that Python's own would write differently: `literal` is how it came, and how it goes out."""
+
+    __slots__ = ("literal",)
+
+    def __init__(self, literal: str) -> None:
+        self.literal = literal
+
+
+def _decimal(literal: str) -> float:
+    value = float(literal)
+    return value if orjson.dumps(value) == literal.encode() else Number(literal)
+
+
+def _integer(literal: str) -> float:
+    return Number(literal) if literal == "-0" or len(literal) > _MOST_DIGITS else int(literal)
+
+
+_read = msgspec.json.Decoder(float_hook=_decimal).decode
+_HOOKS: dict[str, Any] = {"parse_float": _decimal, "parse_int": _integer}
+LENIENT = json.JSONDecoder(strict=False, **_HOOKS)
+"""Takes control characters in strings."""
+
+
 def loads(data: bytes | str | memoryview) -> Any:
     """Parse one JSON value. Raises `WireError` with the place of the fault."""
     try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return _loads_exactly(data)
+        raw = data.encode() if isinstance(data, str) else data
+        if not _MINUS_ZERO.search(raw):
+            return _read(raw)
+    except _UNREADABLE:
+        pass
+    return _loads_plainly(data)
 
 
-def _loads_exactly(data: bytes | str | memoryview) -> Any:
+def _loads_plainly(data: bytes | str | memoryview) -> Any:
     """`loads` by the standard library alone."""
     text = data if isinstance(data, str) else str(data, "utf-8-sig", errors="replace")
     try:
-        return json.loads(text.removeprefix("\ufeff"), strict=True)
+        return json.loads(text.removeprefix("\ufeff"), strict=True, **_HOOKS)
     except json.JSONDecodeError as error:
         raise WireError(error.msg, error.pos, error.lineno, error.colno) from None
     except RecursionError:
@@ -87,9 +116,9 @@ def canonical(texts: list[bytes], values: list[str]) -> list[bytes]:
 def dumps(value: Any) -> bytes:
     """Serialise to compact UTF-8 JSON; lone surrogates become U+FFFD, NaN and infinities become null."""
     try:
-        return orjson.dumps(value)
+        return orjson.dumps(value, _literal)
     except TypeError:
-        return orjson.dumps(_clean(value))
+        return orjson.dumps(_clean(value), _literal)
 
 
 def written(json: bytes) -> Any:
@@ -109,9 +138,14 @@ def to_base64url(value: Any) -> str:
 
 def from_base64url(text: str) -> Any:
     """The value that `to_base64url` wrote. Raises `ValueError` for anything else, without quoting it."""
-    data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    # The digits of a number beyond 64 bits are the provider's, and orjson would round them.
-    return _loads_exactly(data) if _LONG_NUMBER.search(data) else loads(data)
+    return loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
+
+
+def _literal(value: Any) -> Any:
+    """What orjson writes for a value that it does not know."""
+    if isinstance(value, Number):
+        return orjson.Fragment(value.literal)
+    raise TypeError(f"{type(value).__name__} is no JSON")
 
 
 def _clean(value: Any) -> Any:

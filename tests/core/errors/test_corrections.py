@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.corrections import apply, corrections
 from claude_code_proxy.core.providers.profile import Profile
 from tests.core.cases import CASES, load
@@ -25,6 +26,22 @@ def test_correction(case: dict[str, Any]) -> None:
         assert apply(found, sent) == case["expected"]
         assert found.reason
     assert sent == case["sent"], "the body that was sent stays as it was"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "This model supports at most # completion tokens",
+        "the supported range is from 1 (inclusive) to # (exclusive).",
+        "cannot be greater than max_model_len=#",
+        "maximum context length is # tokens. However, you requested # tokens",
+        "prompt is too long: # tokens > # maximum",
+    ],
+)
+def test_numbers_without_end_are_no_limits(words: str) -> None:
+    message = f"max_tokens is too large: {words.replace('#', '9' * 5000)}"
+    answer = wire.dumps({"error": {"message": message, "code": 400}})
+    assert corrections(400, answer, Profile(), {"max_tokens": 32000}, input_tokens=10) is None
 
 
 def test_renaming_keeps_the_order_and_replaces_a_second_limit() -> None:

@@ -79,7 +79,10 @@ async def test_pages_of_the_model_list(proxy: Proxy, query: str, ids: list[str],
     assert listed["first_id"] == (ids[0] if ids else None)
 
 
-@pytest.mark.parametrize(("query", "status"), [("limit=0", 400), ("limit=x", 400), ("after_id=nope", 404)])
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [("limit=0", 400), ("limit=" + "9" * 5000, 400), ("limit=x", 400), ("after_id=nope", 404)],
+)
 async def test_bad_pages(proxy: Proxy, query: str, status: int) -> None:
     assert (await get(proxy, f"/v1/models?{query}")).status == status
 

@@ -6,8 +6,6 @@ not run, and a failed parse never becomes `{}` (rules 6 and 7 of docs/architectu
 
 from __future__ import annotations
 
-import json
-import re
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import wire
@@ -18,8 +16,6 @@ if TYPE_CHECKING:
 
 RAW_ARGUMENTS = "_raw_arguments"
 """The key under which text that is no JSON reaches the client; its schema check then tells the model."""
-
-_LONG_NUMBER = re.compile(r"[0-9]{19}")  # may be beyond 64 bits, which orjson rounds
 
 
 def parse_arguments(text: str, report: Report) -> dict[str, Any]:
@@ -47,10 +43,10 @@ def _lenient(stripped: str, text: str, report: Report) -> dict[str, Any]:
     if stripped.startswith("```") and stripped.endswith("```"):
         stripped = stripped[3:-3].removeprefix("json").strip()
     found: dict[str, Any] | None = None
-    decoder, at = json.JSONDecoder(strict=False), 0
+    at = 0
     while stripped.startswith("{", at):
         try:
-            found, at = decoder.raw_decode(stripped, at)
+            found, at = wire.LENIENT.raw_decode(stripped, at)
         except (ValueError, RecursionError):
             break
         if found:  # the first object that says something; `{}{"a":1}` means the second
@@ -73,8 +69,8 @@ def _kept(text: str, report: Report) -> dict[str, Any]:
 
 def _value(text: str) -> Any:
     try:
-        return json.loads(text) if _LONG_NUMBER.search(text) else wire.loads(text)
-    except (ValueError, RecursionError):
+        return wire.loads(text)
+    except wire.WireError:
         return None
 
 

@@ -16,6 +16,7 @@ from claude_code_proxy.core.errors.fault import Fault, read_fault
 from claude_code_proxy.core.errors.kind_words import failure_in
 from claude_code_proxy.core.errors.overflow import MIN_OUTPUT_TOKENS, SAFETY_TOKENS, find_overflow
 from claude_code_proxy.core.errors.words import own_words
+from claude_code_proxy.core.header_values import whole_number
 from claude_code_proxy.core.providers.profile import EFFORTS, REASONING_SUMMARY, clamp_effort
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def _lower_limit(
     if overflow:
         room, window = overflow.room, overflow.limit
     elif found := _MODEL_LEN.search(fault.message):
-        window = int(found[1])
+        window = whole_number(found[1]) or 0
         room = window - input_tokens - SAFETY_TOKENS if input_tokens else 0
         room = room if room >= MIN_OUTPUT_TOKENS else 0
     else:
@@ -189,10 +190,10 @@ def _named_limit(fault: Fault) -> int:
     if not _NAME_OF_LIMIT.search(fault.message + " " + fault.param):
         return 0
     if found := _EXCLUSIVE_LIMIT.search(fault.message):
-        return int(found[1]) - 1
+        return (whole_number(found[1]) or 1) - 1
     for pattern in _LIMITS:
         if found := pattern.search(fault.message):
-            return int(found[1].replace(",", ""))
+            return whole_number(found[1].replace(",", "")) or 0
     return 0
 
 

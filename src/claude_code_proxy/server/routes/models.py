@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 
 from claude_code_proxy.config.models_yaml.model_table import ALIAS_PREFIX, is_shown_by_clients
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
+from claude_code_proxy.core.header_values import whole_number
 
 if TYPE_CHECKING:
     from claude_code_proxy.config.models_yaml.model import ModelConfig
@@ -81,9 +82,10 @@ def _shown(model_id: str, config: ModelConfig) -> dict[str, Any]:
 
 
 def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MAX_LIMIT):
+    limit = whole_number(text)
+    if limit is None or not 1 <= limit <= _MAX_LIMIT:
         raise invalid_request(f"limit: must be a number from 1 to {_MAX_LIMIT}")
-    return int(text)
+    return limit
 
 
 def _position(ids: list[str], name: str, model_id: str) -> int:

@@ -7,7 +7,6 @@ the group is no such notation, or `UNFINISHED` when the end marker it stopped at
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -83,8 +82,8 @@ def _object_in(text: str) -> dict[str, Any] | Unfinished | None:
 
 def _json_or_none(text: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return wire.loads(text)
+    except wire.WireError:
         return None
 
 
