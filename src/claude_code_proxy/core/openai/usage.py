@@ -2,43 +2,68 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core.deltas import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_CACHED = ("cached_tokens", "cache_read_input_tokens", "cache_read_tokens", "prompt_cache_hit_tokens")
+_WRITTEN = ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
+_ANTHROPIC = ("cache_read_input_tokens", "cache_creation_input_tokens")
+_THINKING = ("reasoning_tokens", "thinking_tokens")
 
 
 def read_usage(usage: Any, *, written_outside_prompt: bool = False) -> Usage | None:
     """The counts of one `usage` object; None when it holds none.
 
-    `prompt_tokens` includes the cached ones; Anthropic's `input_tokens` does not. Where a provider counts
-    reasoning apart from completion (xAI), `total_tokens` shows it, and it is added to the output.
+    Reads the names of Chat Completions, of Responses and of Anthropic. Anthropic's `input_tokens` leaves out
+    what was cached, `prompt_tokens` and Responses' `input_tokens` include it. What `total_tokens` holds
+    beyond the parts is what one of them leaves out: what was cached, or else reasoning (xAI; Gemini, which
+    does not name it). `written_outside_prompt`: `prompt_tokens` leaves out what was written to the cache.
     """
     if not isinstance(usage, dict):
         return None
-    prompt, completion = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
-    prompt_details = _object(usage.get("prompt_tokens_details"))
-    output_details = _object(usage.get("completion_tokens_details"))
-    cached = _first(
-        prompt_details.get("cached_tokens"), usage.get("prompt_cache_hit_tokens"), usage.get("cached_tokens")
-    )
-    written = _first(
-        prompt_details.get("cache_write_tokens"),
-        prompt_details.get("cache_creation_tokens"),
-        usage.get("cache_creation_input_tokens"),
-    )
-    thinking = _count(output_details.get("reasoning_tokens"))
-    if thinking and prompt + completion + thinking == _count(usage.get("total_tokens")):
-        completion += thinking
+    prompt_details = _object(usage.get("prompt_tokens_details") or usage.get("input_tokens_details"))
+    output_details = _object(usage.get("completion_tokens_details") or usage.get("output_tokens_details"))
+    cached = _first(prompt_details, *_CACHED) or _first(usage, *_CACHED)
+    written = _written(prompt_details) or _written(usage)
+    thinking = _first(output_details, *_THINKING) or _first(usage, *_THINKING)
+    missed = _count(usage.get("prompt_cache_miss_tokens"))  # DeepSeek
+    prompt = _first(usage, "prompt_tokens", "input_tokens") or (missed and missed + cached)
+    completion = _first(usage, "completion_tokens", "output_tokens")
+    total = _count(usage.get("total_tokens"))
+
+    apart, left_out = cached + written, total - prompt - completion
+    anthropic = not usage.keys().isdisjoint(_ANTHROPIC) and not prompt_details
+    if left_out == apart or (anthropic and (apart > prompt or not usage.get("prompt_tokens"))):
+        prompt += apart
+    elif written_outside_prompt or left_out == written:
+        prompt += written
+    left_out = total - prompt - completion
+    if left_out > 0 and prompt:
+        thinking = thinking or (left_out if completion else 0)
+        completion += left_out
+    elif left_out > 0:
+        prompt = left_out
     if not (prompt or completion):
         return None
-    inside = cached if written_outside_prompt else cached + written
+    cached = min(cached, prompt)
+    written = min(written, prompt - cached)
     return Usage(
-        input_tokens=max(0, prompt - inside),
+        input_tokens=prompt - cached - written,
         output_tokens=completion,
         cache_read_input_tokens=cached,
         cache_creation_input_tokens=written,
         thinking_tokens=thinking if 0 < thinking <= completion else None,
     )
+
+
+def _written(counts: Mapping[str, Any]) -> int:
+    """What was written to the cache: one number, or one for each time to live (DashScope)."""
+    times = _object(counts.get("cache_creation"))
+    return _first(counts, *_WRITTEN) or sum(map(_count, times.values()))
 
 
 def _object(value: Any) -> dict[str, Any]:
@@ -52,5 +77,5 @@ def _count(value: Any) -> int:
     return int(value)
 
 
-def _first(*values: Any) -> int:
-    return next((count for count in map(_count, values) if count), 0)
+def _first(counts: Mapping[str, Any], *names: str) -> int:
+    return next((count for name in names if (count := _count(counts.get(name)))), 0)

@@ -128,6 +128,15 @@ CHUNKS: list[tuple[str, Any, list[Delta]]] = [
         {"choices": [{"delta": {}, "usage": {"prompt_tokens": 1, "completion_tokens": 2}}]},
         [Usage(1, 2)],
     ),
+    (
+        "usage in the choice, and none at the top",
+        {
+            "choices": [{"delta": {}, "usage": {"prompt_tokens": 1, "completion_tokens": 2}}],
+            "usage": {"prompt_tokens": 0},
+            "x_groq": {"usage": "none"},
+        },
+        [Usage(1, 2)],
+    ),
     ("another choice", {"choices": [{"index": 1, "delta": {"content": "x"}}]}, []),
     ("error: null", {**chunk({"content": "t"}), "error": None}, [Text("t")]),
     ("no object", "text", []),

@@ -314,17 +314,13 @@ class Decoder:
             found.append(Finish(reason, sequence))
 
     def _usage(self, payload: dict[str, Any], choices: Any, found: list[Delta]) -> None:
-        usage = payload.get("usage")
-        if usage is None:
-            groq = payload.get("x_groq")
-            if isinstance(groq, dict):
-                usage = groq.get("usage")
-            elif isinstance(choices, list) and choices and isinstance(choices[0], dict):
-                usage = choices[0].get("usage")  # Moonshot
-        if usage:
-            counted = read_usage(usage, written_outside_prompt=self._profile.cache_written_outside_prompt)
-            if counted is not None:
-                found.append(counted)
+        first = choices[0] if isinstance(choices, list) and choices else None
+        for owner in (payload, payload.get("x_groq"), first):  # Groq's, and Moonshot's
+            if isinstance(owner, dict) and (usage := owner.get("usage")):
+                counted = read_usage(usage, written_outside_prompt=self._profile.cache_written_outside_prompt)
+                if counted is not None:
+                    found.append(counted)
+                    break
 
     def _content_before(self, payload: Any) -> list[Delta]:
         """Content in the very chunk that also carries an error."""

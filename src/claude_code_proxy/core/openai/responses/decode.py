@@ -277,8 +277,7 @@ class Decoder:
             self._failed(event, found)
             return
         self._fill_gaps(response.get("output"), found)
-        usage = response.get("usage")
-        if isinstance(usage, dict) and (counted := read_usage(_chat_usage(usage))) is not None:
+        if (counted := read_usage(response.get("usage"))) is not None:
             found.append(counted)
         details = response.get("incomplete_details")
         reason = details.get("reason") if isinstance(details, dict) else None
@@ -348,17 +347,6 @@ def _code(event: dict[str, Any]) -> str:
     error = event.get("error")
     code = (error if isinstance(error, dict) else event).get("code")
     return code if isinstance(code, str) else ""
-
-
-def _chat_usage(usage: dict[str, Any]) -> dict[str, Any]:
-    """The same counts under the names of Chat Completions."""
-    return {
-        "prompt_tokens": usage.get("input_tokens"),
-        "completion_tokens": usage.get("output_tokens"),
-        "total_tokens": usage.get("total_tokens"),
-        "prompt_tokens_details": usage.get("input_tokens_details"),
-        "completion_tokens_details": usage.get("output_tokens_details"),
-    }
 
 
 _EVENTS: dict[str, Callable[[Decoder, dict[str, Any], list[Delta]], None]] = {
