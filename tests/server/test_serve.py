@@ -15,6 +15,13 @@ from typing import Any
 
 import pytest
 
+from claude_code_proxy.config.models_yaml.models_file import ModelsFile
+from claude_code_proxy.config.problems import ConfigError
+from claude_code_proxy.config.settings import ServerSettings
+from claude_code_proxy.core.errors.api import ApiError
+from claude_code_proxy.server.serve import serve
+from claude_code_proxy.server.upstream.upstreams import Upstreams
+
 START = """
 import sys
 from pathlib import Path
@@ -69,6 +76,33 @@ def test_it_listens_answers_and_ends(tmp_path: Path, number: signal.Signals, cod
     assert process.returncode == code
     assert "Traceback" not in errors
     assert "GET /health - 200" in errors
+    assert f"1 models of {tmp_path / 'models.yaml'}; Claude Code connects with:" in errors
+    assert f"ANTHROPIC_BASE_URL={base} ANTHROPIC_AUTH_TOKEN=KEY ANTHROPIC_MODEL=m claude" in errors
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [("claude-opus-9-9", 200), ("anthropic/Claude-x[1m]", 200), ("m", 200), ("claudette", 404), ("gpt", 404)],
+)
+def test_names_of_claude_models_reach_the_default_model(tmp_path: Path, name: str, status: int) -> None:
+    """An old client that knows no other names needs no variable but the address."""
+    models = tmp_path / "models.yaml"
+    models.write_text("- {model_id: m, api_base: 'http://127.0.0.1:1'}\n")
+    settings = ServerSettings(models=models, default_model="m")
+    upstreams = Upstreams(ModelsFile(models, print), settings)
+    if status == 200:
+        assert upstreams.resolve(name).model_id == "m"
+    else:
+        with pytest.raises(ApiError) as caught:
+            upstreams.resolve(name)
+        assert caught.value.status == status
+
+
+def test_a_default_model_must_be_there(tmp_path: Path) -> None:
+    models = tmp_path / "models.yaml"
+    models.write_text("- {model_id: demo, api_base: 'http://127.0.0.1:1'}\n")
+    with pytest.raises(ConfigError, match=r"--default-model: demmo is not in .*models.yaml \(hint: demo\)"):
+        serve(ServerSettings(models=models, default_model="demmo"))
 
 
 def test_several_workers_share_the_port(tmp_path: Path) -> None:
@@ -94,4 +128,5 @@ def test_a_taken_port_is_said(tmp_path: Path) -> None:
         )
     assert ended.returncode == 1
     assert f"port {port}" in ended.stderr
+    assert "another port: --port" in ended.stderr
     assert ended.stdout == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,13 @@ CONFIG = 78  # EX_CONFIG of sysexits.h
 NOT_EXECUTABLE = 126  # as shells have it
 NOT_FOUND = 127  # as shells have it
 INTERRUPTED = 130  # as shells have it for SIGINT
+CLOSED = 141  # as shells have it for SIGPIPE
+
+
+def broken_pipe() -> int:
+    """What a command ends with when nobody reads on (`... | head -1`): nothing more is written, nor said."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return CLOSED
 
 
 def error(message: object) -> None:

@@ -1,4 +1,4 @@
-"""Where the configuration files are: by the XDG rules, on macOS too, as command-line tools do."""
+"""Where configuration and logs are: by the XDG rules, on macOS too, as command-line tools do."""
 
 from __future__ import annotations
 
@@ -18,6 +18,12 @@ def config_home(env: Mapping[str, str]) -> Path:
     """`$XDG_CONFIG_HOME`, else `~/.config`; the XDG rules say to ignore a relative path."""
     configured = env.get("XDG_CONFIG_HOME", "")
     return Path(configured) if configured.startswith("/") else home(env) / ".config"
+
+
+def state_home(env: Mapping[str, str]) -> Path:
+    """`$XDG_STATE_HOME`, else `~/.local/state`, by the same rules."""
+    configured = env.get("XDG_STATE_HOME", "")
+    return Path(configured) if configured.startswith("/") else home(env) / ".local" / "state"
 
 
 def models_file(env: Mapping[str, str]) -> Path:

@@ -31,6 +31,7 @@ class ServerSettings:
     allowed_hosts: tuple[str, ...] = ()
     admin_tokens: Path | None = None
     models: Path
+    default_model: str | None = None
     log_level: LogLevel = "info"
     max_retries: int = 2
     hold: float = 10.0
@@ -142,6 +143,9 @@ SETTINGS: tuple[Setting, ...] = (
         "tokens, hashed, with which other machines may see what only this one may",
     ),
     Setting("models", file, "FILE", "the models file", "CUSTOM_MODELS_FILE"),
+    Setting(
+        "default_model", str, "MODEL", "model of models.yaml for every claude-... name that is not configured"
+    ),
     Setting("log_level", one_of(get_args(LogLevel)), "LEVEL", "debug, info, warning or error", "LOG_LEVEL"),
     Setting(
         "max_retries",

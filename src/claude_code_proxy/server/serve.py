@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import signal
 import socket
@@ -45,7 +46,11 @@ def serve(settings: ServerSettings) -> int:
             f"--host {settings.host}: other machines could reach this server; --allow-remote allows that "
             "(SECURITY.md says what to look after)"
         )
-    load_models(settings.models)  # a bad file is the user's to see at once, not a failing worker's
+    table = load_models(settings.models)  # a bad file is the user's to see at once, not a failing worker's
+    default = settings.default_model
+    if default and table.resolve(default) is None:
+        hint = ", ".join(table.near(default)) or "claude-code-proxy models lists them"
+        raise ConfigError(f"--default-model: {default} is not in {settings.models} (hint: {hint})")
     if settings.admin_tokens is not None:
         TokenFile(settings.admin_tokens)
     if settings.hooks is not None:
@@ -54,12 +59,22 @@ def serve(settings: ServerSettings) -> int:
     try:
         listener = _bind(settings.host, settings.port)
     except OSError as error:
+        hint = " (hint: what uses it may be a server of an earlier try; another port: --port)"
         log.logger.error(
-            "cannot listen on %s port %d: %s", settings.host, settings.port, error.strerror or error
+            "cannot listen on %s port %d: %s%s",
+            settings.host,
+            settings.port,
+            error.strerror or error,
+            hint if error.errno == errno.EADDRINUSE else "",
         )
         return 1
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    print(f"claude-code-proxy listening on http://{host}:{listener.getsockname()[1]}", flush=True)  # noqa: T201
+    url = f"http://{host}:{listener.getsockname()[1]}"
+    print(f"claude-code-proxy listening on {url}", flush=True)  # noqa: T201
+    log.configure(settings.log_level)
+    log.logger.info("%d models of %s; Claude Code connects with:", len(table.models), settings.models)
+    named = default or next((model.model_id for model in table.models if not model.is_wildcard), "MODEL")
+    log.logger.info("ANTHROPIC_BASE_URL=%s ANTHROPIC_AUTH_TOKEN=KEY ANTHROPIC_MODEL=%s claude", url, named)
     # uvicorn drains on a signal and then raises it again; for SIGTERM that is a clean end
     signal.signal(signal.SIGTERM, _ignore)
     listeners = [listener, *(listener.dup() for _ in range(_MORE_LISTENERS))]

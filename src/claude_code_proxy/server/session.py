@@ -16,6 +16,7 @@ from .serve import Config
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
 
     from claude_code_proxy.config.models_yaml.models_file import FixedModels
     from claude_code_proxy.config.settings import ServerSettings
@@ -25,23 +26,29 @@ _DRAIN = 1.0  # seconds for requests whose client is gone
 
 
 def serve_session(
-    settings: ServerSettings, models: FixedModels | None, listener: socket.socket, client_pid: int
+    settings: ServerSettings,
+    models: FixedModels | None,
+    listener: socket.socket,
+    client_pid: int,
+    look: Callable[[], object] = lambda: None,
 ) -> None:
     """Serve on `listener` until the parent process, which is `client_pid`, ends, or until SIGTERM.
 
-    `models` None: those of the settings' models file. Ctrl-C is for the client alone.
+    `models` None: those of the settings' models file. Ctrl-C is for the client alone. `look` is called
+    now and then, in a thread of its own.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     settings = replace(settings, workers=1, drain_timeout=_DRAIN)
     server = _Server(Config(App(settings, models, private=True), settings))
-    threading.Thread(target=_end_with, args=(client_pid, server), daemon=True).start()
+    threading.Thread(target=_end_with, args=(client_pid, server, look), daemon=True).start()
     server.run(sockets=[listener])
 
 
-def _end_with(client_pid: int, server: uvicorn.Server) -> None:
+def _end_with(client_pid: int, server: uvicorn.Server, look: Callable[[], object]) -> None:
     """Wait for the parent to end. Asking is all that works on every system: a child is not told."""
     while os.getppid() == client_pid:
         time.sleep(_LOOK_EVERY)
+        look()
     server.should_exit = True
 
 

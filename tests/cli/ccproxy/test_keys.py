@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -94,6 +95,26 @@ def test_failures_name_the_line_and_the_mend(desk: Desk, tmp_path: Path, auth_ke
     assert (code, out) == (output.CONFIG, "")
     assert says in err
     assert f"{desk.config}:1: deepseek: " in err
+
+
+@pytest.mark.parametrize("command", ["sleep 100", "sleep 100 | cat", "(sleep 100; echo x) & wait"])
+def test_a_command_has_a_time_limit(desk: Desk, command: str) -> None:
+    desk.providers({"deepseek": LEAST | {"auth_key": f"cmd:{command}"}})
+    began = time.monotonic()
+    code, _, err = desk.run(PATH=f"{desk.bin}:/bin:/usr/bin", CCPROXY_KEY_TIMEOUT="4")
+    assert (code, time.monotonic() - began < 30) == (output.CONFIG, True)
+    assert f"waiting for the key: {command} (at most 4 s)" in err
+    assert "it did not finish within 4 s" in err
+    assert "CCPROXY_KEY_TIMEOUT is no number" in desk.run(CCPROXY_KEY_TIMEOUT="soon")[2]
+
+
+def test_a_dry_run_needs_no_key(desk: Desk) -> None:
+    for auth_key in ("env:NOTHING", "cmd:exit 3", "keyring:a/b"):
+        desk.providers({"deepseek": LEAST | {"auth_key": auth_key}})
+        code, out, err = desk.run("--dry-run")
+        assert (code, err) == (0, "")
+        assert "export ANTHROPIC_AUTH_TOKEN=(hidden)" in out
+        assert ("# deepseek: NOTHING is not set" in out) == (auth_key == "env:NOTHING")
 
 
 @pytest.mark.skipif("keyring" in sys.modules, reason="a keyring is installed")

@@ -53,6 +53,18 @@ def test_broken_pipes_end_claude_as_they_would_without_us(desk: Desk) -> None:
     assert process.returncode == -signal.SIGPIPE
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["config", "show"], ["doctor", "--offline"]])
+def test_nobody_reads_on(desk: Desk, arguments: list[str]) -> None:
+    """As `ccproxy doctor | head -3`: no traceback."""
+    with desk.start(*arguments) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        err = process.stderr.read()
+        process.wait(60)
+    assert (process.returncode, err) == (output.CLOSED, "")
+
+
 def test_limits_of_the_local_models_file(desk: Desk) -> None:
     models = desk.home / "models.yaml"
     models.write_text(

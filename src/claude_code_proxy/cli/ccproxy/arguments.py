@@ -26,20 +26,29 @@ commands:
   list [--json]                    the configured providers
   use NAME                         make this provider the default
   add NAME [--key SOURCE] [--url URL] [--model MODEL]
-                                   add a provider; known names need no URL and no model
+                                   add a provider; known names need no URL, and most no model
+  remove NAME                      take a provider out of the file
+  models [NAME] [WORDS] [--json]   what a provider offers, and how large the windows are
   edit                             open the file in $VISUAL or $EDITOR, and check it afterwards
-  env [--shell bash|zsh|fish|json] what a session sets; eval it to start claude by yourself
+  env [--shell bash|zsh|fish|json] [--show-key]
+                                   what a session sets; eval it to start claude by yourself
   doctor [--offline] [--json] [--write]
                                    check files, settings, claude, the provider; --write what it learned
-  init [NAME ...] [--force]        write the file
+  init [NAME ...] [--model MODEL] [--force]
+                                   write the file
+  logs [--list] [--follow]         the log of the newest session's own proxy
+  usage [--json]                   tokens of the latest sessions, by day and model
+  config show [--origin]           what a session goes by, and where it is said
   completion bash|zsh|fish         a completion script for your shell
+  version                          of ccproxy and of claude
 
 options:
   -P, --provider NAME   the provider [CCPROXY_PROVIDER]
   -C, --config FILE     the providers file (default ~/.config/llm/cc-proxy.json)
   --dry-run             show what would be run and set, without the keys
   -h, --help            this text
-  CCPROXY_LOG=FILE      (variable) where a session's own proxy writes its log; nowhere without it
+  -v, --version         of ccproxy and of claude
+  CCPROXY_LOG=FILE      (variable) where a session's own proxy writes its log, in place of ccproxy logs
 
 the file (comments allowed; mode 0600 where keys are written in it):
   {
@@ -60,7 +69,10 @@ exit codes: claude's own, and before it starts
   127 claude is not installed
 """
 
-COMMANDS = ("list", "use", "add", "remove", "edit", "env", "doctor", "init", "completion")
+COMMANDS = (
+    "list", "use", "add", "remove", "edit", "env", "doctor", "init", "models", "logs", "usage", "config",
+    "completion", "version", "help",
+)  # fmt: skip
 
 
 class UsageError(Exception):
@@ -75,6 +87,7 @@ class CommandLine:
     config: Path | None = None
     dry_run: bool = False
     help: bool = False
+    version: bool = False
     rest: list[str] = field(default_factory=list)
     ended: bool = False
     """A `--` closed ccproxy's own options before anything for Claude Code."""
@@ -105,6 +118,8 @@ def parse(argv: Sequence[str]) -> CommandLine:
             line.dry_run = True
         elif argument in ("-h", "--help") and (not line.rest or line.command):
             line.help = True
+        elif argument in ("-v", "--version") and not line.rest:
+            line.version = True
         elif argument in _VALUED or (equals and option in _VALUED and option.startswith("--")):
             text = value if equals else next(arguments, "")
             if not text or text == "--":

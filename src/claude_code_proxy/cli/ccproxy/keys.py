@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import os
+import signal
 import stat
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from claude_code_proxy.cli import output
 from claude_code_proxy.config.cc_proxy_json.key_sources import BadKey, check_key
 from claude_code_proxy.config.problems import ConfigError, Problem, did_you_mean
 
@@ -17,8 +22,11 @@ if TYPE_CHECKING:
 
 _NO_KEY = "no-key"
 """Stands where a key must: Claude Code does not start without one."""
+LIMIT = "CCPROXY_KEY_TIMEOUT"
+"""The variable with the seconds for a `cmd:`, which may ask the user for a fingerprint or a password."""
 _COMMAND_LIMIT = 60.0
-"""Seconds for a `cmd:`, which may ask the user for a fingerprint or a password."""
+_QUIET = 3.0
+"""Seconds after which the user is told what is waited for."""
 
 
 def key_of(provider: Provider, path: Path, env: Mapping[str, str]) -> str:
@@ -67,25 +75,48 @@ def _from_command(command: str, env: Mapping[str, str]) -> str:
     """The first line that the command prints. It runs in a shell, since users write pipes and quotes."""
     import subprocess  # only for those who use a command
 
+    limit = _limit(env)
+    process = subprocess.Popen(  # noqa: S602 - the user's own command, from the user's own file
+        command,
+        shell=True,
+        env=dict(env),
+        stdin=None,  # it may ask the user
+        stdout=subprocess.PIPE,
+        stderr=None,
+        # A group of its own can be ended as a whole, but could not ask at a terminal.
+        process_group=None if sys.stdin.isatty() else 0,
+    )
+    assert process.stdout is not None
     try:
-        done = subprocess.run(  # noqa: S602 - the user's own command, from the user's own file
-            command,
-            shell=True,
-            env=dict(env),
-            stdin=None,  # it may ask the user
-            stdout=subprocess.PIPE,
-            stderr=None,
-            timeout=_COMMAND_LIMIT,
-            check=False,
-        )
+        try:
+            printed, _ = process.communicate(timeout=min(_QUIET, limit))
+        except subprocess.TimeoutExpired:
+            output.note(f"waiting for the key: {command} (at most {limit:g} s)")
+            printed, _ = process.communicate(timeout=max(0, limit - _QUIET))
     except subprocess.TimeoutExpired:
-        raise BadKey(f"it did not finish within {_COMMAND_LIMIT:g} s", "run it by hand") from None
-    if done.returncode != 0:
-        raise BadKey(f"it failed with exit code {done.returncode}", "run it by hand")
-    lines: Sequence[str] = done.stdout.decode("utf-8", "replace").splitlines()
+        if sys.stdin.isatty():
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.stdout.close()
+        process.wait()
+        raise BadKey(f"it did not finish within {limit:g} s", f"run it by hand, or set {LIMIT}") from None
+    if process.returncode != 0:
+        raise BadKey(f"it failed with exit code {process.returncode}", "run it by hand")
+    lines: Sequence[str] = printed.decode("utf-8", "replace").splitlines()
     if not lines or not lines[0].strip():
         raise BadKey("it printed nothing", "it must print the key on its first line")
     return lines[0].strip()
+
+
+def _limit(env: Mapping[str, str]) -> float:
+    try:
+        limit = float(env.get(LIMIT) or _COMMAND_LIMIT)
+    except ValueError:
+        limit = math.nan
+    if not 0 < limit < math.inf:
+        raise BadKey(f"{LIMIT} is no number of seconds", f"export {LIMIT}=60")
+    return limit
 
 
 def _from_keyring(entry: str) -> str:

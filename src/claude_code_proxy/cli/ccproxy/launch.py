@@ -64,15 +64,25 @@ class Launch:
     """By provider name."""
 
 
-def prepare(chosen: Provider, providers: Sequence[Provider], path: Path, env: Mapping[str, str]) -> Launch:
+def prepare(
+    chosen: Provider,
+    providers: Sequence[Provider],
+    path: Path,
+    env: Mapping[str, str],
+    *,
+    with_keys: bool = True,
+) -> Launch:
     """Work out the session on `chosen`; `providers` are all of the file `path`. Raises `ConfigError`.
 
-    Runs the commands that tell keys, and asks a loopback address who is there; starts nothing.
+    Runs the commands that tell keys, but for `with_keys` False, which leaves `HIDDEN` in their places. Asks a
+    loopback address who is there; starts nothing.
     """
     session = plan_session(chosen, providers, path)
     refuse_open_file(path, providers)
     route = find_route(session, path, env)
-    keys = {provider.name: key_of(provider, path, env) for provider in session.providers}
+    keys = {
+        provider.name: key_of(provider, path, env) if with_keys else HIDDEN for provider in session.providers
+    }
     changes = _changes(route, keys, path, env, route.base_url or FREE_PORT)
     settings = overrides(read_settings(env, Path.cwd()), changes)
     return Launch(route, changes, settings, keys)
@@ -189,6 +199,9 @@ def show(launch: Launch, rest: Sequence[str], env: Mapping[str, str]) -> None:
         print(f"unset {name}")
     for name, value in shown_variables(launch.changes).items():
         print(f"export {name}={value if value == HIDDEN else shlex.quote(value)}")
+    for provider in launch.route.session.providers:
+        if provider.key.kind == "env" and not env.get(provider.key.value):
+            print(f"# {provider.name}: {provider.key.value} is not set")
     if launch.route.job is not None:
         print(f"# a private proxy at {launch.route.base_url or FREE_PORT}, for this session only")
     claude = find_claude(env)
@@ -198,10 +211,10 @@ def show(launch: Launch, rest: Sequence[str], env: Mapping[str, str]) -> None:
         output.warning(INSTALL)
 
 
-def shown_variables(changes: Changes) -> dict[str, str]:
-    """The variables of a session by name, each secret one hidden."""
+def shown_variables(changes: Changes, *, with_secrets: bool = False) -> dict[str, str]:
+    """The variables of a session by name, each secret one hidden unless it is asked for."""
     variables = sorted((changes.required | changes.optional).items())
-    return {name: HIDDEN if name in SECRETS else value for name, value in variables}
+    return {name: HIDDEN if name in SECRETS and not with_secrets else value for name, value in variables}
 
 
 def session_settings(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from claude_code_proxy.cli import output
 from claude_code_proxy.cli.ccproxy import terminal
 from claude_code_proxy.cli.ccproxy.arguments import HELP, CommandLine, UsageError, parse
+from claude_code_proxy.cli.ccproxy.mistaken_words import meant_by
 from claude_code_proxy.config import paths
 from claude_code_proxy.config.cc_proxy_json.providers_file import choose, load_providers
 from claude_code_proxy.config.problems import ConfigError
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 def run(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (default: the process's own); returns only if it did not become claude."""
     try:
-        return _dispatch(parse(sys.argv[1:] if argv is None else argv), os.environ)
+        code = _dispatch(parse(sys.argv[1:] if argv is None else argv), os.environ)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return output.broken_pipe()
     except UsageError as error:
         text = str(error)
         output.error(text if "ccproxy " in text or "(hint: " in text else f"{text} (hint: ccproxy --help)")
@@ -31,26 +35,47 @@ def run(argv: Sequence[str] | None = None) -> int:
         return output.CONFIG
     except KeyboardInterrupt:
         return output.INTERRUPTED
+    return code
 
 
 def _dispatch(line: CommandLine, env: Mapping[str, str]) -> int:
     if line.help:
         print(HELP, end="")
         return output.OK
+    if line.version:
+        from claude_code_proxy.cli.ccproxy.commands.versions import show_versions
+
+        return show_versions(env)
     path = line.config or paths.providers_file(env)
     wanted = line.provider or env.get("CCPROXY_PROVIDER") or None
     if line.command:
         return _command(line, wanted, path, env)
+    if line.rest and not line.ended and not _is_prompt(line.rest[0]):
+        return output.USAGE
     if not path.exists() and terminal.is_interactive() and _offers_init(path, env):
         print(file=sys.stderr)
     providers = load_providers(path)
     from claude_code_proxy.cli.ccproxy import launch
 
-    ready = launch.prepare(choose(providers, wanted, path), providers, path, env)
+    chosen = choose(providers, wanted, path)
+    ready = launch.prepare(chosen, providers, path, env, with_keys=not line.dry_run)
     if line.dry_run:
         launch.show(ready, line.rest, env)
         return output.OK
     return launch.run(ready, path, line.rest, env)
+
+
+def _is_prompt(word: str) -> bool:
+    """Whether the first argument is for Claude Code; asks or refuses where it looks like a command."""
+    meant = meant_by(word)
+    if not meant:
+        return True
+    if terminal.is_interactive():
+        return terminal.agrees(
+            f'"{word}" looks like the command: {meant}. Send it to claude as a prompt?', usually=False
+        )
+    output.error(f'"{word}" is no command; did you mean: {meant}? As a prompt: ccproxy -- {word}')
+    return False
 
 
 def _offers_init(path: Path, env: Mapping[str, str]) -> bool:
@@ -65,11 +90,34 @@ def _offers_init(path: Path, env: Mapping[str, str]) -> bool:
 def _command(line: CommandLine, wanted: str | None, path: Path, env: Mapping[str, str]) -> int:
     """Run one of ccproxy's own commands; each imports what it needs."""
     arguments = line.rest[1:]
-    if line.command in ("list", "env"):
-        from claude_code_proxy.cli.ccproxy.commands import listing
+    if line.command == "help":
+        print(HELP, end="")
+        return output.OK
+    if line.command == "version":
+        from claude_code_proxy.cli.ccproxy.commands.versions import show_versions
 
-        run_listing = listing.list_providers if line.command == "list" else listing.show_environment
-        return run_listing(arguments, wanted, path, env)
+        return show_versions(env)
+    if line.command == "list":
+        from claude_code_proxy.cli.ccproxy.commands.listing import list_providers
+
+        return list_providers(arguments, wanted, path, env)
+    if line.command == "env":
+        from claude_code_proxy.cli.ccproxy.commands.session_variables import show_environment
+
+        return show_environment(arguments, wanted, path, env)
+    if line.command == "models":
+        from claude_code_proxy.cli.ccproxy.commands.model_listing import list_models
+
+        return list_models(arguments, wanted, path, env)
+    if line.command == "config":
+        from claude_code_proxy.cli.ccproxy.commands.shown_config import show_config
+
+        return show_config(arguments, wanted, path, env)
+    if line.command in ("logs", "usage"):
+        from claude_code_proxy.cli.ccproxy.commands import session_records
+
+        run_records = session_records.logs if line.command == "logs" else session_records.usage
+        return run_records(arguments, env)
     if line.command == "completion":
         from claude_code_proxy.cli.ccproxy.commands.completion import print_script
 

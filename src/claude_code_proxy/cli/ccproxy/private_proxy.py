@@ -16,6 +16,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
+from claude_code_proxy.cli.ccproxy.session_logs import new_log
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -74,11 +76,12 @@ def url_of(listener: socket.socket) -> str:
 def start(listener: socket.socket, job: Mapping[str, Any], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start the private proxy of this process on `listener`, with a job that `session_server` reads.
 
-    Its log goes to the file that `CCPROXY_LOG` names, else nowhere: the terminal is Claude Code's.
+    Its log goes to the file that `CCPROXY_LOG` names, else to one that `session_logs` keeps.
     """
     descriptor = listener.fileno()
     arguments = [sys.executable, "-P", "-m", "claude_code_proxy.cli.ccproxy.session_server"]
-    log = _open_log(env.get(LOG_VARIABLE, ""))
+    own = new_log(env) if not env.get(LOG_VARIABLE) else None
+    log = _open_log(env.get(LOG_VARIABLE) or (str(own) if own else ""))
     try:
         process = subprocess.Popen(  # noqa: S603 - our own module
             [*arguments, str(descriptor), str(os.getpid())],
@@ -95,7 +98,7 @@ def start(listener: socket.socket, job: Mapping[str, Any], env: Mapping[str, str
     assert process.stdin is not None
     level = "info" if log != subprocess.DEVNULL else "error"
     with suppress(BrokenPipeError), process.stdin as pipe:  # one that died at once is not there to read
-        pipe.write(json.dumps({"log_level": level, **job}).encode())
+        pipe.write(json.dumps({"log_level": level, "log": str(own or ""), **job}).encode())
     return process
 
 

@@ -51,7 +51,8 @@ def models_of(provider: Provider, key: str, env: Mapping[str, str], seconds: flo
     try:
         return asyncio.run(ask())
     except (ApiError, wire.WireError) as error:
-        raise NoListError(f"{provider.name} does not tell its models: {error}") from None
+        told = str(error).replace("`api_base`", "base_url")
+        raise NoListError(f"{provider.name} does not tell its models: {told}") from None
 
 
 def for_conversation(listed: Iterable[Listed]) -> list[Listed]:

@@ -2,8 +2,8 @@
 
 FD is the listening socket, PID the process to end with. Standard input has a JSON job: `entries` like those
 of models.yaml, the `origin` to name in a complaint and the one address that an Authorization key may reach
-(`key_is_for`), or the path of a `models_file`. No key is in it:
-keys come with each request.
+(`key_is_for`), or the path of a `models_file`; and the `log` that its output goes to, "" for one that is not
+ours. No key is in it: keys come with each request.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import socket
 import sys
 from pathlib import Path
 
+from claude_code_proxy.cli.ccproxy.session_logs import rotate
 from claude_code_proxy.config.cc_proxy_json.session_models import table_of
 from claude_code_proxy.config.models_yaml.models_file import FixedModels
 from claude_code_proxy.config.settings import ServerSettings
@@ -27,7 +28,8 @@ def main(descriptor: str, client_pid: str) -> None:
     path = job.get("models_file")
     settings = ServerSettings.load({"models": path, "log_level": job["log_level"]}, os.environ)
     models = None if path else FixedModels(table_of(job["entries"], Path(job["origin"])), job["key_is_for"])
-    serve_session(settings, models, listener, int(client_pid))
+    log = Path(job["log"]) if job["log"] else None
+    serve_session(settings, models, listener, int(client_pid), lambda: rotate(log) if log else None)
 
 
 if __name__ == "__main__":

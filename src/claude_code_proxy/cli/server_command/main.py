@@ -42,12 +42,16 @@ def run(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (default: the process's own) and return the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _dispatch(arguments)
+        code = _dispatch(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return output.broken_pipe()
     except ConfigError as error:
         output.error(error)
         return output.CONFIG
     except KeyboardInterrupt:
         return output.INTERRUPTED
+    return code
 
 
 def _dispatch(arguments: list[str]) -> int:

@@ -26,6 +26,11 @@ def is_shown_by_clients(model_id: str) -> bool:
     return model_id.lower().startswith(("claude", "anthropic"))
 
 
+def names_claude(model_id: str) -> bool:
+    """Whether a name is one of Anthropic's own models, as clients ask for them unless told otherwise."""
+    return model_id.lower().removeprefix(ALIAS_PREFIX).startswith("claude-")
+
+
 class ModelTable:
     """The models in the order of the file. `warnings` are what its reader should be told, one line each."""
 

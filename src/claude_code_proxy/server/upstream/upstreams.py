@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from claude_code_proxy import http1
+from claude_code_proxy.config.models_yaml.model_table import names_claude
 from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.hosts import is_loopback
@@ -108,6 +109,8 @@ class Upstreams:
         """The configuration behind a name. Raises `ApiError` 404 in the words that clients look for."""
         table = self._models.table
         config = table.resolve(model_id)
+        if config is None and self._settings.default_model and names_claude(model_id):
+            config = table.resolve(self._settings.default_model)
         if config is None:
             near = table.near(model_id)
             hint = (
