@@ -49,7 +49,7 @@ def test_where_each_part_is_said(desk: Desk) -> None:
     found = rows(desk.run("-P", "a", "config", "show", "--origin", **env)[1])
     assert found["provider"] == ["a", "-P"]
     assert found["context"] == ["1048576", "the profile deepseek"]
-    assert found["profile"] == ["deepseek", "by base_url and model"]
+    assert found["profile"] == ["deepseek", "by base_url"]
     assert "origin" not in desk.run("config", "show")[1]
 
 
