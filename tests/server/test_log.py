@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import re
+from typing import Any
 
 import pytest
 
 from claude_code_proxy.server import log
+from tests.server.byte_upstream import Connection, Request, running_upstream, say_hello, text_chunk
+
+from .harness import BODY, KEY, ask, model, running_proxy
 
 
 @pytest.fixture
@@ -33,6 +38,60 @@ def test_lines_have_the_time_that_the_standard_formatter_writes(written: io.Stri
     lines = written.getvalue().splitlines()
     assert lines == expected
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO a request", line) for line in lines)
+
+
+async def refused(request: Request, connection: Connection) -> None:
+    await connection.whole(400, {"error": {"type": "invalid_request_error", "message": f"no room for {KEY}"}})
+
+
+async def cut(request: Request, connection: Connection) -> None:
+    await connection.head(200, content_type="text/event-stream")
+    await connection.event(text_chunk("hello"))
+    connection.reset()
+
+
+async def failing(request: Request, connection: Connection) -> None:
+    """In whichever format is due, after the beginning."""
+    await connection.head(200, content_type="text/event-stream")
+    if "messages" in request.path:
+        start = {"type": "message_start", "message": {"id": "m", "content": [], "usage": {}}}
+        for event in (start, {"type": "error", "error": {"type": "api_error", "message": "out of memory"}}):
+            await connection.chunk(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
+    else:
+        await connection.event(text_chunk("hello"))
+        await connection.event({"error": {"message": "out of memory"}})
+    await connection.end()
+
+
+@pytest.mark.parametrize(
+    ("script", "protocol", "stream", "says"),
+    [
+        (refused, "openai", False, r" 400 .*error: .*no room for "),
+        (refused, "openai", True, r" 400 .*error: .*no room for "),
+        (refused, "anthropic", False, r" 400 .*error: no room for "),
+        (cut, "openai", True, r" 200 .*error: "),
+        (cut, "anthropic", True, r" 200 .*error: "),
+        (failing, "openai", True, r" 200 .*error: .*out of memory"),
+        (failing, "anthropic", True, r" 200 .*error: api_error: out of memory"),
+        (say_hello, "openai", True, r" 200 (?!.*error)"),
+    ],
+)
+async def test_a_line_says_what_went_wrong(
+    written: io.StringIO, script: Any, protocol: str, stream: bool, says: str
+) -> None:
+    async with running_upstream(script) as upstream:
+        entries = [model(upstream.base, format=protocol)]
+        async with running_proxy(entries, max_retries=0) as proxy:
+            await ask(proxy, BODY | {"stream": stream})
+    (line,) = [line for line in written.getvalue().splitlines() if "/v1/messages" in line]
+    assert re.search(says, line), line
+    assert KEY not in line
+
+
+async def test_a_wrong_name_is_said(written: io.StringIO) -> None:
+    async with running_proxy([model("http://127.0.0.1:1")]) as proxy:
+        await ask(proxy, BODY | {"model": "mm"})
+    assert re.search(r" mm 404 .*error: model: mm is not configured", written.getvalue())
 
 
 def test_levels_count(written: io.StringIO) -> None:

@@ -97,6 +97,7 @@ class App:
         except ClientGoneError:
             call.gone = True
         except ApiError as error:
+            call.failure = error.message
             if not call.started:
                 await call.respond_error(error)
             let_go(error)
@@ -106,6 +107,7 @@ class App:
             let_go(error)
         except Exception:
             logger.exception("%s failed", call.request_id)
+            call.failure = "an internal error of the proxy"
             if not call.started:
                 await call.respond_error(ApiError(500, "api_error", "an internal error of the proxy"))
 

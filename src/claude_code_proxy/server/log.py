@@ -110,6 +110,9 @@ def _line(call: Call) -> str:
     words.append(call.request_id)
     if call.upstream_id:
         words.append("upstream=" + _shown(call, call.upstream_id))
+    if call.failure and not call.gone:
+        # The last word of the line: it may have any characters in it.
+        words.append("error: " + _shown(call, call.failure))
     return " ".join(words)
 
 

@@ -59,6 +59,7 @@ class Call:
         self.model = ""
         self.upstream_id = ""
         self.usage: Usage | None = None
+        self.failure = ""  # why there is no whole answer, or no good one
         self.report: Report | None = None
 
     @property

@@ -95,6 +95,8 @@ async def pass_whole(call: Call, response: Response, data: bytes, renamed: str |
         call.usage = _usage_in(data)
         if renamed is not None:
             data = native_body.restore_model(data, renamed)
+    elif response.status >= 400:
+        call.failure = _told_by(response.status, data).message
     answered = forwarded_headers.native_response(response.headers)
     await call.respond(response.status, data, answered)
 

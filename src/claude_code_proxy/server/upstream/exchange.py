@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from typing import TYPE_CHECKING, Protocol, Self
 
-from claude_code_proxy.core import sse
+from claude_code_proxy.core import sse, wire
 from claude_code_proxy.core.errors.api import ApiError, let_go
 from claude_code_proxy.core.errors.upstream import transport_error
 from claude_code_proxy.core.header_values import retry_delay
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 RETRIED = frozenset((502, 503, 504))
 """The statuses after which `Exchange.open` tries again."""
+_ERROR_EVENT = re.compile(rb"(?:\A|\n)event: ?error\r?\ndata: ?([^\r\n]*)\r?\n\r?\n\Z")
 _FIRST_DELAY = 0.5  # seconds before the first retry, doubled for each further one
 _LONGEST_DELAY = 8.0
 
@@ -207,15 +209,18 @@ class Exchange:
     async def relay(self) -> None:
         """Read the response to its end through the translator and write what comes out to the client."""
         translator = self.translator
+        last = b""
         while not translator.finished:
             data = await self._read_or_settle()
             out = translator.feed(data) if data else translator.close()
             if translator.error is not None and not self.call.started:
                 raise translator.error
             if out:
+                last = out
                 await self._write(out, more=not translator.finished)
             if not data:
                 break
+        self.call.failure = _told_failure(last)
         await self.finish()
 
     async def replay(self) -> None:
@@ -226,6 +231,7 @@ class Exchange:
         if translator.error is not None and not self.call.started:
             raise translator.error
         await self._write(out, more=False)
+        self.call.failure = _told_failure(out)
         await self.finish()
 
     async def finish(self) -> None:
@@ -320,9 +326,22 @@ class Exchange:
             outcome = ApiError(500, "api_error", "an internal error of the proxy ended the response")
         if not self.call.started:
             raise outcome from None
+        self.call.failure = outcome.message
         if self._make_translator is None:
             return True  # a whole answer that its client did not take: the server closes the connection
         if not self.call.ended:
             await self._write(self.translator.fail(self.call.redacted(outcome)), more=False)
         self.call.usage = self.translator.usage
         return True
+
+
+def _told_failure(last: bytes) -> str:
+    """What the error event says that a stream ends with, by the bytes that were written last; "" for none."""
+    found = _ERROR_EVENT.search(last)
+    if found is None:
+        return ""
+    try:
+        error = wire.loads(found[1])["error"]
+        return f"{error['type']}: {error['message']}"
+    except (wire.WireError, LookupError, TypeError):
+        return "an error event"
