@@ -9,10 +9,11 @@ import pytest
 
 from claude_code_proxy.core import sse
 from claude_code_proxy.core.answer_context import ReplyContext
-from claude_code_proxy.core.convert_answer import StreamConverter, StreamFold, message_from_answer
+from claude_code_proxy.core.convert_answer import SendAgain, StreamConverter, StreamFold, message_from_answer
 from claude_code_proxy.core.deltas import Usage
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.providers.profile import Profile
+from claude_code_proxy.core.repeats import RepeatingConverter
 from claude_code_proxy.core.report import Report
 from tests.core import cases
 
@@ -191,3 +192,102 @@ def test_a_stream_as_a_message() -> None:
     fold.feed(delta(content="t"))
     with pytest.raises(ApiError, match="closed"):
         fold.close()
+
+
+THOUGHT = delta(reasoning_content="hm")
+
+
+def asking(*, shown: bool, limit: int = 64, stops: tuple[str, ...] = ()) -> StreamConverter:
+    """A converter whose caller would send the request again."""
+    reply = ReplyContext(
+        model="m",
+        message_id="msg_1",
+        max_tokens=limit,
+        show_thinking=shown,
+        local_stop_sequences=stops,
+        may_repeat=True,
+    )
+    return StreamConverter(Profile(), reply, Report(), "req_1")
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("shown", [True, False])
+def test_reasoning_alone_is_asked_for_again(shown: bool, fast: bool) -> None:
+    plain = asking(shown=shown)
+    stream = RepeatingConverter(plain) if fast else plain
+    out = stream.feed(THOUGHT + delta("stop") + USAGE + DONE)
+    assert stream.again is not None
+    assert not stream.again.more_room
+    assert (stream.committed, stream.finished) == (False, True)
+    stream.restart()
+    assert (stream.committed, stream.finished) == (True, False)
+    out += stream.feed(THOUGHT + delta(content="a") + delta("stop") + USAGE + DONE)
+    events = cases.parse_events(out)
+    kinds = [event["content_block"]["type"] for event in events if event["type"] == "content_block_start"]
+    assert kinds == [*(["thinking"] * 2 if shown else []), "text"]
+    assert events[-2]["usage"]["output_tokens"] == 4  # of both
+    assert events[-1]["type"] == "message_stop"
+
+
+@pytest.mark.parametrize(
+    ("shown", "limit", "again"),
+    [(False, 64, True), (True, 64, False), (False, 1, False), (False, 9000, False)],
+)
+def test_reasoning_that_fills_a_small_limit(shown: bool, limit: int, again: bool) -> None:
+    stream = asking(shown=shown, limit=limit)
+    out = stream.feed(THOUGHT + delta("length") + USAGE + DONE)
+    assert (stream.again is not None and stream.again.more_room) == again
+    if not again:
+        assert cases.parse_events(out)[-2]["delta"]["stop_reason"] == "max_tokens"
+
+
+def test_a_failure_that_often_passes_is_asked_for_again() -> None:
+    stream = asking(shown=True)
+    stream.feed(THOUGHT + delta("MALFORMED_FUNCTION_CALL"))
+    assert stream.again is not None
+    stream.restart()
+    out = stream.feed(delta("MALFORMED_FUNCTION_CALL"))
+    assert cases.parse_events(out)[-1]["error"]["type"] == "api_error"
+
+
+@pytest.mark.parametrize("first", [delta(content="a"), delta(refusal="no")])
+def test_what_the_client_has_seen_is_not_asked_for_again(first: bytes) -> None:
+    stream = asking(shown=True)
+    stream.feed(first + delta("MALFORMED_FUNCTION_CALL"))
+    assert stream.again is None
+    assert stream.finished
+
+
+def test_text_held_back_for_a_stop_sequence_is_an_answer() -> None:
+    stream = asking(shown=True, stops=("END",))
+    out = stream.feed(THOUGHT + delta(content="EN") + delta("stop") + DONE)
+    assert cases.parse_events(out)[-1]["type"] == "message_stop"
+    assert b'"text":"EN"' in out
+
+
+@pytest.mark.parametrize(
+    ("finish", "status", "words"),
+    [("because", 502, "because"), ("context_length_exceeded", 400, "prompt is too long")],
+)
+def test_an_empty_answer_that_did_not_end_well(finish: str, status: int, words: str) -> None:
+    stream = converter()
+    assert stream.feed(delta(finish) + DONE) == b""
+    assert stream.error is not None
+    assert stream.error.status == status
+    assert words in stream.error.message
+
+
+def test_a_whole_answer_that_came_to_nothing() -> None:
+    reply = ReplyContext(model="m", message_id="msg_1", may_repeat=True)
+    body = {"choices": [{"message": {"reasoning_content": "hm"}, "finish_reason": "stop"}]}
+    with pytest.raises(SendAgain):
+        message_from_answer(body, Profile(), reply, Report())
+
+
+def test_content_that_cannot_be_shown_is_an_answer() -> None:
+    reply = ReplyContext(model="m", message_id="msg_1", may_repeat=True)
+    message = {"reasoning_content": "hm", "content": [{"type": "hologram"}]}
+    body = {"choices": [{"message": message, "finish_reason": "stop"}]}
+    assert [
+        block["type"] for block in message_from_answer(body, Profile(), reply, Report())[0]["content"]
+    ] == ["thinking"]

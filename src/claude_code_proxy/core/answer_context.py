@@ -25,7 +25,8 @@ class ReplyContext:
     in `message_start` and where the upstream sends no usage. `max_tokens` is the output limit that went
     upstream, 0 for none. `errors` is for error texts. `web_search` is the client's name for the web search
     that the provider runs, "" if it asked for none. `tool_parameters` are the tools' JSON Schemas by upstream
-    name, given only where calls may arrive as text.
+    name, given only where calls may arrive as text. `may_repeat`: the caller sends the request again where a
+    response came to nothing.
     """
 
     model: str
@@ -41,3 +42,4 @@ class ReplyContext:
     errors: ErrorContext = field(default_factory=ErrorContext)
     web_search: str = ""
     tool_parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    may_repeat: bool = False

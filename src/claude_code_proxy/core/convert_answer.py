@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from claude_code_proxy.core import sse
 from claude_code_proxy.core.answer.message import fold
 from claude_code_proxy.core.answer.writer import BlockWriter
-from claude_code_proxy.core.deltas import Delta, Failure, Usage
+from claude_code_proxy.core.deltas import Delta, Failure, Text, Usage
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.errors.upstream import mid_stream, payload_error
 from claude_code_proxy.core.openai.chat.decode import Decoder as ChatDecoder
 from claude_code_proxy.core.openai.chat.decode import parse_chunk
+from claude_code_proxy.core.openai.finish import overflow
 from claude_code_proxy.core.openai.responses.decode import Decoder as ResponsesDecoder
 
 if TYPE_CHECKING:
@@ -32,6 +33,19 @@ _DECODERS: dict[str, type[ChatDecoder] | type[ResponsesDecoder]] = {
     "responses": ResponsesDecoder,
 }
 _DAMAGED = "the upstream sent a damaged chunk; its content is lost"
+_NO_ANSWER = "(The model ended its turn after reasoning, without an answer. Ask it to go on.)"
+_LEAST_LIMIT = 16  # tokens; a request with less (Claude Code's check of the key asks for 1) wants no answer
+
+
+class SendAgain(Exception):  # noqa: N818 - nothing that went wrong: what to do next
+    """A response came to nothing before the client saw anything to act upon: send its request once more.
+
+    `more_room`: with a higher output limit, since reasoning used up the whole of it.
+    """
+
+    def __init__(self, reason: str, *, more_room: bool = False) -> None:
+        super().__init__(reason)
+        self.more_room = more_room
 
 
 class AnswerReader:
@@ -39,7 +53,9 @@ class AnswerReader:
 
     A `failure` before anything was written is `error` too, for the caller to answer as an HTTP error;
     after that it becomes the terminal `error` event. `finished` means that the upstream need not be read
-    any further, `ending` that it has said why it stopped and only usage may follow.
+    any further, `ending` that it has said why it stopped and only usage may follow. `again` says that this
+    response came to nothing; `restart`, and feed the next one. It is only set where the request's
+    `ReplyContext.may_repeat` is.
     """
 
     def __init__(self, profile: Profile, reply: ReplyContext, report: Report, request_id: str) -> None:
@@ -47,15 +63,19 @@ class AnswerReader:
         self._reply = reply
         self._report = report
         self._request_id = request_id
-        self.framing = sse.Decoder()
-        self.decoder = _DECODERS[profile.api](profile, reply, report)
         self.writer = BlockWriter(profile, reply, report)
+        self.failure: ApiError | None = None
+        self._read_from_start()
+
+    def _read_from_start(self) -> None:
+        self.framing = sse.Decoder()
+        self.decoder = _DECODERS[self._profile.api](self._profile, self._reply, self._report)
         self._done = False
         self._heard = False  # anything at all: content, a finish reason, token counts
         self._garbage = b""
         self.last_chunk: tuple[Any, list[Delta]] = (None, [])
         """The last chunk, parsed, and what it said."""
-        self.failure: ApiError | None = None
+        self.again: SendAgain | None = None
 
     @property
     def started(self) -> bool:
@@ -65,7 +85,7 @@ class AnswerReader:
     @property
     def finished(self) -> bool:
         """Nothing more will be written."""
-        return self.writer.finished or self.failure is not None
+        return self.writer.finished or self.failure is not None or self.again is not None
 
     @property
     def error(self) -> ApiError | None:
@@ -76,6 +96,11 @@ class AnswerReader:
     def ending(self) -> bool:
         """A finish reason was seen; usage may still follow."""
         return self.decoder.finished
+
+    @property
+    def committed(self) -> bool:
+        """`again` will not be set any more."""
+        return self.writer.spoke or not self._reply.may_repeat
 
     @property
     def usage(self) -> Usage | None:
@@ -97,6 +122,12 @@ class AnswerReader:
             out += self._end()
         return out
 
+    def restart(self) -> None:
+        """The response to the repeated request comes next; it is the last."""
+        self._reply.may_repeat = False
+        self._read_from_start()
+        self.writer.restart()
+
     def begin(self) -> list[Event]:
         """Write `message_start` although nothing has come yet."""
         return self.writer.begin()
@@ -115,7 +146,7 @@ class AnswerReader:
     def answer(self, body: Any) -> list[Event]:
         """A whole answer instead of a stream."""
         out = self.write(self.decoder.answer(body))
-        return out if self.finished else out + self.writer.end()
+        return out if self.finished else out + self._end_well()
 
     def _events(self, events: list[sse.Event], *, cut: bool = False) -> list[Event]:
         out: list[Event] = []
@@ -134,7 +165,9 @@ class AnswerReader:
         if event.name == "error" and not (self.decoder.READS_ERRORS and isinstance(payload, dict)):
             shaped = payload if isinstance(payload, dict) else {"error": _text(event.data)}
             error = payload_error(shaped, self._reply.errors)
-            return self.fail(error or ApiError(500, "api_error", f"the upstream failed: {_text(event.data)}"))
+            return self._failed(
+                error or ApiError(500, "api_error", f"the upstream failed: {_text(event.data)}")
+            )
         if payload is None:
             if event.data.lstrip()[:1] == b"{" and not (cut or self.ending):
                 return self.fail(ApiError(502, "api_error", _DAMAGED, retryable=True))
@@ -151,7 +184,7 @@ class AnswerReader:
         if self.decoder.complete and not self.finished:
             return out + self._end()
         if self.writer.stopped and not self.finished:
-            out += self.writer.end()
+            out += self._end_well()
         return out
 
     def write(self, deltas: Sequence[Delta]) -> list[Event]:
@@ -161,8 +194,15 @@ class AnswerReader:
         for at, delta in enumerate(deltas):
             if type(delta) is Failure:
                 out = self.writer.write(deltas[:at])
-                return out + self.fail(delta.error)
+                return out + self._failed(delta.error)
         return self.writer.write(deltas)
+
+    def _failed(self, error: ApiError) -> list[Event]:
+        """The upstream itself reports an error."""
+        if self._reply.may_repeat and error.retryable and self.writer.silent:
+            self.again = SendAgain(error.message)
+            return []
+        return self.fail(error)
 
     def _end(self) -> list[Event]:
         """No more is coming: decide whether that was all of the answer."""
@@ -180,7 +220,40 @@ class AnswerReader:
             )
             if not whole:
                 return out + self.fail(ApiError(502, "api_error", _CUT, retryable=True))
-        return out + self.writer.end()
+        return out + self._end_well()
+
+    def _end_well(self) -> list[Event]:
+        """The response is complete; one without anything to act upon is not what was asked for."""
+        writer, finish = self.writer, self.writer.finish
+        if not writer.silent:
+            return writer.end()
+        reason = finish.reason if finish is not None else "end_turn"
+        if reason == "model_context_window_exceeded":
+            return self.fail(overflow(self._reply.errors))
+        if finish is not None and finish.unknown:
+            message = f"the upstream sent no content and finish_reason {finish.unknown!r}"
+            return self.fail(ApiError(502, "api_error", message))
+        reasoned = writer.reasoned or (writer.usage is not None and writer.usage.thinking_tokens)
+        if not reasoned or self.decoder.skipped:
+            return writer.end()
+        if reason in ("end_turn", "tool_use"):
+            self._report.changed("reasoning_only", "upstream", "the model reasoned and said nothing")
+            if self._reply.may_repeat:
+                self.again = SendAgain("reasoning only")
+                return []
+            return writer.write([Text(_NO_ANSWER)]) + writer.end()
+        if reason == "max_tokens" and self._reply.may_repeat and self._wants_room():
+            self._report.changed(
+                "max_tokens_room", "max_tokens", "reasoning used all of it up: sent again with more room"
+            )
+            self.again = SendAgain("no room", more_room=True)
+            return []
+        return writer.end()
+
+    def _wants_room(self) -> bool:
+        """The limit was set for a short answer, by a client that did not ask for reasoning."""
+        limit = self._reply.max_tokens
+        return not self._reply.show_thinking and _LEAST_LIMIT <= limit < self._profile.thinking_room
 
     def _nothing(self) -> ApiError:
         if self._garbage:
@@ -218,6 +291,11 @@ class StreamConverter:
         return self.reader.error
 
     @property
+    def again(self) -> SendAgain | None:
+        """This response came to nothing: send its request again, `restart`, and feed the next one."""
+        return self.reader.again
+
+    @property
     def usage(self) -> Usage | None:
         """The upstream's last token counts."""
         return self.reader.usage
@@ -229,6 +307,15 @@ class StreamConverter:
     def close(self) -> bytes:
         """The upstream ended."""
         return sse.encode_all(self.reader.close())
+
+    @property
+    def committed(self) -> bool:
+        """`again` will not be set any more."""
+        return self.reader.committed
+
+    def restart(self) -> None:
+        """The response to the repeated request comes next."""
+        self.reader.restart()
 
     def begin(self) -> bytes:
         """`message_start`, now."""
@@ -265,7 +352,7 @@ class StreamFold:
         self._events += self._reader.feed(data)
 
     def close(self) -> tuple[dict[str, Any], Usage | None]:
-        """The message and its token counts. Raises `ApiError`."""
+        """The message and its token counts. Raises what `message_from_answer` raises."""
         if not self._reader.finished:
             self._events += self._reader.close()
         return _message(self._reader, self._events, self._report)
@@ -274,7 +361,10 @@ class StreamFold:
 def message_from_answer(
     body: Any, profile: Profile, reply: ReplyContext, report: Report
 ) -> tuple[dict[str, Any], Usage | None]:
-    """A whole upstream answer as a Messages API message, with its token counts. Raises `ApiError`."""
+    """A whole upstream answer as a Messages API message, with its token counts.
+
+    Raises `ApiError`, and `SendAgain` where `reply.may_repeat` is set.
+    """
     reader = AnswerReader(profile, reply, report, "")
     return _message(reader, reader.answer(body), report)
 
@@ -284,6 +374,8 @@ def _message(
 ) -> tuple[dict[str, Any], Usage | None]:
     if reader.failure is not None:
         raise reader.failure
+    if reader.again is not None:
+        raise reader.again
     return fold(events, report), reader.usage
 
 

@@ -58,15 +58,30 @@ class ToolArguments(NamedTuple):
     text: str
 
 
+class Page(NamedTuple):
+    """A web page. `title` may be empty; `age` is when it was published, in the provider's words."""
+
+    url: str
+    title: str = ""
+    age: str | None = None
+
+
 class WebSearch(NamedTuple):
     """A web search that the provider itself has run, whole. `key` as in `ToolStart`.
 
-    `urls` are the pages it found; None says that the search failed.
+    `pages` are what it found; None says that the search failed.
     """
 
     key: int
     query: str
-    urls: tuple[str, ...] | None
+    pages: tuple[Page, ...] | None
+
+
+class Citation(NamedTuple):
+    """The visible answer refers to a page. `text` is what it says there, as far as the provider tells."""
+
+    page: Page
+    text: str = ""
 
 
 class Refusal(NamedTuple):
@@ -86,10 +101,14 @@ class Usage(NamedTuple):
 
 
 class Finish(NamedTuple):
-    """The provider says why it stopped. Usage and even content may still follow."""
+    """The provider says why it stopped. Usage and even content may still follow.
+
+    `unknown` is its word where nobody knows what it means; `reason` is then a guess.
+    """
 
     reason: StopReason
     stop_sequence: str | None = None
+    unknown: str = ""
 
 
 class Failure(NamedTuple):
@@ -105,6 +124,7 @@ Delta: TypeAlias = (
     | ToolStart
     | ToolArguments
     | WebSearch
+    | Citation
     | Refusal
     | Usage
     | Finish

@@ -16,7 +16,7 @@ from claude_code_proxy.core.openai.chat.decode import Decoder as ChatDecoder
 
 if TYPE_CHECKING:
     from claude_code_proxy.core.answer.events import Event
-    from claude_code_proxy.core.convert_answer import StreamConverter
+    from claude_code_proxy.core.convert_answer import SendAgain, StreamConverter
     from claude_code_proxy.core.deltas import Delta, Usage
     from claude_code_proxy.core.errors.api import ApiError
 
@@ -51,7 +51,10 @@ class RepeatingConverter:
     def __init__(self, plain: StreamConverter) -> None:
         self._plain = plain
         self._reader = plain.reader
-        decoder = plain.reader.decoder
+        self._read_from_start()
+
+    def _read_from_start(self) -> None:
+        decoder = self._reader.decoder
         self._decoder = decoder if isinstance(decoder, ChatDecoder) else None
         self._attempts = _MOST_ATTEMPTS if self._decoder is not None else 0
         self._repetition: _Repetition | None = None
@@ -81,6 +84,21 @@ class RepeatingConverter:
     def usage(self) -> Usage | None:
         """As the plain one."""
         return self._reader.usage
+
+    @property
+    def again(self) -> SendAgain | None:
+        """As the plain one."""
+        return self._reader.again
+
+    @property
+    def committed(self) -> bool:
+        """As the plain one."""
+        return self._reader.committed
+
+    def restart(self) -> None:
+        """As the plain one."""
+        self._plain.restart()
+        self._read_from_start()
 
     def begin(self) -> bytes:
         """As the plain one."""

@@ -8,6 +8,7 @@ import pytest
 
 from claude_code_proxy.core.answer import events
 from claude_code_proxy.core.continuity import seal_reasoning
+from claude_code_proxy.core.deltas import Page
 from claude_code_proxy.server.upstream import exchange
 from tests.server.byte_upstream import Connection, Request, Script, running_upstream
 from tests.server.harness import BODY, KEY, Client, Proxy, ask, eventually, model, running_proxy
@@ -276,7 +277,7 @@ async def test_searches_of_another_provider_become_text() -> None:
         "tool_use_id": "srvtoolu_3",
         "content": {"type": "web_search_tool_result_error", "error_code": "unavailable"},
     }
-    ours = search("srvtoolu_1", "a", events.web_search_result("", ("https://a.example",))["content"][0])
+    ours = search("srvtoolu_1", "a", events.web_search_result("", (Page("https://a.example"),))["content"][0])
     ours[1]["cache_control"] = {"type": "ephemeral"}
     body = {
         **BODY,

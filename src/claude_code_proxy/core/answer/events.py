@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from claude_code_proxy.core.deltas import Citation, Page
 
 Event: TypeAlias = dict[str, Any]
 """One stream event: JSON data with its `type`."""
@@ -40,18 +43,35 @@ def server_tool_use(use_id: str, name: str) -> dict[str, Any]:
     return {"type": "server_tool_use", "id": use_id, "name": name, "input": {}}
 
 
-def web_search_result(use_id: str, urls: tuple[str, ...] | None) -> dict[str, Any]:
+def web_search_result(use_id: str, pages: tuple[Page, ...] | None) -> dict[str, Any]:
     """The block with what a web search found; None: it failed.
 
-    Titles are required and unknown, so the address stands for them; nothing is there to be encrypted.
+    Titles are required, so the address stands for one that is unknown; nothing is there to be encrypted.
     """
     content: Any = {"type": "web_search_tool_result_error", "error_code": "unavailable"}
-    if urls is not None:
+    if pages is not None:
         content = [
-            {"type": "web_search_result", "url": url, "title": url, "encrypted_content": "", "page_age": None}
-            for url in urls
+            {
+                "type": "web_search_result",
+                "url": page.url,
+                "title": page.title or page.url,
+                "encrypted_content": "",
+                "page_age": page.age,
+            }
+            for page in pages
         ]
     return {"type": "web_search_tool_result", "tool_use_id": use_id, "content": content}
+
+
+def web_citation(citation: Citation) -> dict[str, Any]:
+    """A page that a text cites, for the deltas of its block."""
+    return {
+        "type": "web_search_result_location",
+        "url": citation.page.url,
+        "title": citation.page.title or None,
+        "encrypted_index": "",
+        "cited_text": citation.text,
+    }
 
 
 def message_start(message: dict[str, Any]) -> Event:
@@ -64,7 +84,7 @@ def block_start(index: int, block: dict[str, Any]) -> Event:
     return {"type": "content_block_start", "index": index, "content_block": block}
 
 
-def block_delta(index: int, kind: str, field: str, value: str) -> Event:
+def block_delta(index: int, kind: str, field: str, value: Any) -> Event:
     """`content_block_delta` of type `kind` with `value` in `field`."""
     return {"type": "content_block_delta", "index": index, "delta": {"type": kind, field: value}}
 

@@ -12,13 +12,18 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.answer.events import Event
     from claude_code_proxy.core.report import Report
 
-_GROWING = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature"}
+_GROWING = {
+    "text_delta": "text",
+    "thinking_delta": "thinking",
+    "signature_delta": "signature",
+    "citations_delta": "citation",
+}
 
 
 def fold(events: Iterable[Event], report: Report) -> dict[str, Any]:
     """The message that a complete run of events adds up to; `events` must end with `message_stop`."""
     message: dict[str, Any] = {}
-    grown: dict[str, list[str]] = {}
+    grown: dict[str, list[Any]] = {}
     block: dict[str, Any] = {}
     for event in events:
         match event["type"]:
@@ -32,6 +37,8 @@ def fold(events: Iterable[Event], report: Report) -> dict[str, Any]:
                 field = _GROWING.get(delta["type"], "partial_json")
                 grown.setdefault(field, []).append(delta[field])
             case "content_block_stop":
+                if citations := grown.pop("citation", None):
+                    block["citations"] = citations
                 _finish_block(block, {field: "".join(pieces) for field, pieces in grown.items()}, report)
             case "message_delta":
                 message.update(event["delta"], usage=event["usage"])

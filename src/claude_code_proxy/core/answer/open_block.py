@@ -11,6 +11,7 @@ from claude_code_proxy.core.continuity import merge_details, seal_reasoning
 
 if TYPE_CHECKING:
     from claude_code_proxy.core.answer.stop_sequences import StopSequences
+    from claude_code_proxy.core.deltas import Citation, Page
     from claude_code_proxy.core.report import Report
 
 
@@ -19,7 +20,7 @@ class BlockDelta(NamedTuple):
 
     type: str
     field: str
-    value: str
+    value: Any
 
 
 class ReasoningSeal:
@@ -49,6 +50,8 @@ class OpenBlock(ABC):
     """One block. `DELTA` is the type and the field of the deltas that it is written with."""
 
     DELTA: ClassVar[tuple[str, str]]
+    REASONING: ClassVar[bool] = False
+    """Whether it holds nothing but reasoning, which the client does not act upon."""
 
     @property
     @abstractmethod
@@ -66,12 +69,16 @@ class OpenBlock(ABC):
 
 
 class TextBlock(OpenBlock):
-    """`stops` holds back what may be the beginning of a stop sequence."""
+    """`stops` holds back what may be the beginning of a stop sequence.
+
+    `cited` collects the pages that the text refers to; the block takes them out when it closes.
+    """
 
     DELTA = ("text_delta", "text")
 
-    def __init__(self, stops: StopSequences | None = None) -> None:
+    def __init__(self, stops: StopSequences | None, cited: list[Citation]) -> None:
         self._stops = stops
+        self._cited = cited
 
     @property
     def start(self) -> dict[str, Any]:
@@ -79,15 +86,19 @@ class TextBlock(OpenBlock):
         return {"type": "text", "text": ""}
 
     def close(self) -> list[BlockDelta]:
-        """The text that turned out to be no stop sequence."""
+        """The text that turned out to be no stop sequence, and what the text cites."""
         held = self._stops.flush() if self._stops is not None else ""
-        return [BlockDelta(*self.DELTA, held)] if held else []
+        deltas = [BlockDelta(*self.DELTA, held)] if held else []
+        deltas += [BlockDelta("citations_delta", "citation", events.web_citation(at)) for at in self._cited]
+        self._cited.clear()
+        return deltas
 
 
 class ThinkingBlock(OpenBlock):
     """`seal` is what its signature carries; `hidden` the text that the client does not want to see."""
 
     DELTA = ("thinking_delta", "thinking")
+    REASONING = True
 
     def __init__(self, seal: ReasoningSeal) -> None:
         self.seal = seal
@@ -109,6 +120,7 @@ class RedactedThinkingBlock(OpenBlock):
     """Reasoning state that came without text: the block is whole when it starts."""
 
     DELTA = ThinkingBlock.DELTA
+    REASONING = True
 
     def __init__(self, seal: ReasoningSeal) -> None:
         self._data = seal.close()
@@ -166,11 +178,11 @@ class SearchResultBlock(OpenBlock):
 
     DELTA = ToolUseBlock.DELTA
 
-    def __init__(self, use_id: str, urls: tuple[str, ...] | None) -> None:
+    def __init__(self, use_id: str, pages: tuple[Page, ...] | None) -> None:
         self._use_id = use_id
-        self._urls = urls
+        self._pages = pages
 
     @property
     def start(self) -> dict[str, Any]:
-        """The addresses."""
-        return events.web_search_result(self._use_id, self._urls)
+        """The pages."""
+        return events.web_search_result(self._use_id, self._pages)

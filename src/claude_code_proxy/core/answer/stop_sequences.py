@@ -25,6 +25,11 @@ class StopSequences:
         self._held = text[len(text) - keep :]
         return text[: len(text) - keep]
 
+    @property
+    def held(self) -> bool:
+        """Text is held back."""
+        return bool(self._held)
+
     def flush(self) -> str:
         """The text ended: what was held back was no stop sequence."""
         held, self._held = self._held, ""

@@ -8,6 +8,7 @@ table (`core.answer.transitions`).
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from claude_code_proxy.core import wire
@@ -26,6 +27,7 @@ from claude_code_proxy.core.answer.stop_sequences import StopSequences
 from claude_code_proxy.core.answer.transitions import TRANSITIONS
 from claude_code_proxy.core.continuity import ToolId, base62, client_tool_id
 from claude_code_proxy.core.deltas import (
+    Citation,
     Delta,
     Finish,
     Reasoning,
@@ -53,8 +55,10 @@ if TYPE_CHECKING:
 class BlockWriter:
     """Writes one answer. `write` deltas as they come, then `end` it, or `fail` it.
 
-    Each method returns the events to send. After `end` or `fail` nothing more may be written; doing so
-    raises `RuntimeError`, as any event out of order does.
+    `finish` is why the upstream stopped and `usage` its last count, as far as it has said. `spoke`: something
+    was written that the client acts upon (text, a tool call, a search); `reasoned`: the model reasoned, seen
+    by the client or not. Each method returns the events to send. After `end` or `fail` nothing more may be
+    written; doing so raises `RuntimeError`, as any event out of order does.
     """
 
     def __init__(self, profile: Profile, reply: ReplyContext, report: Report) -> None:
@@ -69,13 +73,16 @@ class BlockWriter:
         self._used_ids = set(reply.used_tool_ids)
         self._stops = StopSequences(reply.local_stop_sequences) if reply.local_stop_sequences else None
         self._blank = ""  # white space that is text only if text follows
+        self._new_seal = partial(ReasoningSeal, profile.name, reply.model)
         self._pending: ReasoningSeal | None = None  # reasoning state without a block to put it in
         self._refusal: list[str] = []
-        self._finish: Finish | None = None
+        self._cited: list[Citation] = []  # for the end of the open text, or else of the next
+        self.finish: Finish | None = None
         self._characters = 0
         self._out: list[Event] = []
+        self._spent = 0  # output tokens of a response that came to nothing
         self.usage: Usage | None = None
-        """The upstream's last count."""
+        self.spoke = self.reasoned = False
 
     @property
     def started(self) -> bool:
@@ -92,7 +99,11 @@ class BlockWriter:
         """The proxy found a stop sequence: the rest of the upstream's answer is not wanted."""
         return self._stops is not None and self._stops.matched is not None
 
-    # --- in -------------------------------------------------------------------------------------------
+    @property
+    def silent(self) -> bool:
+        """Nothing was written that the client acts upon, and nothing waits to be."""
+        held = self._stops is not None and self._stops.held
+        return not (self.spoke or held or self._parked or self._refusal or self.stopped)
 
     def write(self, deltas: Iterable[Delta]) -> list[Event]:
         """Take deltas; the events they cause. A `Failure` is the caller's to handle with `fail`."""
@@ -128,19 +139,28 @@ class BlockWriter:
             self._close()
         self._flush_stops()
         self._flush_pending()
+        if self._cited:
+            self._report.dropped("citations_dropped", "upstream", "no text came after these citations")
         last = ending(
-            self._finish,
+            self.finish,
             self.usage,
             self._reply,
             self._report,
             tools="written" in self._calls.values(),
             cut_tool=cut,
-            refusal="".join(self._refusal) if self._refusal else None,
+            refusal="".join(self._refusal) or None,
             characters=self._characters,
         )
         self._emit(last)
         self._emit(events.MESSAGE_STOP)
         return self._flush()
+
+    def restart(self) -> None:
+        """Another response takes the place of one that came to nothing: its reasoning stays, and its cost."""
+        self._close()
+        self.finish, self._pending, self._blank = None, None, ""
+        self._spent += self.usage.output_tokens if self.usage is not None else 0
+        self.usage = None
 
     def fail(self, error: ApiError, request_id: str) -> list[Event]:
         """The answer cannot be completed: the terminal `error`, with the open block left open."""
@@ -187,10 +207,12 @@ class BlockWriter:
             case Refusal(text):
                 self._refusal.append(text)
                 self._text(Text(text), text)
+            case Citation():
+                self._cited.append(delta)
             case Usage():
-                self.usage = delta
+                self.usage = delta._replace(output_tokens=delta.output_tokens + self._spent)
             case Finish():
-                self._finish = delta
+                self.finish = delta
             case _:
                 raise RuntimeError("a failure ends the answer: call fail")
 
@@ -206,7 +228,7 @@ class BlockWriter:
             self._blank = ""
             if not (text := self._unstopped(text)):
                 return
-            self._open_block(TextBlock(self._stops))
+            self._open_block(TextBlock(self._stops, self._cited))
         elif not (text := self._unstopped(text)):
             return
         self._characters += len(text)
@@ -218,10 +240,11 @@ class BlockWriter:
             return text
         text = self._stops.feed(text)
         if self._stops.matched is not None:
-            self._finish = Finish("stop_sequence", self._stops.matched)
+            self.finish = Finish("stop_sequence", self._stops.matched)
         return text
 
     def _reasoning(self, delta: Delta, text: str) -> None:
+        self.reasoned = True
         if not self._reply.show_thinking:
             return
         block = self._open
@@ -229,8 +252,7 @@ class BlockWriter:
             if self._blocked():
                 self._parked.append(delta)
                 return
-            block = ThinkingBlock(self._pending or self._new_seal())
-            self._pending = None
+            block, self._pending = ThinkingBlock(self._pending or self._new_seal()), None
             self._open_block(block)
         if self._reply.hide_thinking_text:
             block.hidden.append(text)
@@ -239,10 +261,10 @@ class BlockWriter:
             self._delta("thinking_delta", "thinking", text)
 
     def _reasoning_state(self, kind: str, items: list[Any]) -> None:
+        self.reasoned = True
         if not self._reply.show_thinking:
-            self._report.dropped(
-                "reasoning_state_dropped", "upstream", "the client did not ask for thinking", quiet=True
-            )
+            reason = "the client did not ask for thinking"
+            self._report.dropped("reasoning_state_dropped", "upstream", reason, quiet=True)
             return
         if isinstance(self._open, ThinkingBlock):
             self._open.seal.add(kind, items)
@@ -266,8 +288,7 @@ class BlockWriter:
         if not isinstance(block, ToolUseBlock) or block.key != key:
             self._arguments_elsewhere(delta, key, text)
             return
-        out = block.gate.feed(text)
-        if out:
+        if out := block.gate.feed(text):
             self._characters += len(out)
             self._delta("input_json_delta", "partial_json", out)
         if self._parked and block.gate.complete:
@@ -275,17 +296,14 @@ class BlockWriter:
 
     def _arguments_elsewhere(self, delta: Delta, key: int, text: str) -> None:
         """Arguments of a call that is not the open one: it waits, or it has ended."""
-        match self._calls.get(key):
-            case None:
-                raise RuntimeError(f"arguments of the tool call {key}, which was not started")
-            case "announced":
-                self._parked.append(delta)
-            case "written" if text.strip():
-                self._report.dropped(
-                    "tool_arguments_late", "upstream.tool_calls", "arguments after the call had ended"
-                )
-            case _:
-                pass
+        state = self._calls.get(key)
+        if state is None:
+            raise RuntimeError(f"arguments of the tool call {key}, which was not started")
+        if state == "announced":
+            self._parked.append(delta)
+        elif text.strip():
+            reason = "arguments after the call had ended"
+            self._report.dropped("tool_arguments_late", "upstream.tool_calls", reason)
 
     def _search(self, search: WebSearch) -> None:
         """A search is over when we hear of it: its two blocks are written whole, and none stays open."""
@@ -293,9 +311,9 @@ class BlockWriter:
             self._parked.append(search)
             return
         use_id = f"srvtoolu_{base62(f'{self._reply.message_id}:{search.key}', 24)}"
-        self._open_block(SearchBlock(use_id, self._reply.web_search))
+        self._open_block(SearchBlock(use_id, self._reply.web_search or "web_search"))
         self._delta(*SearchBlock.DELTA, wire.dumps_text({"query": search.query}))
-        self._open_block(SearchResultBlock(use_id, search.urls))
+        self._open_block(SearchResultBlock(use_id, search.pages))
         self._close()
 
     def _blocked(self) -> bool:
@@ -349,6 +367,7 @@ class BlockWriter:
         self._start_block(block)
 
     def _start_block(self, block: OpenBlock) -> None:
+        self.spoke = self.spoke or not block.REASONING
         self._index += 1
         self._open = block
         self._emit(events.block_start(self._index, block.start))
@@ -366,10 +385,9 @@ class BlockWriter:
 
     def _flush_stops(self) -> None:
         """Write text that was held back as a possible stop sequence before its block was even opened."""
-        held = self._stops.flush() if self._stops is not None else ""
-        if held:
+        if self._stops is not None and (held := self._stops.flush()):
             self._characters += len(held)
-            self._start_block(TextBlock())
+            self._start_block(TextBlock(None, self._cited))
             self._delta(*TextBlock.DELTA, held)
             self._close()
 
@@ -379,6 +397,3 @@ class BlockWriter:
             block, self._pending = RedactedThinkingBlock(self._pending), None
             self._start_block(block)
             self._close()
-
-    def _new_seal(self) -> ReasoningSeal:
-        return ReasoningSeal(self._profile.name, self._reply.model)

@@ -166,8 +166,9 @@ def _choice_error(choices: Any) -> Any:
     if choice.get("finish_reason") != "error":
         return None
     reason = choice.get("native_finish_reason")
-    because = f" ({reason})" if isinstance(reason, str) and reason else ""
-    return {"message": f"the provider ended the response with an error{because}"}
+    if not isinstance(reason, str) or not reason:
+        return {"message": "the provider ended the response with an error"}
+    return {"message": f"the provider ended the response with an error ({reason})", "code": reason.lower()}
 
 
 def _base_resp(payload: dict[str, Any]) -> Any:

@@ -91,8 +91,9 @@ class Profile:
     effort_needs_thinking: bool = True
     """Whether effort is only sent while thinking is not off."""
     reasoning_replay: Literal[
-        "none", "reasoning_content", "reasoning", "reasoning_details", "think_tags", "responses_item"
-    ] = "none"
+        "none", "reasoning_content", "reasoning", "reasoning_details", "reasoning_opaque", "think_tags",
+        "responses_item",
+    ] = "none"  # fmt: skip
     """How earlier reasoning goes back."""
     reasoning_scope: Literal["all", "last_turn"] = "all"
     """Which assistant turns carry it."""

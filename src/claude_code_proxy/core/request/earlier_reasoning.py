@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
 
-_SEAL_KINDS = {"reasoning_details": "rd", "responses_item": "ri"}
+_SEAL_KINDS = {"reasoning_details": "rd", "responses_item": "ri", "reasoning_opaque": "ro"}
 """The kind of seal that each way of replaying takes back; the other ways take text."""
 
 
@@ -60,7 +60,9 @@ def _sealed_text(sealed: SealedReasoning) -> str:
     texts: list[str] = []
     for item in sealed.items:
         match item:
-            case str(text) | {"text": str(text)} | {"summary": str(text)}:
+            case str(text) if sealed.kind == "text":
+                texts.append(text)
+            case {"text": str(text)} | {"summary": str(text)}:
                 texts.append(text)
             case _:
                 pass

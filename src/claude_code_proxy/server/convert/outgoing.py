@@ -158,6 +158,13 @@ class OutgoingRequest:
         if lesson:
             self.gateway.learned.add(self.config, lesson)
 
+    def with_room(self, payload: bytes) -> bytes:
+        """`payload`, accepted before, with an output limit that leaves room for reasoning."""
+        body, field = wire.loads(payload), limit_field(self.profile)
+        room = self.profile.thinking_room + self.reply.max_tokens
+        self.reply.max_tokens = body[field] = min(room, self.profile.max_output or room)
+        return wire.dumps(body)
+
     # --- what the answer must know --------------------------------------------------------------------
     def count(self) -> int:
         """The prompt's length in tokens by our own count, uncalibrated; counted once."""

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import sse, wire
 from claude_code_proxy.core.answer import events as anthropic
-from claude_code_proxy.core.convert_answer import StreamConverter, StreamFold, message_from_answer
+from claude_code_proxy.core.convert_answer import (
+    SendAgain,
+    StreamConverter,
+    StreamFold,
+    message_from_answer,
+)
 from claude_code_proxy.core.errors.corrections import MAX_CORRECTIONS
 from claude_code_proxy.core.errors.upstream import read_error
 from claude_code_proxy.core.repeats import RepeatingConverter
@@ -62,14 +67,22 @@ async def whole_answer(
     async with Exchange(call, limits) as exchange:
         await _ask(exchange, outgoing, client)
         data = await exchange.read_all()
-        message, call.usage = await offload(len(data), _read_answer, data, outgoing)
+        try:
+            message, call.usage = await offload(len(data), _read_answer, data, outgoing)
+        except SendAgain as again:
+            outgoing.reply.may_repeat = False
+            await _ask_again(exchange, outgoing, client, again)
+            data = await exchange.read_all()
+            message, call.usage = await offload(len(data), _read_answer, data, outgoing)
     return message
 
 
 async def _stream(call: Call, outgoing: OutgoingRequest, client: UpstreamClient, limits: Limits) -> None:
     hooks = outgoing.gateway.hooks
+    converter: RepeatingConverter | None = None
 
     def translator() -> Translator:
+        nonlocal converter
         reply, report = outgoing.reply, outgoing.report
         converter = RepeatingConverter(StreamConverter(outgoing.profile, reply, report, call.request_id))
         if hooks is None or not hooks.sees_answers:
@@ -81,15 +94,17 @@ async def _stream(call: Call, outgoing: OutgoingRequest, client: UpstreamClient,
     try:
         async with Exchange(call, limits, translator) as exchange:
             await _ask(exchange, outgoing, client)
-            if outgoing.config.can_stream:
-                await exchange.relay()
-            else:
-                await exchange.replay()
+            relay = exchange.relay if outgoing.config.can_stream else exchange.replay
+            await relay()
+            if converter is not None and (again := converter.again) is not None:
+                await _ask_again(exchange, outgoing, client, again)
+                converter.restart()
+                await relay()
     finally:
         counting.cancel()
 
 
-async def _ask(exchange: Exchange, outgoing: OutgoingRequest, client: UpstreamClient) -> Response:
+async def _ask(exchange: Exchange, outgoing: OutgoingRequest, client: UpstreamClient) -> None:
     """Send the request, and again where the upstream says what it cannot take, without that.
 
     What often passes at once (a crashed local model, a malformed tool call) is sent once more as it is.
@@ -107,8 +122,18 @@ async def _ask(exchange: Exchange, outgoing: OutgoingRequest, client: UpstreamCl
         if repeated or not tries_left or not error.retryable or response.status in RETRIED:
             raise error
         repeated = True
+    outgoing.reply.may_repeat = not repeated
     outgoing.accepted()
-    return response
+
+
+async def _ask_again(
+    exchange: Exchange, outgoing: OutgoingRequest, client: UpstreamClient, again: SendAgain
+) -> None:
+    """Send a request once more whose response came to nothing, with a higher output limit if that was why."""
+    body = exchange.request
+    response = await exchange.open(client, outgoing.with_room(body) if again.more_room else body)
+    if response.status >= 300:
+        raise _refusal(response, await exchange.read_all(), outgoing)
 
 
 def _refusal(response: Response, answer: bytes, outgoing: OutgoingRequest) -> ApiError:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from claude_code_proxy.core import sse, wire
 
 if TYPE_CHECKING:
+    from claude_code_proxy.core.convert_answer import SendAgain
     from claude_code_proxy.core.deltas import Usage
     from claude_code_proxy.core.errors.api import ApiError
     from claude_code_proxy.core.report import Report
@@ -51,6 +52,16 @@ class HookedStream:
     def usage(self) -> Usage | None:
         """As the inner one."""
         return self._inner.usage
+
+    @property
+    def again(self) -> SendAgain | None:
+        """As the inner one."""
+        return self._inner.again
+
+    @property
+    def committed(self) -> bool:
+        """As the inner one."""
+        return self._inner.committed
 
     def feed(self, data: bytes) -> bytes:
         """Take the next read."""

@@ -12,6 +12,8 @@ from claude_code_proxy.core.errors.api import ApiError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from claude_code_proxy.core.convert_answer import SendAgain
+
 MAX_HELD = 16 << 20
 """Bytes of an unfinished event that are held back; a larger one passes piece by piece, unread."""
 
@@ -38,6 +40,8 @@ class NativeStream:
         self.finished = False
         self.error: ApiError | None = None
         self.usage: Usage | None = None
+        self.again: SendAgain | None = None  # never: what the upstream said is passed on
+        self.committed = True
         self._model = model
         self._request_id = request_id
         self._held = bytearray()

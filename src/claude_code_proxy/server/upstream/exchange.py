@@ -4,7 +4,8 @@ Both paths, converted and passed through, go through here. What it promises:
 
 - The status line waits for the first thing worth sending or for the hold limit. Until then every failure is
   a plain HTTP error, and connection errors and 502/503/504 are tried again. Afterwards a failure is an
-  `event: error`; nothing is ever tried again and nothing ends as if it were complete.
+  `event: error`, and nothing ends as if it were complete. Only a response that came to nothing
+  (`Translator.again`) is asked for once more.
 - While the upstream is silent the client hears pings, and less often an event that counts as progress.
 - The client going away cancels whatever runs for it, at once, and closes the upstream's connection.
 - One timer and one watching task per request, however many chunks pass.
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from claude_code_proxy.core.convert_answer import SendAgain
     from claude_code_proxy.core.deltas import Usage
     from claude_code_proxy.server.caller.call import Call, HeaderList
     from claude_code_proxy.server.upstream.limits import Limits
@@ -64,6 +66,14 @@ class Translator(Protocol):
     @property
     def usage(self) -> Usage | None:
         """Token counts, when the upstream sent them."""
+
+    @property
+    def again(self) -> SendAgain | None:
+        """Why the request should be sent once more before the answer ends, if it should."""
+
+    @property
+    def committed(self) -> bool:
+        """`again` will not be set any more."""
 
     def feed(self, data: bytes) -> bytes:
         """Take the next read."""
@@ -104,6 +114,8 @@ class Exchange:
         self._settled = False  # the timer ended the wait for an upstream that was done
         self._response: Response | None = None
         self._api_base = ""
+        self.request = b""
+        """The body that was sent, as long as it may have to be sent again."""
 
     async def __aenter__(self) -> Self:
         task = asyncio.current_task()
@@ -138,6 +150,7 @@ class Exchange:
         Tries again while nothing has reached the client. Raises `ApiError` when no response comes.
         """
         self._api_base = client.config.api_base
+        self.request = body
         self._keep_alive.answering = False
         if self._response is not None:  # it said what to correct; its connection can serve this request
             self._response.close()
@@ -207,7 +220,10 @@ class Exchange:
 
     # --- towards the client ---------------------------------------------------------------------------
     async def relay(self) -> None:
-        """Read the response to its end through the translator and write what comes out to the client."""
+        """Read the response to its end through the translator and write what comes out to the client.
+
+        Where the translator then wants the request sent `again`, the answer is not ended.
+        """
         translator = self.translator
         last = b""
         while not translator.finished:
@@ -217,22 +233,27 @@ class Exchange:
                 raise translator.error
             if out:
                 last = out
-                await self._write(out, more=not translator.finished)
+                await self._write(out, more=translator.again is not None or not translator.finished)
+            if self.request and translator.committed:
+                self.request = b""
             if not data:
                 break
         self.call.failure = _told_failure(last)
-        await self.finish()
+        if translator.again is None:
+            await self.finish()
 
     async def replay(self) -> None:
-        """Read a whole answer and write it to the client as a stream."""
+        """Read a whole answer and write it to the client as a stream, as `relay` does."""
         translator = self.translator
         data = await self.read_all()
         out = translator.feed(data) + translator.close()
         if translator.error is not None and not self.call.started:
             raise translator.error
-        await self._write(out, more=False)
+        if out:
+            await self._write(out, more=translator.again is not None)
         self.call.failure = _told_failure(out)
-        await self.finish()
+        if translator.again is None:
+            await self.finish()
 
     async def finish(self) -> None:
         """End the streamed answer, and let the upstream end its own so that the connection is reused."""

@@ -67,7 +67,7 @@ CHUNKS: list[tuple[str, Any, list[Delta]]] = [
     ("reasoning_content", chunk({"reasoning_content": "r"}), [Reasoning("r")]),
     ("reasoning", chunk({"reasoning": "r"}), [Reasoning("r")]),
     ("thinking", chunk({"thinking": "r"}), [Reasoning("r")]),
-    ("reasoning as an object", chunk({"reasoning": {"text": "r"}}), []),
+    ("reasoning as an object", chunk({"reasoning": {"text": "r"}}), [Reasoning("r")]),
     (
         "details beside the same text",
         chunk({"reasoning": "r", "reasoning_details": [THOUGHT]}),
@@ -102,7 +102,7 @@ CHUNKS: list[tuple[str, Any, list[Delta]]] = [
     ("finish", chunk({}, "stop"), [Finish("end_turn")]),
     ("finish in capitals", chunk({}, "MAX_TOKENS"), [Finish("max_tokens")]),
     ("no finish", chunk({}, ""), []),
-    ("unknown finish", chunk({}, "because"), [Finish("end_turn")]),
+    ("unknown finish", chunk({}, "because"), [Finish("end_turn", unknown="because")]),
     (
         "stop sequence named by the server",
         {"choices": [{"delta": {}, "finish_reason": "stop", "matched_stop": "END"}]},

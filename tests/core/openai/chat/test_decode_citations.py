@@ -32,10 +32,22 @@ PIECES: list[dict[str, Any]] = [
 FOUND = {
     "type": "web_search_tool_result",
     "content": [
-        {"type": "web_search_result", "url": url, "title": url, "encrypted_content": "", "page_age": None}
+        {"type": "web_search_result", "url": url, "title": "t", "encrypted_content": "", "page_age": None}
         for url in ("https://a.com", "https://b.com")
     ],
 }
+
+
+CITED = [
+    {
+        "type": "web_search_result_location",
+        "url": url,
+        "title": "t",
+        "encrypted_index": "",
+        "cited_text": "",
+    }
+    for url in ("https://a.com", "https://b.com")
+]
 
 
 def converted(*tools: Any) -> ConvertedRequest:
@@ -56,7 +68,7 @@ def streamed(pieces: list[dict[str, Any]], *tools: Any) -> list[dict[str, Any]]:
 
 def test_pages_that_a_stream_cites_are_search_results() -> None:
     text, use, result = streamed(PIECES, SEARCH)
-    assert text == {"type": "text", "text": "See [a](https://a.com)."}
+    assert text == {"type": "text", "text": "See [a](https://a.com).", "citations": CITED}
     assert (use["type"], use["name"], use["input"]) == ("server_tool_use", "web_search", {"query": ""})
     assert result == {**FOUND, "tool_use_id": use["id"]}
 
@@ -71,8 +83,53 @@ def test_pages_that_a_whole_answer_cites() -> None:
 
 
 @pytest.mark.parametrize("tools", [[], [{"name": "f", "input_schema": {"type": "object"}}]])
-def test_who_asked_for_no_search_gets_no_results(tools: list[Any]) -> None:
-    assert streamed(PIECES, *tools) == [{"type": "text", "text": "See [a](https://a.com)."}]
+def test_who_asked_for_no_search_gets_citations_only(tools: list[Any]) -> None:
+    text = {"type": "text", "text": "See [a](https://a.com).", "citations": CITED}
+    assert streamed(PIECES, *tools) == [text]
+
+
+LISTS = {
+    "citations": ["https://a.com", "https://b.com", 7],
+    "search_results": [
+        {"title": "A", "url": "https://a.com", "date": "2026-01-02", "snippet": "about a"},
+        {"title": None, "url": "https://c.com", "date": ""},
+        "odd",
+    ],
+}
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("search", [True, False])
+def test_lists_beside_the_choices(stream: bool, search: bool) -> None:
+    made = converted(*([SEARCH] if search else []))
+    if stream:
+        fold = StreamFold(OPENROUTER, made.reply, made.report)
+        for at, piece in enumerate(("One [1]", " two [2].", "")):
+            choice = {"index": 0, "delta": {"content": piece}, "finish_reason": "stop" if at == 2 else None}
+            fold.feed(b"data: " + json.dumps({"choices": [choice], **LISTS}).encode() + b"\n\n")
+        content = fold.close()[0]["content"]
+    else:
+        message = {"role": "assistant", "content": "One [1] two [2]."}
+        answer = {"choices": [{"message": message, "finish_reason": "stop"}], **LISTS}
+        content = message_from_answer(answer, OPENROUTER, made.reply, made.report)[0]["content"]
+    assert content[0]["text"] == "One [1] two [2]."
+    assert [(at["url"], at["title"], at["cited_text"]) for at in content[0]["citations"]] == [
+        ("https://a.com", "A", "about a"),
+        ("https://c.com", None, ""),
+        ("https://b.com", None, ""),
+    ]
+    assert len(content) == (3 if search else 1)
+    if search:
+        found = [(page["title"], page["page_age"]) for page in content[2]["content"]]
+        assert found == [("A", "2026-01-02"), ("https://c.com", None), ("https://b.com", None)]
+
+
+def test_citations_without_any_text_are_a_notice() -> None:
+    made = converted()
+    message = {"role": "assistant", "content": None, "annotations": cited("https://a.com")}
+    answer = {"choices": [{"message": message, "finish_reason": "stop"}]}
+    assert message_from_answer(answer, OPENROUTER, made.reply, made.report)[0]["content"] == []
+    assert "citations_dropped" in made.report.codes
 
 
 def test_results_are_bounded() -> None:

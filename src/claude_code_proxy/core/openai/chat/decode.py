@@ -25,10 +25,17 @@ from claude_code_proxy.core.deltas import (
 )
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.errors.upstream import payload_error
-from claude_code_proxy.core.openai.chat.finish import FAILURES, STOP_REASONS, failure, stop_sequence
+from claude_code_proxy.core.openai.chat.other_content import (
+    MEDIA_FIELDS,
+    image_text,
+    media_texts,
+    reasoning_text,
+)
 from claude_code_proxy.core.openai.chat.text_tools import TextTools
 from claude_code_proxy.core.openai.chat.think_tags import ThinkTags
 from claude_code_proxy.core.openai.chat.tool_calls import LEGACY_INDEX, ToolCalls
+from claude_code_proxy.core.openai.citations import Citations
+from claude_code_proxy.core.openai.finish import read_finish, stop_reason, stop_sequence
 from claude_code_proxy.core.openai.usage import read_usage
 
 if TYPE_CHECKING:
@@ -37,10 +44,8 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
 
-_REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
+_REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_text")
 _PADDINGS = ("obfuscation", "p")  # OpenAI's and Mistral's guard against traffic analysis: they say nothing
-_MAX_CITED = 100
-_SPOKEN_FIELDS = frozenset(("text", "summary"))
 
 
 class Decoder:
@@ -65,7 +70,7 @@ class Decoder:
             else None
         )
         self._text_calls = 0
-        self._cited: dict[str, None] = {}  # addresses of the pages that a web search found, in order
+        self._citations = Citations()
         self._finish: StopReason | None = None
         self._told: set[str] = set()
         self._spoken = ""  # by servers that send the whole message so far instead of deltas
@@ -73,6 +78,8 @@ class Decoder:
         self._cut = False
         self.chunks = 0
         """How many chunks held a choice."""
+        self.skipped = False
+        """Content of a kind that has no counterpart came."""
 
     @property
     def finished(self) -> bool:
@@ -96,6 +103,8 @@ class Decoder:
             for choice in readable:
                 if self._wanted(choice):
                     self._choice(choice, found)
+        if "citations" in payload or "search_results" in payload:
+            self._citations.read_lists(payload, found)
         self._usage(payload, choices, found)
         return found
 
@@ -121,7 +130,8 @@ class Decoder:
             return Hole(spoken, "content") if plain and spoken.get("content") == delta.text else None
         if isinstance(delta, Reasoning):
             key = next((field for field in _REASONING_FIELDS if spoken.get(field)), "")
-            return Hole(spoken, key) if key and not spoken.get("reasoning_details") else None
+            plain = isinstance(spoken.get(key), str) and not spoken.get("reasoning_details")
+            return Hole(spoken, key) if plain else None
         return self._tools.hole(spoken) if isinstance(delta, ToolArguments) else None
 
     def repeated(self, deltas: list[ToolArguments]) -> None:
@@ -148,8 +158,8 @@ class Decoder:
             self._said(self._tags.flush(), found)
         self._end_text_tools(found)
         found += self._tools.end()
-        if self._cited:  # a search that the provider ran inside: what for, it does not say
-            found.append(WebSearch(LEGACY_INDEX, "", tuple(self._cited)))
+        if self._reply.web_search and (pages := self._citations.pages):
+            found.append(WebSearch(LEGACY_INDEX, "", pages))
         if self._tools.nameless:
             message = "the upstream sent a tool call without a name"
             found.append(Failure(ApiError(502, "api_error", message)))
@@ -166,7 +176,7 @@ class Decoder:
     def _choice(self, choice: dict[str, Any], found: list[Delta]) -> None:
         reason = choice.get("finish_reason")
         if self._whole:
-            self._cut = STOP_REASONS.get(str(reason).lower()) == "max_tokens"
+            self._cut = bool(reason) and stop_reason(str(reason)) == "max_tokens"
         delta, message = choice.get("delta"), choice.get("message")
         if isinstance(message, dict) and (self._whole or not isinstance(delta, dict)):
             self._delta(self._unsaid(message), found)  # Perplexity sends both: the message so far too
@@ -199,10 +209,10 @@ class Decoder:
                 self._text(content, found)
             else:
                 self._parts(content, found)
-        if self._reply.web_search and isinstance(cited := delta.get("annotations"), list):
-            for url in map(_cited_url, cited):
-                if url and len(self._cited) < _MAX_CITED:
-                    self._cited[url] = None
+        if annotations := delta.get("annotations"):
+            self._citations.read(annotations, found)
+        for text in media_texts(delta, self._tell) if delta.keys() & MEDIA_FIELDS else ():
+            self._text(text, found)
         refusal = delta.get("refusal")
         if refusal and isinstance(refusal, str):
             found.append(Refusal(refusal))
@@ -219,15 +229,17 @@ class Decoder:
         text = ""
         for field in _REASONING_FIELDS:
             value = delta.get(field)
-            if value and isinstance(value, str):
-                text = value
+            if value and (text := value if isinstance(value, str) else reasoning_text(value)):
                 break
         if details and isinstance(details, list):
-            text = text or _details_text(details)
+            text = text or reasoning_text([item for item in details if isinstance(item, dict)])
         if text:
             self._reason(text, found)
         if details and isinstance(details, list):
             found.append(ReasoningState("rd", details))
+        opaque = delta.get("reasoning_opaque")
+        if opaque and isinstance(opaque, str):
+            found.append(ReasoningState("ro", [opaque]))
 
     def _reason(self, text: str, found: list[Delta]) -> None:
         if self._tags is not None and not self._profile.implicit_think:
@@ -290,28 +302,27 @@ class Decoder:
                     self._reason("".join(map(_part_text, pieces)), found)
                 elif text := _part_text(part):
                     self._text(text, found)
+                elif part.get("type") in ("image_url", "image"):
+                    self._text(image_text(part, self._tell), found)
                 elif part.get("type") not in ("text", "thinking"):
+                    self.skipped = True
                     self._tell("unknown_part", "upstream.content", "a part of an unknown type was dropped")
 
     # --- finish, usage, errors ------------------------------------------------------------------------
 
     def _finished(self, word: str, choice: dict[str, Any], found: list[Delta]) -> None:
-        known = word.lower()
-        if known in FAILURES:
-            found.append(Failure(payload_error(choice, self._reply.errors) or failure(word)))
+        finish = read_finish(word, self._reply.errors, choice.get("native_finish_reason"))
+        if isinstance(finish, ApiError):
+            found.append(Failure(payload_error(choice, self._reply.errors) or finish))
             return
-        reason = STOP_REASONS.get(known)
-        if reason is None:
-            reason = "end_turn"
-            self._tell("unknown_finish_reason", "upstream.finish_reason", f"{word!r} was read as the end")
-        sequence: str | None = None
-        if reason == "end_turn":
-            sequence = stop_sequence(choice)
-            if sequence is not None:
-                reason = "stop_sequence"
+        if finish.unknown:
+            reason = f"{finish.unknown!r} was read as the end"
+            self._tell("unknown_finish_reason", "upstream.finish_reason", reason)
+        if finish.reason == "end_turn" and (sequence := stop_sequence(choice)) is not None:
+            finish = Finish("stop_sequence", sequence)
         if self._finish in (None, "end_turn", "tool_use"):  # a cut or a refusal is not taken back
-            self._finish = reason
-            found.append(Finish(reason, sequence))
+            self._finish = finish.reason
+            found.append(finish)
 
     def _usage(self, payload: dict[str, Any], choices: Any, found: list[Delta]) -> None:
         first = choices[0] if isinstance(choices, list) and choices else None
@@ -347,25 +358,6 @@ def _part_text(part: Any) -> str:
     if isinstance(part, dict):
         part = part.get("text")
     return part if isinstance(part, str) else ""
-
-
-def _cited_url(annotation: Any) -> str:
-    """The address in an annotation of OpenAI's and OpenRouter's shape; "" when there is none."""
-    citation = annotation.get("url_citation") if isinstance(annotation, dict) else None
-    url = citation.get("url") if isinstance(citation, dict) else None
-    return url if isinstance(url, str) else ""
-
-
-def _details_text(details: list[Any]) -> str:
-    """The readable text of `reasoning_details`."""
-    texts = (
-        value
-        for item in details
-        if isinstance(item, dict)
-        for field, value in item.items()
-        if field in _SPOKEN_FIELDS and isinstance(value, str)
-    )
-    return "".join(texts)
 
 
 def parse_chunk(data: bytes) -> Any:

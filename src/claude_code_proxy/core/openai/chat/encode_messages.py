@@ -167,6 +167,10 @@ class _Writer:
                     message[field] = profile.reasoning_filler
             case "reasoning_details" if thoughts:
                 message["reasoning_details"] = _details(thoughts)
+            case "reasoning_opaque" if required and (opaque := _opaque(thoughts)):
+                if text := _joined(thoughts):
+                    message["reasoning_text"] = text
+                message["reasoning_opaque"] = opaque
             case _:
                 pass
 
@@ -198,6 +202,12 @@ def _details(thoughts: Sequence[Thinking]) -> list[Any]:
         else:
             details.append({"type": "reasoning.text", "text": thought.text})
     return details
+
+
+def _opaque(thoughts: Sequence[Thinking]) -> str:
+    """GitHub Copilot's state, which a stream sends in pieces."""
+    pieces = [piece for thought in thoughts if thought.sealed for piece in thought.sealed.items]
+    return "".join(piece for piece in pieces if isinstance(piece, str))
 
 
 def _text_part(part: Text) -> dict[str, Any]:

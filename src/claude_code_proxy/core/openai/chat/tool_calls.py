@@ -8,7 +8,7 @@ and names are missing ones; a repeated id or name changes nothing; a name may co
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.chunk_template import Hole
@@ -30,6 +30,7 @@ class _Call:
     extra: Any = None
     started: bool = False
     waited: bool = False
+    custom: list[str] | None = None  # pieces of the plain input of a custom tool
     pieces: list[str] = field(default_factory=list)
 
     @property
@@ -47,6 +48,12 @@ class _Call:
         except wire.WireError:
             return False
         return True
+
+
+class _CustomInput(NamedTuple):
+    """A piece of the input of a custom tool, which is text and no JSON."""
+
+    text: str
 
 
 class ToolCalls:
@@ -102,9 +109,14 @@ class ToolCalls:
         return found
 
     def end(self) -> list[ToolStart | ToolArguments]:
-        """The answer ended: start whatever has a name."""
+        """The answer ended: start whatever has a name, and write the input of custom tools."""
         found: list[ToolStart | ToolArguments] = []
         self._start_named(self._calls, found)
+        found += [
+            ToolArguments(call.key, wire.dumps_text({"input": "".join(call.custom)}))
+            for call in self._calls
+            if call.custom is not None and call.started
+        ]
         return found
 
     def _entry(
@@ -117,12 +129,18 @@ class ToolCalls:
         touched: set[int],
         found: list[ToolStart | ToolArguments],
     ) -> None:
+        piece: str | None = None
+        if isinstance(arguments, _CustomInput):
+            piece, arguments = arguments.text, None
         call = self._find(index, call_id, name, arguments, touched)
         touched.add(call.key)
         call.id = call.id or call_id
         call.extra = extra if call.extra is None else call.extra
         if name and not call.started:
             call.name = self._joined_name(call.name, name)
+        if piece is not None:
+            call.custom = call.custom or []
+            call.custom.append(piece)
         text = _argument_text(arguments, call)
         if text:
             call.pieces.append(text)
@@ -207,8 +225,9 @@ def _parse(entry: dict[str, Any]) -> tuple[int | None, str, str, Any, Any] | Non
     name: Any = None
     if isinstance(function, dict):
         name, arguments = function.get("name"), function.get("arguments")
-    elif isinstance(custom := entry.get("custom"), dict) and custom.get("name"):
-        name, arguments = custom["name"], {"input": custom.get("input", "")}
+    elif isinstance(custom := entry.get("custom"), dict) and custom:
+        name, piece = custom.get("name"), custom.get("input")
+        arguments = _CustomInput(piece if isinstance(piece, str) else "")
     call_id = entry.get("id")
     known = isinstance(index, int) and not isinstance(index, bool)
     parsed = (

@@ -24,12 +24,14 @@ from claude_code_proxy.core.deltas import (
 )
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
 from claude_code_proxy.core.errors.upstream import payload_error
+from claude_code_proxy.core.openai.citations import Citations
+from claude_code_proxy.core.openai.finish import read_finish
 from claude_code_proxy.core.openai.responses.item_progress import Items
 from claude_code_proxy.core.openai.responses.outputs import (
     output_parts,
     reasoning_text,
     sealed_item,
-    searched_urls,
+    searched_pages,
 )
 from claude_code_proxy.core.openai.usage import read_usage
 from claude_code_proxy.core.tool_names import CalledNames
@@ -62,10 +64,13 @@ class Decoder:
         self._items = Items()
         self._reasoned: Item | None = None  # the item of the last reasoning, until something else comes
         self._sealed = False  # the last item was reasoning that goes back, and waits for its next item
+        self._citations = Citations()
         self._told: set[str] = set()
         self._finished = False
         self.chunks = 0
         """How many events belonged to the answer's content."""
+        self.skipped = False
+        """Content of a kind that has no counterpart came."""
 
     @property
     def finished(self) -> bool:
@@ -106,7 +111,7 @@ class Decoder:
         if any(item.kind == "function_call" and not item.announced for item in self._items.all):
             message = "the upstream sent a tool call without a name"
             return [Failure(ApiError(502, "api_error", message))]
-        return []
+        return [*self._citations.searches()]
 
     # --- items ----------------------------------------------------------------------------------------
 
@@ -147,15 +152,21 @@ class Decoder:
         match item.kind:
             case "message":
                 self._fill(item, output_parts(content), found)
+                self._citations.read_parts(content.get("content"), found)
             case "function_call":
                 self._fill_arguments(item, content.get("arguments"), found)
             case "reasoning":
                 self._fill_reasoning(item, content, found)
             case "web_search_call" if self._reply.web_search:
                 self._leave_alone(item, found)
-                query, urls = searched_urls(content)
-                self._content(found, WebSearch(item.key, query, urls))
+                query, pages = searched_pages(content)
+                search = WebSearch(item.key, query, pages)
+                if pages == ():
+                    self._citations.hold(search)
+                else:
+                    self._content(found, search)
             case _:
+                self.skipped = True
                 self._leave_alone(item, found)
                 self._tell(
                     f"item {item.kind}", "item_dropped", f"no counterpart for an item {item.kind[:80]}"
@@ -197,6 +208,9 @@ class Decoder:
 
     def _refusal(self, event: dict[str, Any], found: list[Delta]) -> None:
         self._say(self._items.find(event, "message"), event.get("delta"), found, refused=True)
+
+    def _annotation(self, event: dict[str, Any], found: list[Delta]) -> None:
+        self._citations.read(event.get("annotation"), found)
 
     # --- reasoning ------------------------------------------------------------------------------------
 
@@ -283,13 +297,16 @@ class Decoder:
         reason = details.get("reason") if isinstance(details, dict) else None
         if status == "completed":
             self._finish(Finish("end_turn"), found)
-        elif reason == "content_filter":
-            self._finish(Finish("refusal"), found)
-        else:
-            if reason != "max_output_tokens":
-                word = str(reason)[:80]
-                self._tell("reason", "unknown_finish_reason", f"incomplete ({word}) was read as a cut")
+            return
+        finish = read_finish(str(reason), self._reply.errors)
+        if isinstance(finish, ApiError):
+            found.append(Failure(finish))
+        elif finish.unknown:
+            reason = f"incomplete ({finish.unknown}) was read as a cut"
+            self._tell("reason", "unknown_finish_reason", reason)
             self._finish(Finish("max_tokens"), found)
+        else:
+            self._finish(finish, found)
 
     def _finish(self, finish: Finish, found: list[Delta]) -> None:
         self._finished = True
@@ -356,6 +373,7 @@ _EVENTS: dict[str, Callable[[Decoder, dict[str, Any], list[Delta]], None]] = {
     "response.output_item.added": Decoder._added,
     "response.output_item.done": Decoder._done,
     "response.output_text.delta": Decoder._text,
+    "response.output_text.annotation.added": Decoder._annotation,
     "response.refusal.delta": Decoder._refusal,
     "response.reasoning_summary_text.delta": Decoder._reasoning,
     "response.reasoning_text.delta": Decoder._reasoning,

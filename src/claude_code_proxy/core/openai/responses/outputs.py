@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from claude_code_proxy.core.deltas import Page
+
 _GOES_BACK = ("type", "id", "summary", "content", "encrypted_content")
 
 
@@ -41,7 +43,7 @@ def sealed_item(content: dict[str, Any]) -> dict[str, Any] | None:
     return {"summary": []} | {field: content[field] for field in _GOES_BACK if content.get(field) is not None}
 
 
-def searched_urls(content: dict[str, Any]) -> tuple[str, tuple[str, ...] | None]:
+def searched_pages(content: dict[str, Any]) -> tuple[str, tuple[Page, ...] | None]:
     """The query of a `web_search_call` item and the pages that it names; None for a search that failed."""
     action = content.get("action")
     action = action if isinstance(action, dict) else {}
@@ -51,7 +53,9 @@ def searched_urls(content: dict[str, Any]) -> tuple[str, tuple[str, ...] | None]
     if content.get("status") == "failed":
         return query, None
     return query, tuple(
-        url for source in _objects(action.get("sources")) if isinstance(url := source.get("url"), str)
+        Page(url, title if isinstance(title := source.get("title"), str) else "")
+        for source in _objects(action.get("sources"))
+        if isinstance(url := source.get("url"), str)
     )
 
 

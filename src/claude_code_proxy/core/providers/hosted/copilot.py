@@ -19,9 +19,11 @@ PROVIDER = Provider(
     profile=Profile(
         name="copilot",
         merge_choices=True,
+        reasoning_replay="reasoning_opaque",
         evidence=(
             "reports: text and tool calls of one answer in several choices, limits below the "
-            "vendors' own; use outside its official clients may break its terms"
+            "vendors' own; reasoning as reasoning_text and reasoning_opaque, both wanted back beside "
+            "tool calls; use outside its official clients may break its terms"
         ),
     ),
     native=NativeProfile(
