@@ -8,6 +8,15 @@ import pytest
 from claude_code_proxy.core import wire
 
 
+@pytest.mark.parametrize(
+    ("value", "depth"),
+    [(1, 0), ("x", 0), ([1], 1), ({"a": None}, 1), ({"a": [{"b": "c"}]}, 3), ([[1], [[{"x": 1}]], 1], 4)],
+)
+def test_depth(value: object, depth: int) -> None:
+    assert not wire.is_deeper(value, depth)
+    assert depth == 0 or wire.is_deeper(value, depth - 1)
+
+
 def test_loads_what_peers_send() -> None:
     assert wire.loads(b'{"a":"\\ud800"}') == {"a": "\ud800"}
     assert wire.loads(b'\xef\xbb\xbf{"a":1}') == {"a": 1}

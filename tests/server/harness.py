@@ -15,6 +15,7 @@ import yaml
 
 from claude_code_proxy.config.settings import ServerSettings
 from claude_code_proxy.server.app import App
+from claude_code_proxy.server.connections import Connections
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -29,6 +30,7 @@ BODY: dict[str, Any] = {"model": "m", "max_tokens": 100, "messages": [{"role": "
 class Proxy:
     port: int
     gateway: Gateway
+    connections: Connections
 
     @property
     def base(self) -> str:
@@ -66,9 +68,12 @@ async def running_proxy(models: list[dict[str, Any]], **settings: Any) -> AsyncI
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "models.yaml"
         path.write_text(yaml.safe_dump(models))
-        app = App(ServerSettings(models=path, **settings))
+        chosen = ServerSettings(models=path, **settings)
+        app = App(chosen)
+        connections = Connections(chosen)
         config = uvicorn.Config(
             app,
+            http=connections.protocol,  # type: ignore[arg-type] # what makes one will do
             port=0,
             lifespan="on",
             ws="none",
@@ -84,7 +89,7 @@ async def running_proxy(models: list[dict[str, Any]], **settings: Any) -> AsyncI
             await asyncio.sleep(0.005)
         port = server.servers[0].sockets[0].getsockname()[1]
         try:
-            yield Proxy(port, app.gateway)
+            yield Proxy(port, app.gateway, connections)
         finally:
             server.should_exit = True
             await task

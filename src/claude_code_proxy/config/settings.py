@@ -41,8 +41,20 @@ class ServerSettings:
     first_byte_timeout: float = 600.0
     idle_timeout: float = 600.0
     max_body_bytes: int = 64 << 20
+    max_unpack_ratio: int = 200
+    max_json_elements: int = 500_000
+    max_json_depth: int = 128
+    max_name_length: int = 256
+    max_bytes_in_flight: int = 512 << 20
+    body_timeout: float = 120.0
+    max_requests: int = 1024
+    max_requests_per_key: int = 1024
     max_response_bytes: int = 64 << 20
-    max_connections: int = 1024
+    max_connections: int = 4096
+    max_connections_per_address: int = 2048
+    max_head_bytes: int = 64 << 10
+    max_headers: int = 200
+    head_timeout: float = 30.0
     drain_timeout: float = 30.0
     settle_timeout: float = 2.0
     linger_timeout: float = 0.25
@@ -170,8 +182,30 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("idle_timeout", seconds(1), "S", "longest silence of an upstream within its response"),
     Setting("max_body_bytes", size, "SIZE", "largest request body (32000000, 64MiB)"),
+    Setting(
+        "max_unpack_ratio",
+        whole(1, 10_000),
+        "N",
+        "how many times its size a compressed request body may become; 1 MiB it always may",
+    ),
+    Setting("max_json_elements", whole(1, 1_000_000_000), "N", "most elements in the JSON of a request"),
+    Setting("max_json_depth", whole(8, 200), "N", "most levels of objects and arrays in a request"),
+    Setting("max_name_length", whole(16, 65_536), "N", "most characters in the name of a model or a session"),
+    Setting("max_bytes_in_flight", size, "SIZE", "most bytes of request bodies that are held at once"),
+    Setting("body_timeout", seconds(1), "S", "longest time for a request body to arrive"),
+    Setting("max_requests", whole(1, 1_000_000), "N", "most requests under way at once"),
+    Setting("max_requests_per_key", whole(1, 1_000_000), "N", "most requests under way at once with one key"),
     Setting("max_response_bytes", size, "SIZE", "largest response that is held in memory"),
     Setting("max_connections", whole(1, 1_000_000), "N", "most client connections at once"),
+    Setting(
+        "max_connections_per_address",
+        whole(1, 1_000_000),
+        "N",
+        "most client connections at once from one address, which may be that of a reverse proxy",
+    ),
+    Setting("max_head_bytes", size, "SIZE", "largest head of a request: its path and headers"),
+    Setting("max_headers", whole(8, 10_000), "N", "most headers of a request"),
+    Setting("head_timeout", seconds(1), "S", "longest time for the head of a request to arrive"),
     Setting("drain_timeout", seconds(0), "S", "longest wait for running requests at shutdown"),
     Setting("settle_timeout", seconds(0), "S", "longest wait for token counts after an answer is complete"),
     Setting(

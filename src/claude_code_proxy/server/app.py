@@ -33,6 +33,7 @@ ROUTES: dict[str, dict[str, Handler]] = {
     "/": {"GET": status.hello},
     "/api/hello": {"GET": status.hello},
     "/health": {"GET": status.health},
+    "/ready": {"GET": status.ready},
     "/test-connection": {"GET": test_connection},
     "/v1/stats": {"GET": status.stats},
     "/v1/models": {"GET": list_models},
@@ -42,11 +43,14 @@ ROUTES: dict[str, dict[str, Handler]] = {
 }
 """Every path and method. A GET answers HEAD too; all paths exist again under `/anthropic`."""
 
+_UNLIMITED = frozenset(("/health", "/ready"))
+"""What answers however busy the server is."""
 _ADMIN = frozenset(("/test-connection", "/v1/stats", "/v1/messages/test_conversion"))
 """What tells of others' requests, dials, or works without a key: for this machine and admins."""
 
 _PREFIX = "/anthropic"
 _MODEL = "/v1/models/"
+_MOST_SHOWN = 200  # characters of a path
 
 
 class App:
@@ -84,11 +88,9 @@ class App:
 
     async def _serve(self, call: Call) -> None:
         gateway = self.gateway
-        gateway.in_flight += 1
         try:
             await self._answer(gateway, call)
         finally:
-            gateway.in_flight -= 1
             gateway.log.write(call)
 
     async def _answer(self, gateway: Gateway, call: Call) -> None:
@@ -129,25 +131,42 @@ class App:
 
 async def _dispatch(gateway: Gateway, call: Call) -> None:
     gateway.access.check(call)
-    if gateway.in_flight > gateway.settings.max_connections:
-        raise ApiError(
-            529, "overloaded_error", "the proxy is at its limit of requests (max_connections); try again"
-        )
     path = _normal(call.path)
+    if path in _UNLIMITED:
+        if call.is_spare:
+            call.extra_headers["connection"] = "close"
+        await _route(gateway, call, path)
+        return
+    if call.is_spare:
+        raise ApiError(
+            529,
+            "overloaded_error",
+            "the proxy is at its limit of connections (max_connections, max_connections_per_address)",
+            headers={"connection": "close"},
+        )
+    try:
+        gateway.admission.enter(call)
+        await _route(gateway, call, path)
+    finally:
+        gateway.admission.leave(call)
+
+
+async def _route(gateway: Gateway, call: Call, path: str) -> None:
     if path.startswith(_MODEL) and call.method in ("GET", "HEAD"):
         await show_model(gateway, call, path.removeprefix(_MODEL))
         return
     methods = ROUTES.get(path, {"GET": list_models} if path.startswith(_MODEL) else None)
     if methods is None:
         known = ", ".join(ROUTES)
-        raise ApiError(404, "not_found_error", f"no such path: {call.path}; there are {known}")
+        asked = call.path[:_MOST_SHOWN]
+        raise ApiError(404, "not_found_error", f"no such path: {asked}; there are {known}")
     handler = methods.get("GET" if call.method == "HEAD" else call.method)
     if handler is None:
         allowed = ", ".join(methods)
         raise ApiError(
             405,
             "invalid_request_error",
-            f"{call.path} takes {allowed}, not {call.method}",
+            f"{call.path[:_MOST_SHOWN]} takes {allowed}, not {call.method}",
             headers={"allow": allowed},
         )
     if path in _ADMIN:

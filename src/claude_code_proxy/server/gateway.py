@@ -9,6 +9,7 @@ from claude_code_proxy.core.request.tool_cache import ToolCache
 from claude_code_proxy.core.tokens import Calibration
 from claude_code_proxy.server.caller import ids
 from claude_code_proxy.server.caller.access import Access
+from claude_code_proxy.server.caller.admission import Admission
 from claude_code_proxy.server.hooks.user_hooks import Hooks
 from claude_code_proxy.server.memory.cooldowns import Cooldowns
 from claude_code_proxy.server.memory.learned import Learned
@@ -35,24 +36,31 @@ class Gateway:
     models: ModelsFile | FixedModels
     upstreams: Upstreams = field(init=False)
     access: Access = field(init=False)
+    admission: Admission = field(init=False)
     stats: SessionStats = field(default_factory=SessionStats)
     calibration: Calibration = field(default_factory=Calibration)
     text_counts: TextCounts = field(init=False)
     log: RequestLog = field(default_factory=RequestLog)
     cooldowns: Cooldowns = field(default_factory=Cooldowns)
     learned: Learned = field(default_factory=Learned)
-    tool_cache: ToolCache = field(default_factory=lambda: ToolCache(ids.unguessable()))
+    tool_cache: ToolCache = field(init=False)
     catalogue: Catalogue = field(init=False)
     reachability: Reachability = field(default_factory=Reachability)
     hooks: Hooks | None = field(init=False, default=None)
     pdf_texts: PdfTexts | None = field(init=False)
-    in_flight: int = 0
     private: bool = False
     """Whether this server ends with one client's session; nobody else should rely on it."""
 
+    @property
+    def in_flight(self) -> int:
+        """Requests that are under way."""
+        return self.admission.requests
+
     def __post_init__(self) -> None:
+        self.tool_cache = ToolCache(ids.unguessable(), self.settings.max_json_depth)
         self.upstreams = Upstreams(self.models, self.settings)
         self.access = Access(self.settings)
+        self.admission = Admission(self.settings)
         self.catalogue = Catalogue(self.models, self.upstreams, self.settings.model_list_timeout)
         self.text_counts = text_counts(self.settings.token_counts)
         self.pdf_texts = pdf_texts(self.settings.pdf_pages, self.settings.pdf_timeout)

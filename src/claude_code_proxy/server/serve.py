@@ -7,6 +7,7 @@ import gc
 import signal
 import socket
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -19,6 +20,7 @@ from claude_code_proxy.server.hooks.user_hooks import compile_hooks
 
 from . import log
 from .app import App
+from .connections import Connections
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -31,6 +33,7 @@ _BACKLOG = 2048
 _MORE_LISTENERS = 15
 _OBJECTS_BEFORE_COLLECTION = 20_000  # docs/performance.md
 _TURN = 0.001  # seconds for which a thread that works on a large body keeps the interpreter from the loop
+_FILES = 65_536
 _KEEP_ALIVE = 75  # seconds; longer than clients and load balancers keep idle connections
 
 
@@ -55,6 +58,7 @@ def serve(settings: ServerSettings) -> int:
         TokenFile(settings.admin_tokens)
     if settings.hooks is not None:
         compile_hooks(settings.hooks)
+    _allow_many_files()
     config = Config(App(settings), settings)
     try:
         listener = _bind(settings.host, settings.port)
@@ -102,8 +106,8 @@ class Config(uvicorn.Config):
             interface="asgi3",
             lifespan="on",
             ws="none",
-            loop="auto",  # uvloop and httptools where they are installed
-            http="auto",
+            loop="auto",  # uvloop where it is installed
+            http=Connections(settings).protocol,  # type: ignore[arg-type] # what makes one will do
             log_level=settings.log_level,
             access_log=False,
             server_header=False,
@@ -143,6 +147,19 @@ def _bind(host: str, port: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def _allow_many_files() -> None:
+    """Raise this process's limit of open files, 1024 on many systems, as far as it may: two per request."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with suppress(ValueError, OSError):  # some systems have a lower limit of their own
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:

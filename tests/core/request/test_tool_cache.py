@@ -31,6 +31,14 @@ def test_the_same_tools_are_the_same_object() -> None:
     assert cache.read(tools("A")) is first
     assert cache.read(tools("B")) is not first
     assert cache.read(b"null") is None
+    assert (cache.knows(first), cache.knows([]), cache.knows(None)) == (True, False, False)
+
+
+def test_tools_that_are_nested_too_deeply() -> None:
+    cache = ToolCache("stand-in", max_depth=3)
+    assert cache.read(b"[[[1]]]") == [[[1]]]
+    with pytest.raises(wire.WireError, match="too deeply"):
+        cache.read(b"[[[[1]]]]")
 
 
 def test_too_many_tools_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

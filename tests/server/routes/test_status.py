@@ -225,7 +225,7 @@ async def test_many_test_connections_are_one(monkeypatch: pytest.MonkeyPatch) ->
 
 
 async def test_more_requests_than_allowed() -> None:
-    async with running_proxy(MODELS, max_connections=0) as proxy:
+    async with running_proxy(MODELS, max_requests=0) as proxy:
         reply = await get(proxy, "/v1/models")
     assert (reply.status, reply.json["error"]["type"]) == (529, "overloaded_error")
 

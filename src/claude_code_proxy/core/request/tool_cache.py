@@ -36,13 +36,15 @@ class ToolCache:
     """The `tools` arrays of earlier requests: the same bytes give the same list, which nobody may change.
 
     Threads may share it: what one of them forgets another makes again. Bounded: when there are too many
-    arrays, all are forgotten, which is simple and rare. `stand_in` is a string that no client can know.
+    arrays, all are forgotten, which is simple and rare. `stand_in` is a string that no client can know,
+    `max_depth` the most levels of objects and arrays.
     """
 
     MAX_BYTES = 2 << 20
     """Of JSON; with what was made of it four times as much, twenty where several profiles read it."""
 
-    def __init__(self, stand_in: str) -> None:
+    def __init__(self, stand_in: str, max_depth: int = 200) -> None:
+        self._max_depth = max_depth
         self._stand_in = stand_in
         self._by_bytes: dict[bytes, _Array] = {}
         self._by_id: dict[int, _Array] = {}
@@ -55,12 +57,18 @@ class ToolCache:
         if known is not None:
             return known.tools
         value = wire.loads(raw)
+        if wire.is_deeper(value, self._max_depth):
+            raise wire.WireError("nested too deeply", 0, 1, 1)
         if isinstance(value, list) and len(raw) <= self.MAX_BYTES:
             if self._size + len(raw) > self.MAX_BYTES:
                 self._by_bytes, self._by_id, self._size = {}, {}, 0
             self._by_bytes[raw] = self._by_id[id(value)] = _Array(value)
             self._size += len(raw)
         return value
+
+    def knows(self, tools: object) -> bool:
+        """Whether `tools` is a value that `read` gave."""
+        return id(tools) in self._by_id
 
     def recall(self, data: bytes) -> dict[str, Any] | None:
         """The JSON object `data` if its tools are known; None where that is not so, or not sure.

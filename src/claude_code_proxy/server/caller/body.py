@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -9,41 +10,74 @@ from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
 from claude_code_proxy.core.header_values import listed, whole_number
 from claude_code_proxy.core.request import body_json
+from claude_code_proxy.core.request.fields import kind_of
+from claude_code_proxy.server.caller.json_size import has_more_elements
 
 if TYPE_CHECKING:
+    from claude_code_proxy.config.settings import ServerSettings
     from claude_code_proxy.core.request.tool_cache import ToolCache
+    from claude_code_proxy.server.caller.admission import Admission
     from claude_code_proxy.server.caller.call import Call
 
 _WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 _QUOTED = 40
+_ALWAYS = 1 << 20  # bytes that any compressed body may unpack to
 
 
 class ClientGoneError(Exception):
     """The client went away before its request was complete."""
 
 
-async def read_body(call: Call, limit: int) -> bytes:
+async def read_body(call: Call, settings: ServerSettings, admission: Admission) -> bytes:
     """The whole request body, decompressed.
 
-    `limit` in bytes holds for what is sent and for what it unpacks to. Raises `ApiError` 413 above it, 415
-    for an unknown content encoding, 400 for a broken one, and `ClientGoneError`.
+    `max_body_bytes` holds for what is sent and for what it unpacks to. Raises `ApiError` 413 above it, 408
+    when the body does not arrive in time, 529 when too many bytes are held already, 415 for an unknown
+    content encoding, 400 for a broken one, and `ClientGoneError`.
     """
-    if (whole_number(call.headers.get("content-length", "")) or 0) > limit:
+    limit = settings.max_body_bytes
+    if (announced := whole_number(call.headers.get("content-length", "")) or 0) > limit:
         raise _too_large(limit)
-    parts: list[bytes] = []
-    size = 0
+    if admission.bytes + announced > settings.max_bytes_in_flight:
+        admission.hold(call, announced)  # it says so before any of it is read
+    try:
+        async with asyncio.timeout(settings.body_timeout):
+            data = await _receive(call, limit, admission)
+    except TimeoutError:
+        raise ApiError(
+            408,
+            "timeout_error",
+            f"the request body did not arrive within {settings.body_timeout:g} s "
+            "(server setting body_timeout)",
+            headers={"connection": "close"},
+        ) from None
+    encodings = [name for name in listed(call.headers.get("content-encoding", "")) if name != "identity"]
+    if not encodings:
+        return data
+    ratio = settings.max_unpack_ratio
+    unpacked = await asyncio.to_thread(_decompress, data, encodings, limit, ratio)
+    admission.hold(call, len(unpacked))
+    return unpacked
+
+
+async def _receive(call: Call, limit: int, admission: Admission) -> bytes:
+    data: bytes | bytearray = b""
     more = True
     while more:
         message = await call.receive()
         if message["type"] == "http.disconnect":
             raise ClientGoneError
         part = message.get("body", b"")
-        size += len(part)
-        if size > limit:
+        if len(data) + len(part) > limit:
             raise _too_large(limit)
-        parts.append(part)
+        admission.hold(call, len(part))
         more = message.get("more_body", False)
-    return _decompress(b"".join(parts), call.headers.get("content-encoding", "identity"), limit)
+        if data or more:  # most bodies come in one part, which need not be copied
+            data = data if isinstance(data, bytearray) else bytearray(data)
+            data += part
+        else:
+            data = part
+    return bytes(data)
 
 
 def parse_object(raw: bytes, tools: ToolCache) -> dict[str, Any]:
@@ -61,27 +95,61 @@ def parse_object(raw: bytes, tools: ToolCache) -> dict[str, Any]:
     return value
 
 
+def parse_within_limits(raw: bytes, tools: ToolCache, settings: ServerSettings) -> dict[str, Any]:
+    """`parse_object` where the body has no more elements and levels than `settings` allow.
+
+    Raises `ApiError` 413 for elements, 400 for levels.
+    """
+    if has_more_elements(raw, settings.max_json_elements):
+        raise ApiError(
+            413,
+            "request_too_large",
+            f"the request body has more than {settings.max_json_elements} JSON elements "
+            "(server setting max_json_elements)",
+        )
+    body = parse_object(raw, tools)
+    # the tools that many requests share were looked at when they were read
+    fresh = [value for value in body.values() if not tools.knows(value)]
+    if wire.is_deeper(fresh, settings.max_json_depth):
+        raise invalid_request(
+            f"the request body has more than {settings.max_json_depth} levels of objects and arrays "
+            "(server setting max_json_depth)"
+        )
+    return body
+
+
 def shown(value: Any) -> str:
-    """The beginning of `value` as JSON, for an error text."""
+    """The beginning of `value` as JSON, for an error text; the kind of what is large."""
+    if isinstance(value, dict | list):
+        return kind_of(value)
+    value = value[: _QUOTED + 1] if isinstance(value, str) else value
     text = wire.dumps_text(value)
     return text if len(text) <= _QUOTED else text[:_QUOTED] + "..."
 
 
-def _decompress(data: bytes, encodings: str, limit: int) -> bytes:
-    for encoding in reversed(listed(encodings)):
-        if encoding == "identity":
-            continue
+def _decompress(data: bytes, encodings: list[str], limit: int, ratio: int) -> bytes:
+    most = min(limit, max(ratio * len(data), _ALWAYS))
+    for encoding in reversed(encodings):
         if encoding not in _WINDOW_BITS:
             raise ApiError(
-                415, "invalid_request_error", f"content-encoding {encoding!r} is not known; send gzip or none"
+                415,
+                "invalid_request_error",
+                f"content-encoding {encoding[:_QUOTED]!r} is not known; send gzip or none",
             )
         inflate = zlib.decompressobj(_WINDOW_BITS[encoding])
         try:
-            data = inflate.decompress(data, limit + 1)
+            data = inflate.decompress(data, most + 1)
         except zlib.error:
             raise invalid_request(f"the request body is not valid {encoding} data") from None
         if len(data) > limit:
             raise _too_large(limit)
+        if len(data) > most:
+            raise ApiError(
+                413,
+                "request_too_large",
+                f"the request body unpacks to more than {ratio} times its size "
+                "(server setting max_unpack_ratio)",
+            )
         if not inflate.eof:
             raise invalid_request(f"the {encoding} data of the request body is cut off")
     return data

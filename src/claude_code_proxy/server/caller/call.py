@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     Receive = Callable[[], Awaitable[Message]]
     Send = Callable[[Message], Awaitable[None]]
 
+_LONGEST_ID = 256  # characters of an upstream's id that are shown and logged
+
+SPARE = "spare"
+"""In a scope's `state`: the connection is beyond the limits, and for `/health` and `/ready` only."""
+
 HeaderList = list[tuple[bytes, bytes]]
 
 
@@ -42,10 +47,14 @@ class Call:
         self.peer: str = (scope.get("client") or ("",))[0]
         self.raw_headers: HeaderList = list(scope["headers"])
         self.headers = _merge(self.raw_headers)
+        self.is_spare = SPARE in scope.get("state", ())
         self.request_id = ids.request_id()
         self.extra_headers: dict[str, str] = {}
         self.receive = receive
         self._send = send
+
+        self.admitted_as = 0  # whose request it is, for the limit of each key
+        self.held = 0  # bytes of the body, packed and unpacked
 
         self.started = False
         self.ended = False
@@ -69,6 +78,7 @@ class Call:
 
     def note_upstream(self, model: str, request_id: str) -> None:
         """Remember which model answered under which id, for the headers and the log."""
+        request_id = request_id[:_LONGEST_ID]
         self.upstream_id = request_id
         self.extra_headers["x-proxy-upstream-model"] = model
         if request_id:

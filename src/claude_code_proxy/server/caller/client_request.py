@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core.errors.api import invalid_request
-from claude_code_proxy.server.caller.body import parse_object, read_body, shown
+from claude_code_proxy.server.caller.body import parse_object, parse_within_limits, read_body, shown
 from claude_code_proxy.server.offload import offload
 
 if TYPE_CHECKING:
+    from claude_code_proxy.config.settings import ServerSettings
     from claude_code_proxy.core.request.tool_cache import ToolCache
+    from claude_code_proxy.server.caller.admission import Admission
     from claude_code_proxy.server.caller.call import Call
 
 
@@ -27,13 +29,15 @@ class ClientRequest:
         self._tool_cache = tool_cache
 
     @classmethod
-    async def read(cls, call: Call, limit: int, tool_cache: ToolCache) -> ClientRequest:
-        """Read and parse the body of `call`, of at most `limit` bytes.
+    async def read(
+        cls, call: Call, settings: ServerSettings, admission: Admission, tool_cache: ToolCache
+    ) -> ClientRequest:
+        """Read and parse the body of `call`, within the limits of `settings`.
 
-        Raises `ApiError` 400, 413, 415 and `ClientGoneError`.
+        Raises `ApiError` 400, 408, 413, 415, 529 and `ClientGoneError`.
         """
-        raw = await read_body(call, limit)
-        return cls(raw, await offload(len(raw), parse_object, raw, tool_cache), tool_cache)
+        raw = await read_body(call, settings, admission)
+        return cls(raw, await offload(len(raw), parse_within_limits, raw, tool_cache, settings), tool_cache)
 
     @property
     def size(self) -> int:

@@ -58,6 +58,6 @@ async def _serve(gateway: Gateway, call: Call, attempt: Attempt, request: Client
 
 async def read_request(gateway: Gateway, call: Call) -> tuple[ClientRequest, ModelConfig]:
     """A request and the configuration of the model that it names. Raises `ApiError` 400, 404, 413."""
-    request = await ClientRequest.read(call, gateway.settings.max_body_bytes, gateway.tool_cache)
+    request = await ClientRequest.read(call, gateway.settings, gateway.admission, gateway.tool_cache)
     call.model = request.model
     return request, gateway.upstreams.resolve(request.model)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _CREATED_AT = "2025-01-01T00:00:00Z"  # the API requires a date, and nobody knows the real ones
 _MAX_LIMIT = 1000
 _DEFAULT_LIMIT = 20
+_MOST_SHOWN = 200  # characters of an id
 
 
 async def list_models(gateway: Gateway, call: Call) -> None:
@@ -92,4 +93,6 @@ def _position(ids: list[str], name: str, model_id: str) -> int:
     try:
         return ids.index(model_id)
     except ValueError:
-        raise ApiError(404, "not_found_error", f"{name}: no model has the id {model_id!r}") from None
+        raise ApiError(
+            404, "not_found_error", f"{name}: no model has the id {model_id[:_MOST_SHOWN]!r}"
+        ) from None

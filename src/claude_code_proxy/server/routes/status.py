@@ -22,6 +22,14 @@ async def health(gateway: Gateway, call: Call) -> None:
     await call.respond_json({"status": "ok", "models": len(gateway.models.table.models)})
 
 
+async def ready(gateway: Gateway, call: Call) -> None:
+    """Answer 200 where another request would be taken, else 503: a load balancer may ask another server."""
+    if gateway.admission.is_full:
+        await call.respond_json({"status": "full"}, 503)
+    else:
+        await call.respond_json({"status": "ready"})
+
+
 async def stats(gateway: Gateway, call: Call) -> None:
     """Answer the statistics of this process, and what it has learned about its models."""
     await call.respond_json({**gateway.stats.snapshot(), "learned": gateway.learned.snapshot()})

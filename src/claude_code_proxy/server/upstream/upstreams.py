@@ -12,7 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 from claude_code_proxy import http1
 from claude_code_proxy.config.models_yaml.model_table import names_claude
 from claude_code_proxy.config.problems import ConfigError
-from claude_code_proxy.core.errors.api import ApiError
+from claude_code_proxy.core.errors.api import ApiError, invalid_request
 from claude_code_proxy.core.hosts import is_loopback
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.server.upstream import failures
@@ -106,7 +106,15 @@ class Upstreams:
         return self._client(config, url or config.messages_url, request_headers)
 
     def resolve(self, model_id: str) -> ModelConfig:
-        """The configuration behind a name. Raises `ApiError` 404 in the words that clients look for."""
+        """The configuration behind a name.
+
+        Raises `ApiError` 404 in the words that clients look for, and 400 for a name that is too long.
+        """
+        if len(model_id) > self._settings.max_name_length:
+            raise invalid_request(
+                f"model: must have at most {self._settings.max_name_length} characters "
+                "(server setting max_name_length)"
+            )
         table = self._models.table
         config = table.resolve(model_id)
         if config is None and self._settings.default_model and names_claude(model_id):

@@ -1,0 +1,191 @@
+"""The clients' connections: how many there may be, how large a request's head is, and how long each may take.
+
+uvicorn has no such limits with httptools, which collects what it is sent until a head is complete.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from claude_code_proxy.core import wire
+from claude_code_proxy.core.errors.api import ApiError, invalid_request
+
+from .caller import ids
+from .caller.call import SPARE
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from claude_code_proxy.config.settings import ServerSettings
+
+_MOST_SPARE = 64
+_SPARE_TIME = 2.0  # seconds in which a spare connection must have sent its head
+_LOOK_EVERY = 1.0  # seconds
+_REASONS = {408: "Request Timeout", 413: "Content Too Large", 429: "Too Many Requests", 529: "Overloaded"}
+
+
+class Connections:
+    """The connections of one process. Can be handed to worker processes while it is unused."""
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self.settings = settings
+        self._open: dict[Connection, str] = {}
+        self._by_address: Counter[str] = Counter()
+        self._spare = 0
+
+    def protocol(self, **options: Any) -> Connection:
+        """What uvicorn is to make for a connection."""
+        return Connection(self, **options)
+
+    def add(self, connection: Connection) -> ApiError | None:
+        """Count a new connection; the reason why it is one too many."""
+        address = connection.client[0] if connection.client else ""
+        if not self._open:
+            connection.loop.call_later(_LOOK_EVERY, self._look, connection.loop)
+        self._open[connection] = address
+        self._by_address[address] += 1
+        if self._by_address[address] > self.settings.max_connections_per_address:
+            error = _error(429, "rate_limit_error", "connections from one address", "_per_address")
+        elif len(self._open) > self.settings.max_connections:
+            error = _error(529, "overloaded_error", "connections", "")
+        else:
+            return None
+        if self._spare >= _MOST_SPARE:
+            return error
+        self._spare += 1
+        connection.is_spare = True
+        return None
+
+    def remove(self, connection: Connection) -> None:
+        """Forget a connection that is gone."""
+        address = self._open.pop(connection, None)
+        if address is None:
+            return
+        self._spare -= connection.is_spare
+        if self._by_address[address] > 1:
+            self._by_address[address] -= 1
+        else:
+            del self._by_address[address]
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = loop.time()
+        for connection in list(self._open):
+            connection.look(now)
+        if self._open:
+            loop.call_later(_LOOK_EVERY, self._look, loop)
+
+
+class Connection(HttpToolsProtocol):
+    """One connection within limits. `is_spare`: it is beyond those on connections."""
+
+    def __init__(self, connections: Connections, **options: Any) -> None:
+        super().__init__(**options)
+        self.is_spare = False
+        self._connections = connections
+        self._settings = connections.settings
+        self._head_since: float | None = None  # None: no head is due
+        self._head_size = 0  # bytes, with what may follow the head in the same read
+        self._problem: ApiError | None = None
+        self._unsent: tuple[int, float] | None = None  # bytes for a client that is to go, and since when
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Let the connection in, or say why not."""
+        super().connection_made(transport)  # type: ignore[arg-type]
+        self._head_since = self.loop.time()
+        error = self._connections.add(self)
+        if error is not None:
+            self._refuse(error)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+        self._connections.remove(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take a read, and no more of a head than it may have."""
+        if self.transport.is_closing():
+            return
+        if self._head_since is None:
+            if self.cycle is not None and not self.cycle.response_complete:  # a body
+                super().data_received(data)
+                return
+            self._head_since, self._head_size = self.loop.time(), 0
+        self._head_size += len(data)
+        super().data_received(data)
+        if self._head_since is not None and self._head_size > self._settings.max_head_bytes:
+            self._refuse(self._too_large())
+
+    def on_message_begin(self) -> None:
+        """A head begins, perhaps behind another request."""
+        if self._head_since is None:
+            self._head_since, self._head_size = self.loop.time(), 1
+        super().on_message_begin()
+        if self.is_spare:
+            self.scope["state"][SPARE] = True
+
+    def on_headers_complete(self) -> None:
+        """A head is complete; raises to end the reading of one that is too large."""
+        headers = self.headers
+        if self._head_size > self._settings.max_head_bytes or len(headers) > self._settings.max_headers:
+            size = len(self.url) + sum(len(name) + len(value) for name, value in headers)
+            if size > self._settings.max_head_bytes or len(headers) > self._settings.max_headers:
+                self._problem = self._too_large()
+                raise self._problem
+        self._head_since = None
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Say what is wrong with a head, in Anthropic's shape."""
+        self._refuse(self._problem or invalid_request(msg))
+
+    def look(self, now: float) -> None:
+        """End a connection that takes too long. Called now and then."""
+        unsent, self._unsent = self._unsent, None
+        if self.transport.is_closing() or self.transport.get_write_buffer_size():
+            self._end_stalled(now, unsent)
+        elif self._head_since is not None and (self.cycle is None or self.cycle.response_complete):
+            limit = _SPARE_TIME if self.is_spare else self._settings.head_timeout
+            if now - self._head_since > limit and self._head_size:
+                late = (
+                    f"the head of the request did not arrive within {limit:g} s (server setting head_timeout)"
+                )
+                self._refuse(ApiError(408, "timeout_error", late))
+            elif now - self._head_since > limit:
+                self.transport.close()
+
+    def _end_stalled(self, now: float, unsent: tuple[int, float] | None) -> None:
+        """Cut a client off that does not read what is left for it."""
+        size = self.transport.get_write_buffer_size()
+        settings = self._settings
+        limit = settings.head_timeout if self.transport.is_closing() else settings.client_stall_timeout
+        self._unsent = unsent if unsent is not None and unsent[0] == size else (size, now)
+        if now - self._unsent[1] > limit:
+            self.transport.abort()
+
+    def _too_large(self) -> ApiError:
+        return ApiError(
+            413,
+            "request_too_large",
+            f"the head of the request is larger than {self._settings.max_head_bytes} bytes or has more than "
+            f"{self._settings.max_headers} fields (server settings max_head_bytes, max_headers)",
+        )
+
+    def _refuse(self, error: ApiError) -> None:
+        """Send an error over a connection that waits for no other response, and close it."""
+        if self.cycle is None or self.cycle.response_complete:
+            body = wire.dumps(error.envelope(ids.request_id()))
+            head = (
+                f"HTTP/1.1 {error.status} {_REASONS.get(error.status, 'Bad Request')}\r\n"
+                f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            )
+            self.transport.write(head.encode() + body)
+        self.transport.close()
+
+
+def _error(status: int, kind: Any, what: str, setting: str) -> ApiError:
+    return ApiError(
+        status, kind, f"the proxy is at its limit of {what} (max_connections{setting}); try again"
+    )
