@@ -163,3 +163,35 @@ def test_a_person_at_the_terminal(make_world: MakeWorld) -> None:
     interrupted = [request for request in world.received if "count to 3000" in request.text and request.gone]
     assert interrupted
     wait_until(lambda: not private_proxies(world), 10, "the private proxy is gone")
+
+
+def test_the_models_to_choose_from(make_world: MakeWorld) -> None:
+    """`/model` shows the session's models with their windows, and no "Default" that is five times as wide."""
+    other = "anthropic/demo-other"
+    world = make_world(launcher={**PRIVATE, "small_model": other}, model={"model_id": "*", "model_name": "*"})
+    settled_home(world)
+    terminal = interactive(world, "ccproxy")
+    try:
+        terminal.wait_for("/effort")
+        terminal.settle()
+        terminal.submit("/model")
+        terminal.wait_for("3. ")
+        terminal.settle()
+        lines = [line.strip(" ❯") for line in terminal.screen.text.splitlines()]
+        terminal.type("\x1b[A")
+        terminal.settle()
+        terminal.type("\r")
+        terminal.wait_for("Set model to")
+        terminal.settle()
+        terminal.submit("/context")
+        terminal.wait_for("/200k tokens")
+        terminal.submit("/exit")
+        terminal.end()
+    finally:
+        terminal.close()
+    rows = [" ".join(line.replace("✔", "").split()) for line in lines if line[1:3] == ". "]
+    assert rows == [
+        f"1. Default (recommended) Use the default model (currently {MODEL} (demo))",
+        f"2. {MODEL} (demo) 200k context",
+        f"3. {other} (demo) context not known",
+    ]

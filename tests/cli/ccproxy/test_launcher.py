@@ -12,6 +12,7 @@ import pytest
 from claude_code_proxy.cli import output
 from claude_code_proxy.cli.ccproxy.arguments import UsageError, parse
 from tests.cli.desk import KEY, LEAST, Desk
+from tests.cli.person import talk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,6 +64,30 @@ def test_nobody_reads_on(desk: Desk, arguments: list[str]) -> None:
         err = process.stderr.read()
         process.wait(60)
     assert (process.returncode, err) == (output.CLOSED, "")
+
+
+def test_models_to_choose_from_at_a_terminal_only(desk: Desk) -> None:
+    entry = LEAST | {"context": "128k", "small_model": "b/flash"}
+    desk.providers({"a": entry | {"default": True}, "b": LEAST | {"base_url": "https://api.deepseek.com"}})
+    assert desk.claude("-c")["argv"] == ["-c"]
+    for arguments in (["-p", "hi"], ["--print"], ["--settings", "mine.json"]):
+        code, said = talk(desk, *arguments, types=[])
+        assert (code, json.loads(said)["argv"]) == (0, arguments)
+    code, said = talk(desk, "-c", types=[])
+    option, text, *rest = json.loads(said)["argv"]
+    assert (code, option, rest) == (0, "--settings", ["-c"])
+    options = json.loads(text)["modelPicker"]["options"]
+    assert [(row["model"], row["label"]) for row in options] == [
+        ("deepseek-chat", "deepseek-chat (a)"),
+        ("b/flash", "flash (b)"),
+    ]
+    assert options[0]["description"] == "128k context"
+
+
+@pytest.mark.parametrize(("context", "switch"), [("128k", "1"), ("1m", None), (None, None)])
+def test_default_is_no_wider_than_the_model(desk: Desk, context: str | None, switch: str | None) -> None:
+    desk.providers({"a": LEAST | ({"context": context} if context else {})})
+    assert desk.claude()["env"].get("CLAUDE_CODE_DISABLE_1M_CONTEXT") == switch
 
 
 def test_limits_of_the_local_models_file(desk: Desk) -> None:

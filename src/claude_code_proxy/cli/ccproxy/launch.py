@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from claude_code_proxy.config.claude_code.environment import (
     is_nested,
     plan_changes,
 )
+from claude_code_proxy.config.claude_code.model_picker import picker_settings
 from claude_code_proxy.config.claude_code.settings_files import (
     managed_conflicts,
     overrides,
@@ -124,7 +126,8 @@ def run(launch: Launch, path: Path, rest: Sequence[str], env: Mapping[str, str])
             return output.FAILURE
         child = private_proxy.start(listener, route.job, env)
         changes = _changes(route, launch.keys, path, env, private_proxy.url_of(listener))
-    arguments = [*session_settings(launch.settings, rest, _rebased(launch, changes)), *rest]
+    settings = _rebased(launch, changes) | picker(launch, rest)
+    arguments = [*session_settings(launch.settings, rest, settings), *rest]
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and exec would hand that on
     try:
         os.execve(claude, ["claude", *arguments], apply_changes(changes, env))  # noqa: S606
@@ -205,10 +208,17 @@ def show(launch: Launch, rest: Sequence[str], env: Mapping[str, str]) -> None:
     if launch.route.job is not None:
         print(f"# a private proxy at {launch.route.base_url or FREE_PORT}, for this session only")
     claude = find_claude(env)
-    arguments = session_settings(launch.settings, rest, launch.settings)
+    arguments = session_settings(launch.settings, rest, {**launch.settings, **picker(launch, rest)})
     print(shlex.join([claude or "claude", *arguments, *rest]))
     if claude is None:
         output.warning(INSTALL)
+
+
+def picker(launch: Launch, rest: Sequence[str]) -> dict[str, object]:
+    """The settings of `/model`, for somebody at a terminal."""
+    if not sys.stdin.isatty() or any(argument in ("-p", "--print") for argument in rest):
+        return {}
+    return picker_settings(launch.route.rows)
 
 
 def shown_variables(changes: Changes, *, with_secrets: bool = False) -> dict[str, str]:
@@ -221,7 +231,10 @@ def session_settings(
     needed: Mapping[str, object], rest: Sequence[str], settings: Mapping[str, object]
 ) -> list[str]:
     """The `--settings` argument, unless the user gives one."""
-    if needed and any(argument.split("=")[0] == "--settings" for argument in rest):
+    is_given = any(argument.split("=")[0] == "--settings" for argument in rest)
+    if is_given and not needed:
+        return []  # the rows of `/model` are no reason for a word
+    if is_given:
         variables = needed.get("env")
         names = [
             *(variables if isinstance(variables, dict) else ()),

@@ -58,8 +58,3 @@ def models_of(provider: Provider, key: str, env: Mapping[str, str], seconds: flo
 def for_conversation(listed: Iterable[Listed]) -> list[Listed]:
     """Without those whose names say that they do other work than to talk."""
     return [model for model in listed if not _OTHER_WORK.search(model.id.lower())]
-
-
-def window_of(tokens: int) -> str:
-    """A window for people: 128k."""
-    return f"{tokens / 1000:g}k" if tokens % 1000 == 0 else f"{round(tokens / 1000)}k"

@@ -10,6 +10,7 @@ from claude_code_proxy.cli.ccproxy import private_proxy
 from claude_code_proxy.config.cc_proxy_json.session_models import known_entries, session_entries, table_of
 from claude_code_proxy.config.cc_proxy_json.session_plan import Session, SessionModel, speaks_anthropic
 from claude_code_proxy.config.claude_code.environment import Limits, client_base, is_loopback
+from claude_code_proxy.config.claude_code.model_picker import PickerRow
 from claude_code_proxy.config.models_yaml.models_file import load_models
 from claude_code_proxy.config.problems import ConfigError, Problem
 from claude_code_proxy.config.settings import ServerSettings
@@ -40,6 +41,8 @@ class Route:
     is_ours: bool = True
     seals_keys: bool = False
     """Whether the keys go in a header of their own, each for one address."""
+    rows: tuple[PickerRow, ...] = ()
+    """What `/model` shows; none where a running proxy tells it itself."""
     warnings: tuple[str, ...] = ()
 
 
@@ -53,7 +56,12 @@ def find_route(session: Session, path: Path, env: Mapping[str, str]) -> Route:
     if len(session.providers) == 1 and not session.fallback:
         if _can_go_straight(own):
             limits, warnings = _limits_of_file(own, models_file)
-            return Route(session, limits, client_base(own.base_url), is_ours=False, warnings=warnings)
+            rows = tuple(PickerRow(model.model_id, model.name, own.name) for model in session.models)
+            first = rows[0]._replace(context=own.context or limits.context, max_tokens=limits.max_tokens)
+            rows = (first, *rows[1:])
+            return Route(
+                session, limits, client_base(own.base_url), is_ours=False, rows=rows, warnings=warnings
+            )
         if _may_be_proxy(own):
             there = private_proxy.who_answers(client_base(own.base_url))
             if there == "proxy":
@@ -74,7 +82,13 @@ def _own_file(session: Session, models_file: Path, path: Path, *, beside: bool) 
     table = load_models(models_file)
     _known(table, own.model, models_file, own, path)
     base_url = "" if beside else client_base(own.base_url)
-    return Route(session, _limits(table.resolve(own.model)), base_url, private_proxy.file_job(models_file))
+    rows = [
+        PickerRow(model.model_id, model.model_name, own.name, model.context, model.max_tokens)
+        for model in table.models
+        if not model.is_wildcard
+    ]
+    limits = _limits(table.resolve(own.model))
+    return Route(session, limits, base_url, private_proxy.file_job(models_file), rows=tuple(rows))
 
 
 def _made_up(session: Session, models_file: Path, path: Path) -> Route:
@@ -89,9 +103,15 @@ def _made_up(session: Session, models_file: Path, path: Path) -> Route:
     lines = {model.model_id: model.provider.line for model in session.models}
     table = table_of(entries, path, lines)
     limits = _limits(table.resolve(session.provider.model))
+    rows = [
+        PickerRow(model.model_id, model.name, model.provider.name, served.context, served.max_tokens)
+        for model in session.models
+        if (served := table.resolve(model.model_id)) is not None
+    ]
     return Route(
         session,
         limits,
+        rows=tuple(rows),
         job=private_proxy.entries_job(entries, path, session.provider.base_url),
         seals_keys=True,
         warnings=(*warnings, *table.warnings),

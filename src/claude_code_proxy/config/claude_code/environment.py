@@ -34,6 +34,7 @@ KEPT = ("ANTHROPIC_BETAS", "ANTHROPIC_LOG")
 SMALL_WINDOW = 48_000
 """Tokens: in a smaller window Claude Code's instructions and tools leave too little room for work."""
 
+_MILLION = 1_000_000
 _USUAL_OUTPUT = 32_000
 """Tokens: what Claude Code asks for by itself of a model that it does not know."""
 _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
@@ -77,7 +78,7 @@ class Changes(NamedTuple):
 
 def plan_changes(provider: Provider, target: Target, base_env: Mapping[str, str], limits: Limits) -> Changes:
     """What to set and to clear for `provider` reached at `target`; pure."""
-    required = _required(provider, target)
+    required = _required(provider, target, limits)
     ours = set(base_env.get(OWN_VARIABLE, "").split(","))
     optional = {
         name: value
@@ -105,7 +106,7 @@ def is_nested(base_env: Mapping[str, str]) -> bool:
     return SESSION_VARIABLE in base_env
 
 
-def _required(provider: Provider, target: Target) -> dict[str, str]:
+def _required(provider: Provider, target: Target, limits: Limits) -> dict[str, str]:
     # Without the tiers, subagents ask for Claude models that no other provider has.
     tiers = {variable: provider.tiers.get(variable, provider.model) for variable in TIER_VARIABLES}
     names = {f"{variable}_NAME": f"{model} ({provider.name})" for variable, model in tiers.items()}
@@ -122,6 +123,10 @@ def _required(provider: Provider, target: Target) -> dict[str, str]:
     }
     if provider.subagent_model:
         required[SUBAGENT_VARIABLE] = provider.subagent_model
+    context = provider.context or limits.context
+    if context and context < _MILLION and not limits.is_anthropic:
+        # "Default" of `/model` is the model with a window of a million tokens otherwise, whatever it has.
+        required["CLAUDE_CODE_DISABLE_1M_CONTEXT"] = "1"
     if target.custom_headers:
         required[HEADERS_VARIABLE] = target.custom_headers
     return required

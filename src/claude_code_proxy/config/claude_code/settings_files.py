@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 HELPER = "apiKeyHelper"
 """A command of the user's that prints a key, which Claude Code sends beside the one it is given."""
 
+MODEL = "model"
+"""Where `/model` saves a pick: plain `claude`, without `ccproxy`, asks for that too."""
+
 MANAGED_FOLDER = Path(
     "/Library/Application Support/ClaudeCode" if sys.platform == "darwin" else "/etc/claude-code"
 )
@@ -32,7 +35,7 @@ MANAGED_FOLDER = Path(
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One variable that a settings file sets, or its `apiKeyHelper`."""
+    """One variable that a settings file sets, or its `apiKeyHelper` or `model`."""
 
     path: Path
     line: int
@@ -118,6 +121,8 @@ def _read(path: Path) -> list[Setting]:
         ]
     if HELPER in document.value:
         found.append(Setting(path, document.lines[(HELPER,)], HELPER, str(document.value[HELPER] or "")))
+    if isinstance(document.value.get(MODEL), str):
+        found.append(Setting(path, document.lines[(MODEL,)], MODEL, document.value[MODEL]))
     return found
 
 

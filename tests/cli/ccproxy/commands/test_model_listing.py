@@ -21,7 +21,7 @@ def test_the_list_of_a_provider(desk: Desk, upstream: Upstream) -> None:
     desk.providers({"mine": upstream.entry(), "other": upstream.entry(model="qwen/coder")})
     code, out, err = desk.run("models", "mine")
     assert (code, err) == (0, "")
-    assert out.splitlines()[1].split() == ["qwen/coder", "262k", "Qwen", "Coder"]
+    assert out.splitlines()[1].split() == ["qwen/coder", "256k", "Qwen", "Coder"]
     assert out.splitlines()[2].split() == ["*", "demo", "-"]
     assert "demo" not in desk.run("models", "other", "QWEN")[1]
     assert "mine" not in desk.run("-P", "other", "models")[1]

@@ -222,3 +222,18 @@ def test_wrong_usage(desk: Desk) -> None:
     code, out, err = desk.run("doctor", "deepseek")
     assert (code, out) == (output.USAGE, "")
     assert "doctor -P deepseek" in err
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [("anthropic/kimi-k3", True), ("kimi-k3", True), ("opus[1m]", False), ("claude-opus-5-5", False)],
+)
+def test_a_pick_that_plain_claude_would_ask_for(desk: Desk, model: str, told: bool) -> None:
+    settings = desk.home / ".claude" / "settings.json"
+    settings.parent.mkdir()
+    settings.write_text(json.dumps({"model": model}), encoding="utf-8")
+    checks = examine(desk, "--offline")[1]["checks"]
+    found = [check for check in checks if f"/model saved {model}" in check["detail"]]
+    assert [(check["state"], f"{settings}:1" in check["detail"]) for check in found] == [
+        ("warn", True)
+    ] * told

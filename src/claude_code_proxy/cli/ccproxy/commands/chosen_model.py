@@ -14,9 +14,9 @@ from claude_code_proxy.cli.ccproxy.published_models import (
     NoListError,
     for_conversation,
     models_of,
-    window_of,
 )
 from claude_code_proxy.config.cc_proxy_json.session_models import known_of
+from claude_code_proxy.config.claude_code.model_picker import size
 from claude_code_proxy.config.paths import providers_file
 from claude_code_proxy.config.problems import ConfigError, near
 
@@ -66,7 +66,7 @@ def choose_model(
         output.note(f"{provider.name} has one model: {listed[0].id}")
         return _described(provider, listed[0])
     if listed and terminal.is_interactive():
-        rows = [(model.id, window_of(model.window) if model.window else "") for model in listed]
+        rows = [(model.id, size(model.window) if model.window else "") for model in listed]
         name = terminal.pick(f"model of {provider.name}", rows)
         return _described(provider, next(model for model in listed if model.id == name))
     if not listed:

@@ -8,10 +8,11 @@ from claude_code_proxy.cli import output
 from claude_code_proxy.cli.ccproxy.arguments import UsageError, take_options
 from claude_code_proxy.cli.ccproxy.keys import key_of
 from claude_code_proxy.cli.ccproxy.local_servers import not_running
-from claude_code_proxy.cli.ccproxy.published_models import NoListError, models_of, window_of
+from claude_code_proxy.cli.ccproxy.published_models import NoListError, models_of
 from claude_code_proxy.config.cc_proxy_json.key_sources import NO_KEY, KeySource
 from claude_code_proxy.config.cc_proxy_json.providers_file import Provider, choose, load_providers
 from claude_code_proxy.config.cc_proxy_json.session_models import known_of
+from claude_code_proxy.config.claude_code.model_picker import size
 from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.core.providers import preset_called
 
@@ -52,7 +53,7 @@ def list_models(arguments: Sequence[str], wanted: str | None, path: Path, env: M
         window = _window(provider, model)
         mark = "*" if model.id == provider.model else ""
         name = model.name if model.name != model.id else ""
-        table.append((mark, model.id, window_of(window) if window else "-", name))
+        table.append((mark, model.id, size(window) if window else "-", name))
     output.table(table)
     return output.OK
 

@@ -12,7 +12,12 @@ from claude_code_proxy.cli.ccproxy.doctor.checks import FAIL, OK, WARN, Check
 from claude_code_proxy.cli.ccproxy.launch import find_claude
 from claude_code_proxy.config import urls
 from claude_code_proxy.config.claude_code.environment import SMALL_WINDOW, is_nested
-from claude_code_proxy.config.claude_code.settings_files import managed_conflicts, overrides, read_settings
+from claude_code_proxy.config.claude_code.settings_files import (
+    MODEL,
+    managed_conflicts,
+    overrides,
+    read_settings,
+)
 from claude_code_proxy.config.models_yaml.models_file import load_models
 from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.config.settings import ServerSettings
@@ -24,6 +29,7 @@ if TYPE_CHECKING:
 
 _OLDEST = (2, 1, 197)
 """The oldest version of Claude Code that this project is tested with."""
+_ALIASES = ("default", "opus", "sonnet", "haiku", "fable", "opusplan", "best")
 _VERSION_LIMIT = 20.0  # seconds for `claude --version`
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
@@ -146,5 +152,17 @@ def _settings(launch: Launch, env: Mapping[str, str]) -> Iterator[Check]:
         if setting.name in names and not setting.is_managed:
             where = f"{setting.path}:{setting.line}"
             yield Check("settings", OK, f"{where}: {setting.name} is overridden for the session")
-    if not settings:
+    for setting in settings:
+        if setting.name == MODEL and not _is_claudes(setting.value):
+            where = f"{setting.path}:{setting.line}"
+            what = f"{where}: /model saved {setting.value}: claude without ccproxy asks Anthropic for it too"
+            yield Check(
+                "settings", WARN, what, 'remove the line "model", or choose another there with /model'
+            )
+    if all(setting.name == MODEL for setting in settings):
         yield Check("settings", OK, "no settings file of Claude Code overrides it")
+
+
+def _is_claudes(model: str) -> bool:
+    """Whether Anthropic has a model of this name: an alias of Claude Code, or one of its own ids."""
+    return model.lower().partition("[")[0] in _ALIASES or model.lower().startswith("claude-")
