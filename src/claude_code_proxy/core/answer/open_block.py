@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from claude_code_proxy.core.answer import events
 from claude_code_proxy.core.answer.tool_json import ArgumentGate
 from claude_code_proxy.core.continuity import merge_details, seal_reasoning
+from claude_code_proxy.core.request.anthropic_tools import member_of
 
 if TYPE_CHECKING:
     from claude_code_proxy.core.answer.stop_sequences import StopSequences
@@ -145,7 +146,10 @@ class ToolUseBlock(OpenBlock):
     @property
     def start(self) -> dict[str, Any]:
         """The call without its arguments, which come in deltas."""
-        return {"type": "tool_use", "id": self._id, "name": self._name, "input": {}}
+        block = {"type": "tool_use", "id": self._id, "name": self._name, "input": {}}
+        if (member := member_of(self._name)) is not None:
+            block["toolset_name"], block["name"] = member
+        return block
 
     @property
     def holds_others(self) -> bool:

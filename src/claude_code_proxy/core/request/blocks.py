@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from claude_code_proxy.core.conversation import File, Image, Text
 from claude_code_proxy.core.errors.api import invalid_request
 from claude_code_proxy.core.request import server_tools
+from claude_code_proxy.core.request.anthropic_tools import member_key
 from claude_code_proxy.core.request.drafts import CallDraft, ResultDraft
 from claude_code_proxy.core.request.earlier_reasoning import EarlierReasoning
 from claude_code_proxy.core.request.fields import (
@@ -200,6 +201,8 @@ class ContentReader:
     def _tool_use(self, block: dict[str, Any], path: str, items: list[Any]) -> None:
         tool_id = required_text(block, "id", path)
         name = required_text(block, "name", path)
+        if isinstance(toolset := block.get("toolset_name"), str):
+            name = member_key(toolset, name)
         self.tool_ids.add(tool_id)
         self.referenced.add(name)
         items.append(CallDraft(tool_id, name, self._arguments(block.get("input"), f"{path}.input"), path))
@@ -311,7 +314,7 @@ _FIELDS: dict[Any, frozenset[str]] = {
     "text": frozenset({"type", "text", "cache_control"}),
     "image": frozenset({"type", "source", "cache_control"}),
     "document": frozenset({"type", "source", "title", "context", "citations", "cache_control"}),
-    "tool_use": frozenset({"type", "id", "name", "input"}),
+    "tool_use": frozenset({"type", "id", "name", "input", "toolset_name"}),
     "tool_result": frozenset({"type", "tool_use_id", "content", "is_error", "cache_control"}),
     "thinking": frozenset({"type", "thinking", "signature"}),
     "redacted_thinking": frozenset({"type", "data"}),

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from claude_code_proxy.core.conversation import Tool, WebSearch
 from claude_code_proxy.core.errors.api import invalid_request
 from claude_code_proxy.core.report import Report
+from claude_code_proxy.core.request.anthropic_tools import toolset_members, typed_tool
 from claude_code_proxy.core.request.fields import (
     check_nesting,
+    json_text,
     kind_of,
     list_or_none,
     object_or_none,
@@ -33,48 +35,13 @@ _SEARCH_TOOL = "tool_search_tool"
 _WEB_SEARCH = "web_search"
 _UNMET_IN_RESPONSES = ("blocked_domains", "max_uses")
 _UNMET_IN_CHAT = (*_UNMET_IN_RESPONSES, "allowed_domains", "user_location")
-_IMPOSSIBLE_TOOLS = ("computer_", "browser_toolset_")
-_FIELDS = frozenset({"type", "name", "description", "input_schema", "strict", "defer_loading"})
-
-_STRING = {"type": "string"}
-_FILE_EDIT = {
-    "path": _STRING,
-    "file_text": _STRING,
-    "old_str": _STRING,
-    "new_str": _STRING,
-    "insert_line": {"type": "integer"},
-    "insert_text": _STRING,
-    "view_range": {"type": "array", "items": {"type": "integer"}},
-}
-_TYPED_TOOLS: dict[str, tuple[str, dict[str, Any]]] = {
-    "bash_": (
-        "Run a command in a persistent shell, or restart the shell.",
-        {"command": _STRING, "restart": {"type": "boolean"}},
-    ),
-    "text_editor_": (
-        "View, create and edit files.",
-        {
-            "command": {"type": "string", "enum": ["view", "create", "str_replace", "insert", "undo_edit"]},
-            **_FILE_EDIT,
-        },
-    ),
-    "memory_": (
-        "Keep notes in files under /memories that last between conversations.",
-        {
-            "command": {
-                "type": "string",
-                "enum": ["view", "create", "str_replace", "insert", "delete", "rename"],
-            },
-            **_FILE_EDIT,
-            "old_path": _STRING,
-            "new_path": _STRING,
-        },
-    ),
-}
-"""Tools that Anthropic defines and the client runs: the type stands for this schema.
-
-Parameters from the pages "Bash tool", "Text editor tool" and "Memory tool" of the Anthropic docs.
-"""
+_FIELDS = frozenset(
+    {
+        "type", "name", "description", "input_schema", "strict", "defer_loading", "input_examples",
+        "allowed_callers", "max_characters", "display_width_px", "display_height_px",
+    }
+)  # fmt: skip
+_MOST_EXAMPLES = 20
 
 
 class Declared:
@@ -133,8 +100,9 @@ class Declared:
             self.unwanted.add(name)
             report.dropped("tool_dropped", path, "the model's entry drops this tool")
             return
-        if kind.startswith(_IMPOSSIBLE_TOOLS):
-            raise invalid_request(f"{path}: the provider cannot use a tool of type {kind[:80]}; leave it out")
+        if (members := toolset_members(tool)) is not None:
+            self._declare_members(members, path)
+            return
         if kind.startswith(_SERVER_TOOLS):
             if kind.startswith(_SEARCH_TOOL):
                 self.searched_upstream = True
@@ -146,7 +114,7 @@ class Declared:
             return
         if not name:
             report.dropped("nameless_tool", path, "a tool without a name cannot be called")
-        elif kind != "custom" and _typed(kind) is None and not isinstance(tool.get("input_schema"), dict):
+        elif kind != "custom" and typed_tool(tool) is None and not isinstance(tool.get("input_schema"), dict):
             report.dropped("unknown_tool", path, f"tool type {kind[:80]} is unknown and has no schema")
         elif name in self.tools:
             report.dropped("duplicate_tool", path, "a tool of this name came before")
@@ -154,6 +122,13 @@ class Declared:
             self.tools[name] = tool, path
             if tool.get("defer_loading") is True:
                 self.deferred.add(name)
+
+    def _declare_members(self, members: dict[str, dict[str, Any]], path: str) -> None:
+        for key, member in members.items():
+            if not drops_tool(member["name"], self._profile.drop_tools):
+                self.tools[key] = member, path
+                if member["defer_loading"]:
+                    self.deferred.add(key)
 
     def _read_web_search(self, tool: dict[str, Any], path: str, report: Report) -> WebSearch:
         report.changed("web_search_native", path, "replaced by the provider's own web search")
@@ -170,19 +145,17 @@ class Declared:
     def _tool(self, tool: dict[str, Any], upstream_name: str, path: str, report: Report) -> Tool:
         for field in () if tool.keys() <= _FIELDS else tool.keys() - _FIELDS:
             report.dropped("tool_field", f"{path}.{field}", "no such field upstream", quiet=True)
-        kind = tool.get("type")
-        typed = _typed(kind) if isinstance(kind, str) else None
-        if typed is not None:
-            default, properties = typed
-            schema: Any = {"type": "object", "properties": properties}
-        else:
-            default, schema = "", tool.get("input_schema")
+        typed = typed_tool(tool)
+        default, schema = typed if typed is not None else ("", tool.get("input_schema"))
+        callers = tool.get("allowed_callers")
+        if isinstance(callers, list) and "direct" not in callers and callers:
+            reason = "only the model itself calls tools here"
+            report.dropped("tool_callers", f"{path}.allowed_callers", reason)
         parameters, note = clean_parameters(
             schema, self._profile.schema_dialect, f"{path}.input_schema", report
         )
-        description = text_or_empty(tool, "description") or default
-        if note:
-            description = f"{description}\n\n{note}" if description else note
+        described = (text_or_empty(tool, "description") or default, note, _examples(tool, path))
+        description = "\n\n".join(text for text in described if text)
         strict = tool.get("strict") is True
         if strict and not (self._profile.schema_dialect == "openai_strict" and is_strict(parameters)):
             report.dropped("tool_strict", f"{path}.strict", "the provider or this schema is not strict")
@@ -195,5 +168,11 @@ def drops_tool(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _typed(kind: str) -> tuple[str, dict[str, Any]] | None:
-    return next((entry for prefix, entry in _TYPED_TOOLS.items() if kind.startswith(prefix)), None)
+def _examples(tool: dict[str, Any], path: str) -> str:
+    """`input_examples` in words: no other format has a place for them."""
+    examples = tool.get("input_examples")
+    if not isinstance(examples, list) or not examples:
+        return ""
+    kept = [example for example in examples[:_MOST_EXAMPLES] if isinstance(example, dict)]
+    lines = [json_text(example, f"{path}.input_examples") for example in kept]
+    return "\n".join(["Examples of input:", *lines]) if lines else ""
