@@ -52,14 +52,9 @@ async def test_model_list(proxy: Proxy, path: str) -> None:
     ids = [row["id"] for row in listed["data"]]
     assert ids == ["m", "anthropic/m", "claude-like", "a/b:free", "anthropic/a/b:free"]
     assert (listed["first_id"], listed["last_id"], listed["has_more"]) == (ids[0], ids[-1], False)
-    assert listed["data"][1] == {
-        "type": "model",
-        "id": "anthropic/m",
-        "display_name": "m",
-        "created_at": "2025-01-01T00:00:00Z",
-        "max_input_tokens": 128_000,
-        "max_tokens": 8192,
-    }
+    shown = listed["data"][1]
+    assert (shown["id"], shown["display_name"]) == ("anthropic/m", "m")
+    assert (shown["max_input_tokens"], shown["max_tokens"]) == (128_000, 8192)
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,12 @@ from urllib.parse import parse_qs
 from claude_code_proxy.config.models_yaml.model_table import ALIAS_PREFIX, is_shown_by_clients
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
 from claude_code_proxy.core.header_values import whole_number
+from claude_code_proxy.server.routes.model_info import model_info
 
 if TYPE_CHECKING:
-    from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.server.caller.call import Call
     from claude_code_proxy.server.gateway import Gateway
 
-_CREATED_AT = "2025-01-01T00:00:00Z"  # the API requires a date, and nobody knows the real ones
 _MAX_LIMIT = 1000
 _DEFAULT_LIMIT = 20
 _MOST_SHOWN = 200  # characters of an id
@@ -50,36 +49,22 @@ async def list_models(gateway: Gateway, call: Call) -> None:
 
 async def show_model(gateway: Gateway, call: Call, model_id: str) -> None:
     """Answer one model by its id or alias. Raises `ApiError` 404."""
-    await call.respond_json(_shown(model_id, gateway.upstreams.resolve(model_id)))
+    await call.respond_json(model_info(gateway, model_id, gateway.upstreams.resolve(model_id)))
 
 
 async def _rows(gateway: Gateway, call: Call) -> list[tuple[str, dict[str, Any]]]:
     """Id and description of each model; an id that is configured by itself is not shown a second time."""
-    rows = {model_id: _shown(model_id, config) for model_id, config in gateway.models.table.public()}
+    rows = {
+        model_id: model_info(gateway, model_id, config) for model_id, config in gateway.models.table.public()
+    }
     for model_id, config, listed in await gateway.catalogue.models(call):
-        shown = _shown(model_id, config.concrete(model_id))
+        shown = model_info(gateway, model_id, config.concrete(model_id), listed.window)
         shown["display_name"] = listed.name
-        if listed.window:
-            shown.setdefault("max_input_tokens", listed.window)
         rows.setdefault(model_id, shown)
         if not is_shown_by_clients(model_id):
             alias = ALIAS_PREFIX + model_id
             rows.setdefault(alias, {**shown, "id": alias})
     return list(rows.items())
-
-
-def _shown(model_id: str, config: ModelConfig) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "type": "model",
-        "id": model_id,
-        "display_name": config.model_id,
-        "created_at": _CREATED_AT,
-    }
-    if limit := config.max_input_tokens or config.context:
-        shown["max_input_tokens"] = limit
-    if config.max_tokens:
-        shown["max_tokens"] = config.max_tokens
-    return shown
 
 
 def _limit(text: str) -> int:

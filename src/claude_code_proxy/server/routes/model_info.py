@@ -1,0 +1,111 @@
+"""One model as the Models API describes it (`ModelInfo` of the `anthropic` SDK 2.14), by its profile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from claude_code_proxy.core.providers.profile import EFFORTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from claude_code_proxy.config.models_yaml.model import ModelConfig
+    from claude_code_proxy.core.providers.profile import Profile
+    from claude_code_proxy.server.gateway import Gateway
+
+_RELEASED = "1970-01-01T00:00:00Z"  # as the API says it of a model whose date is unknown
+_LEVELS = EFFORTS[2:]
+"""The effort levels that the Messages API has."""
+
+
+def model_info(
+    gateway: Gateway, model_id: str, config: ModelConfig, window: int | None = None
+) -> dict[str, Any]:
+    """The description of the model that `config` serves as `model_id`.
+
+    `window` is what the upstream's own list says of the longest prompt, in tokens.
+    """
+    return {
+        "type": "model",
+        "id": model_id,
+        "display_name": config.model_id,
+        "created_at": _RELEASED,
+        "lifecycle": "active",
+        "deprecated_at": None,
+        "retires_at": None,
+        "line": None,
+        "max_input_tokens": config.max_input_tokens or config.context or window,
+        "max_tokens": config.max_tokens,
+        "capabilities": _capabilities(gateway, config),
+    }
+
+
+def _capabilities(gateway: Gateway, config: ModelConfig) -> dict[str, Any]:
+    """What a request to this model may ask for and get, be it from the provider or from the proxy."""
+    profile, native = config.profile, config.format == "anthropic"
+    refused = config.native.drop_fields if native else ()
+    pdf = profile.pdf == "file_part" or (profile.pdf == "text" and gateway.pdf_texts is not None)
+    search = profile.searches_web or gateway.settings.search_url is not None
+    thinks = "thinking" not in refused if native else _can_think(profile)
+    edits = native and "context_management" not in refused
+    levels = () if "output_config.effort" in refused or "output_config" in refused else _LEVELS
+    return {
+        "batch": _supported(False),
+        "citations": _supported(config.is_anthropic),
+        "code_execution": _supported(config.is_anthropic),
+        "context_management": {
+            **_supported(True),
+            "clear_thinking_20251015": _supported(edits or not native),
+            "clear_tool_uses_20250919": _supported(edits),
+            "compact_20260112": _supported(edits),
+        },
+        "effort": _effort(levels if native else _effort_levels(profile)),
+        "image_input": _supported(profile.vision),
+        "pdf_input": _supported(native or pdf),
+        "server_tools": {
+            **_supported(config.is_anthropic or search),
+            "code_execution": _supported(config.is_anthropic),
+            "web_search": _supported(config.is_anthropic or search),
+        },
+        "structured_outputs": _supported(
+            "output_config.format" not in refused if native else profile.structured_output != "none"
+        ),
+        "thinking": {
+            **_supported(thinks),
+            "types": {
+                "adaptive": _supported(thinks),
+                "between_tools": _supported(config.is_anthropic or not native),
+                "disabled": _supported(True),
+                "enabled": _supported(thinks),
+            },
+        },
+    }
+
+
+def _supported(supported: bool) -> dict[str, Any]:
+    return {"supported": supported}
+
+
+def _effort(levels: Iterable[str]) -> dict[str, Any]:
+    accepted = set(levels)
+    return {**_supported(bool(accepted)), **{level: _supported(level in accepted) for level in _LEVELS}}
+
+
+def _can_think(profile: Profile) -> bool:
+    """Whether a request can turn thinking on, or cannot turn it off."""
+    if profile.thinking is not None:
+        return profile.thinking
+    return profile.thinking_switch != "none" or profile.thinking_default
+
+
+def _effort_levels(profile: Profile) -> Iterable[str]:
+    """The levels that arrive at the provider as they are asked for."""
+    if profile.effort is not None or profile.thinking_switch == "none":
+        return ()
+    if not profile.effort_values and profile.thinking_switch not in _EFFORT_BESIDE_SWITCH:
+        return _LEVELS
+    return profile.effort_values
+
+
+_EFFORT_BESIDE_SWITCH = ("thinking_type", "enable_thinking", "chat_template_kwargs")
+"""The switches beside which an effort is sent only if the profile lists its word; the others take any."""
