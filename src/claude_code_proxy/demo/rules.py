@@ -11,6 +11,7 @@ What it understands, at the start of the user's text:
     background agent: TASK              starts a subagent in the background
     A and also run B                    both at once, as parallel calls
     say TEXT   or   count to N          answers with just that
+    Which colour ...?                   answers red
 
 A tool that is not offered while `ToolSearch` is gets searched for first. Results come back in the answer.
 Anything else is answered with a quotation.
@@ -216,6 +217,8 @@ def _plain(conversation: Conversation) -> str:
         return "\n\n".join([say[1], *_seen(conversation)])
     if count := re.match(r"count\s+to\s+(\d+)", instruction, re.IGNORECASE):
         return " ".join(str(number) for number in range(1, min(int(count[1]), _COUNT_LIMIT) + 1))
+    if re.match(r"which colou?r\b", instruction, re.IGNORECASE):
+        return "Red."
     if re.match(r"(?:hi|hello|hey)\b", instruction, re.IGNORECASE):
         return "\n\n".join(
             ["Hello! I am the demo model: a handful of rules, and no neurons.", *_seen(conversation)]

@@ -84,6 +84,7 @@ class App:
         elif scope["type"] == "http":
             call = Call(scope, receive, send)
             call.key_is_for = self._key_is_for
+            call.is_private = self._private and self._models is not None
             await self._serve(call)
 
     async def _serve(self, call: Call) -> None:

@@ -32,7 +32,7 @@ commands:
   edit                             open the file in $VISUAL or $EDITOR, and check it afterwards
   env [--shell bash|zsh|fish|json] [--show-key]
                                    what a session sets; eval it to start claude by yourself
-  doctor [--offline] [--json] [--write]
+  doctor [--offline] [--json] [--write] [--timeout SECONDS]
                                    check files, settings, claude, the provider; --write what it learned
   init [NAME ...] [--model MODEL] [--force]
                                    write the file

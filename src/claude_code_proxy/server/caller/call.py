@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -26,6 +27,9 @@ _LONGEST_ID = 256  # characters of an upstream's id that are shown and logged
 
 SPARE = "spare"
 """In a scope's `state`: the connection is beyond the limits, and for `/health` and `/ready` only."""
+
+_IN_FILE = "api_base in models.yaml"
+_BASE = re.compile(r"\bapi_base\b")
 
 HeaderList = list[tuple[bytes, bytes]]
 
@@ -63,6 +67,7 @@ class Call:
         self.status = 0
         self.first_byte: float | None = None
 
+        self.is_private = False  # the server is a session's own, whose models stand in cc-proxy.json
         self.key = ""
         self.key_is_for = ""  # the only upstream that an Authorization key may reach; "": any
         self.model = ""
@@ -103,6 +108,9 @@ class Call:
     def redacted(self, error: ApiError) -> ApiError:
         """The error without the caller's key, should an upstream have quoted it."""
         error.message = redact(error.message, self.headers)
+        if self.is_private:
+            told = error.message.replace(_IN_FILE, "base_url in cc-proxy.json")
+            error.message = _BASE.sub("base_url", told)
         return error
 
     async def start(self, status: int, headers: HeaderList) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ from claude_code_proxy.cli import output
 from claude_code_proxy.demo.replies import Reply, error_reply, json_reply, stream_reply
 from tests.cli.ccproxy.test_private_proxy import free_port
 from tests.cli.desk import KEY, Desk
+from tests.cli.person import talk
 
 if TYPE_CHECKING:
     from tests.cli.demo_upstream import Upstream
@@ -139,6 +141,95 @@ def test_what_was_learned_is_kept(desk: Desk, upstream: Upstream) -> None:
     _, found, checks = examine(desk, **env)
     assert found["learned"] == {}
     assert "a note in the text" in checks["image"]["detail"]
+
+
+def test_one_line_at_the_end_and_no_row_of_skips(desk: Desk, upstream: Upstream) -> None:
+    desk.providers({"demo": upstream.entry(context="128k")})
+    assert desk.run("doctor", **QUICK)[1].splitlines()[-1].endswith("next: ccproxy -P demo")
+    upstream.provider.script.add(error_reply(401, "bad key", contains="say ready"))
+    out = desk.run("doctor", **QUICK)[1]
+    assert "skip" not in out.replace("; 7 more", "")
+    assert out.splitlines()[-1].startswith(
+        "1 failed; 7 more steps need it first. first: text: check auth_key"
+    )
+
+
+def test_a_dead_model_behind_a_healthy_fallback(desk: Desk, upstream: Upstream) -> None:
+    dead = {
+        "base_url": f"http://127.0.0.1:{free_port()}/v1",
+        "auth_key": KEY,
+        "model": "m",
+        "format": "openai",
+    }
+    desk.providers({"a": dead | {"fallback": ["b/demo"], "default": True}, "b": upstream.entry()})
+    code, _, checks = examine(desk)
+    assert (code, checks["text"]["state"], checks["fallback"]["state"]) == (output.FAILURE, "fail", "ok")
+    assert "`base_url`" in checks["text"]["detail"]
+    assert checks["text"]["fix"] == "start the server, or check base_url: ccproxy edit"
+    desk.providers({"a": upstream.entry(fallback=["b/m"], default=True), "b": dead})
+    code, _, checks = examine(desk)
+    assert (code, checks["text"]["state"], checks["fallback"]["state"]) == (0, "ok", "warn")
+
+
+def test_the_other_models_of_a_session_are_asked(desk: Desk, upstream: Upstream) -> None:
+    named = {"small_model": "no-such-model", "ANTHROPIC_DEFAULT_OPUS_MODEL": "demo-reason"}
+    desk.providers({"demo": upstream.entry(**named)})
+    code, _, checks = examine(desk)
+    assert (code, checks["small_model"]["state"], checks["tier"]["state"]) == (output.FAILURE, "fail", "ok")
+    assert checks["small_model"]["fix"] == "check the name no-such-model: ccproxy models"
+
+
+def test_a_window_that_is_too_small_for_claude(desk: Desk, upstream: Upstream) -> None:
+    desk.providers({"demo": upstream.entry(model="demo-small-8k")})
+    _, _, checks = examine(desk)
+    assert (checks["room"]["state"], "does not fit" in checks["room"]["detail"]) == ("fail", True)
+    desk.providers({"demo": upstream.entry()})
+    usage = {"prompt_tokens": 4096, "completion_tokens": 1, "total_tokens": 4097}
+    upstream.provider.script.add(
+        json_reply(200, whole({"content": "ready"}, usage=usage), contains="dull day")
+    )
+    _, _, checks = examine(desk)
+    assert (checks["room"]["state"], "the model read 4096" in checks["room"]["detail"]) == ("fail", True)
+
+
+VERDICTS = [
+    (Reply(status=301, headers={"location": "https://new.example/v1"}, contains="say ready"), "text", "fail", "final address as base_url"),
+    (error_reply(500, "boom", contains="say ready"), "text", "fail", "the provider has trouble"),
+    (stream_reply([chunk(content="1 2")], end="cut", contains="count to 40"), "stream", "fail", "the connection breaks"),
+    (json_reply(200, whole({"content": "I see no picture."}), contains="image_url"), "image", "warn", "vision: false"),
+    (error_reply(402, "Insufficient Balance", contains="say ready"), "text", "fail", "top it up"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("reply", "name", "state", "advice"), VERDICTS)
+def test_verdicts(desk: Desk, upstream: Upstream, reply: Reply, name: str, state: str, advice: str) -> None:
+    desk.providers({"demo": upstream.entry()})
+    upstream.provider.script.add(reply)
+    _, _, checks = examine(desk)
+    assert (checks[name]["state"], advice in checks[name]["fix"]) == (state, True), checks[name]
+    assert "api_base" not in checks[name]["detail"]
+
+
+def test_each_step_has_a_limit(desk: Desk) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        desk.providers({"demo": {"base_url": url, "auth_key": KEY, "model": "m", "format": "openai"}})
+        code, _, checks = examine(desk, "--timeout", "1")
+    assert (code, checks["text"]["detail"]) == (output.FAILURE, "no whole answer within 1 s")
+    assert desk.run("doctor", "--timeout", "soon")[0] == output.USAGE
+
+
+def test_a_local_server_that_does_not_run(desk: Desk) -> None:
+    url = f"http://127.0.0.1:{free_port()}/v1"
+    desk.providers({"demo": {"base_url": url, "model": "m", "profile": "ollama"}})
+    code, _, checks = examine(desk, "--offline")
+    assert (code, checks["server"]["state"], checks["server"]["fix"]) == (1, "fail", "ollama serve")
+
+
+def test_what_is_asked_shows_at_a_terminal(desk: Desk, upstream: Upstream) -> None:
+    desk.providers({"demo": upstream.entry()})
+    said = talk(desk, "doctor", types=[], **QUICK)[1]
+    assert "      tool call ...\r" in said
 
 
 def test_nobody_answers(desk: Desk) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from claude_code_proxy.cli.ccproxy import local_servers
 from claude_code_proxy.cli.ccproxy.doctor.checks import FAIL, OK, WARN, Check
 from claude_code_proxy.cli.ccproxy.launch import find_claude
 from claude_code_proxy.config import urls
@@ -60,6 +61,12 @@ def check_session(launch: Launch, env: Mapping[str, str]) -> Iterator[Check]:
             yield Check("address", WARN, f"{provider.name}: plain http sends the key in the clear", fix)
         else:
             yield Check("address", OK, f"{provider.name}: {provider.base_url}")
+        absent = local_servers.not_running(provider)
+        if absent:
+            what, _, start = absent.rpartition(": ")
+            yield Check("server", FAIL, f"{provider.name}: {what}", start)
+        elif lacking := local_servers.lacks_model(provider):
+            yield Check("server", FAIL, f"{provider.name}: {lacking}", "ccproxy edit, or load that model")
         yield Check("key", OK, f"{provider.name}: {provider.key.shown.replace('(hidden)', 'in the file')}")
     for text in route.warnings:
         yield Check("models", WARN, text)

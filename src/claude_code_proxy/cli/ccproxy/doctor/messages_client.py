@@ -17,7 +17,8 @@ from claude_code_proxy.core.report import Report
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_LIMIT = 120.0  # seconds of silence
+LIMIT = 20.0
+"""Seconds for one question and its whole answer."""
 
 
 class AnswerError(Exception):
@@ -59,7 +60,8 @@ class Answer:
 class MessagesClient:
     """Asks as Claude Code does, with the variables that it would get."""
 
-    def __init__(self, variables: Mapping[str, str]) -> None:
+    def __init__(self, variables: Mapping[str, str], seconds: float = LIMIT) -> None:
+        self._seconds = seconds
         self._base = urlsplit(variables["ANTHROPIC_BASE_URL"])
         self._headers = {
             "authorization": f"Bearer {variables['ANTHROPIC_AUTH_TOKEN']}",
@@ -77,7 +79,7 @@ class MessagesClient:
         body = {"model": self._model, "max_tokens": 4096, "messages": messages, **more}
         secure = self._base.scheme == "https"
         connect = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        connection = connect(self._base.hostname or "", self._base.port, timeout=_LIMIT)
+        connection = connect(self._base.hostname or "", self._base.port, timeout=self._seconds)
         try:
             began = time.monotonic()
             connection.request("POST", f"{self._base.path}/v1/messages", json.dumps(body), self._headers)
@@ -86,11 +88,13 @@ class MessagesClient:
             if response.status != http.client.OK:
                 raise _refusal(response.status, response.read())
             if body.get("stream"):
-                return _streamed(response, headers, began)
+                return _streamed(response, headers, began, self._seconds)
             message = json.loads(response.read())
             if not isinstance(message, dict) or not isinstance(message.get("content"), list):
                 raise AnswerError(200, "", "the answer is no message")
             return Answer(message, headers, time.monotonic() - began)
+        except TimeoutError as error:
+            raise _late(self._seconds) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise AnswerError(0, "", f"no answer: {error or type(error).__name__}") from error
         finally:
@@ -105,12 +109,20 @@ def _refusal(status: int, body: bytes) -> AnswerError:
         return AnswerError(status, "", body[:300].decode("utf-8", "replace").strip() or "no message")
 
 
-def _streamed(response: http.client.HTTPResponse, headers: Mapping[str, str], began: float) -> Answer:
+def _late(seconds: float) -> AnswerError:
+    return AnswerError(0, "timeout_error", f"no whole answer within {seconds:g} s")
+
+
+def _streamed(
+    response: http.client.HTTPResponse, headers: Mapping[str, str], began: float, seconds: float
+) -> Answer:
     answer = Answer({}, headers)
     decoder, events, last = sse.Decoder(), list[dict[str, Any]](), 0.0
     while data := response.read1():
         for raw in decoder.feed(data):
             event, now = json.loads(raw.data), time.monotonic() - began
+            if now > seconds:
+                raise _late(seconds)
             events.append(event)
             answer.events.append(event["type"])
             answer.gap = max(answer.gap, now - last) if last else 0.0

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import base64
+import re
 import struct
 import zlib
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from claude_code_proxy.cli.ccproxy.doctor.checks import FAIL, OK, SKIP, WARN, Check
-from claude_code_proxy.cli.ccproxy.doctor.messages_client import Answer, AnswerError, MessagesClient
+from claude_code_proxy.cli.ccproxy.doctor.messages_client import LIMIT, Answer, AnswerError, MessagesClient
 from claude_code_proxy.cli.ccproxy.doctor.suggested_entry import Learned
+from claude_code_proxy.cli.ccproxy.doctor.verdicts import mend, short, told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
     from claude_code_proxy.config.claude_code.environment import Changes
@@ -29,31 +32,42 @@ _WEATHER = {
         "required": ["city"],
     },
 }
-_MENDS = {
-    "authentication_error": "check auth_key, and that it is a key of this provider: ccproxy edit",
-    "permission_error": "check what this key may do at the provider",
-    "billing_error": "the account has no credit left: top it up, or name a fallback",
-    "rate_limit_error": "wait, or name a fallback",
-    "overloaded_error": "the provider has trouble: try again later, or name a fallback",
-    "not_found_error": "check the model's name and base_url: ccproxy edit",
-    "api_error": "check base_url: ccproxy edit",
-    "timeout_error": "check base_url and the network",
-}
-_ASK = "check base_url, and the provider's status page"
+_ROOM = 20_000
+"""Tokens of a prompt as large as Claude Code's first."""
+_WINDOW = "load the model with a window of 64k or more (OLLAMA_CONTEXT_LENGTH=64000), or use another one"
+_RED = re.compile(r"(?<![a-z])(red|crimson|scarlet|rot|rouge|rojo|rosso|vermelho)(?![a-z])|[红紅赤]|красн")
+
+
+class Plan(NamedTuple):
+    """What to ask: `others` are what further models are for and their ids, `expected` the upstream's name."""
+
+    provider: Provider
+    others: Sequence[tuple[str, str]] = ()
+    expected: str = ""
+    asks_room: bool = False
+    seconds: float = LIMIT
 
 
 class Examination:
     """All checks of one session; `learned` fills up as they run."""
 
-    def __init__(self, changes: Changes, provider: Provider) -> None:
-        self._client = MessagesClient(changes.required)
-        self.learned = Learned(provider)
+    def __init__(self, changes: Changes, plan: Plan, begins: Callable[[str], None]) -> None:
+        self._client = MessagesClient(changes.required, plan.seconds)
+        self._plan = plan
+        self._begins = begins
+        self.learned = Learned(plan.provider)
 
     def run(self) -> Iterator[Check]:
-        """The checks in their order; without a plain answer there is no point in the others."""
+        """The checks in their order; without a plain answer there is no point in the others.
+
+        Before each question `begins` is called with the check's name.
+        """
         first = self._guarded("text", self._text)
         yield first
+        for role, model in self._plan.others:
+            yield self._guarded(role, partial(self._other, role, model))
         rest: tuple[tuple[str, Callable[[], Check]], ...] = (
+            *((("room", self._room),) if self._plan.asks_room else ()),
             ("stream", self._stream),
             ("tool call", self._tool),
             ("parallel tools", self._parallel),
@@ -65,13 +79,45 @@ class Examination:
             yield Check(name, SKIP, "no plain answer") if first.state == FAIL else self._guarded(name, check)
 
     def _guarded(self, name: str, check: Callable[[], Check]) -> Check:
+        self._begins(name)
         try:
             return check()
         except AnswerError as error:
-            return Check(name, FAIL, _told(error), _MENDS.get(error.type, _ASK))
+            return Check(name, FAIL, told(error), mend(error))
+
+    def _other(self, role: str, model: str) -> Check:
+        """Another model of the session: it must exist and answer, or it is missed when it is needed."""
+        try:
+            answer = self._client.ask(_user("say ready"), model=model)
+        except AnswerError as error:
+            state = WARN if role == "fallback" else FAIL
+            return Check(role, state, f"{model}: {told(error)}", mend(error, model))
+        return Check(role, OK, f"{model}: an answer in {answer.first:.1f} s")
+
+    def _room(self) -> Check:
+        """Whether Claude Code's first request fits, which has about 20,000 tokens with its tools."""
+        filler = "All work and no play makes a dull day. " * (_ROOM // 10)
+        try:
+            answer = self._client.ask(_user(f"{filler}\n\nsay ready"), max_tokens=1024)
+        except AnswerError as error:
+            if error.status not in (400, 413):
+                raise
+            what = f"a prompt of {_ROOM} tokens does not fit: {told(error)}"
+            return Check("room", FAIL, what, _WINDOW)
+        usage = answer.message.get("usage", {})
+        names = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+        arrived = sum(usage.get(name) or 0 for name in names)
+        if arrived < _ROOM // 2:
+            what = f"of a prompt of {_ROOM} tokens the model read {arrived}: the rest is cut without a word"
+            return Check("room", FAIL, what, _WINDOW)
+        return Check("room", OK, f"a prompt of {arrived} tokens fits")
 
     def _text(self) -> Check:
         answer = self._client.ask(_user("say ready"))
+        served = answer.headers.get("x-proxy-upstream-model", "")
+        if self._plan.expected and served and served != self._plan.expected:
+            what = f"{self._plan.expected} did not answer, its fallback {served} did"
+            return Check("text", FAIL, what, "see the log of the proxy for what the model itself answers")
         if not answer.text.strip():
             return Check("text", FAIL, "the answer has no text", "try another model")
         changed = f"; the proxy changed: {', '.join(answer.notices)}" if answer.notices else ""
@@ -108,7 +154,7 @@ class Examination:
         calls = answer.blocks("tool_use")
         if not calls:
             fix = "use a model with tools; a local server needs its tool-call parser turned on"
-            return Check("tool call", FAIL, f"it answered with text: {_short(answer.text)}", fix)
+            return Check("tool call", FAIL, f"it answered with text: {short(answer.text)}", fix)
         if calls[0]["name"] != "weather" or calls[0]["input"].get("city") != "Paris":
             return Check(
                 "tool call",
@@ -164,10 +210,13 @@ class Examination:
                 raise
             self.learned.values["vision"] = False
             fix = "ccproxy doctor --write (vision: false): images then become a note in the text"
-            return Check("image", WARN, _told(error), fix)
+            return Check("image", WARN, told(error), fix)
         if any("image" in code for code in answer.notices):
             return Check("image", OK, "the model accepts none; they become a note in the text")
-        return Check("image", OK, f"taken: {_short(answer.text)}")
+        if not _RED.search(answer.text.lower()):
+            what = f"accepted, and not seen: a red square is {short(answer.text)!r}"
+            return Check("image", WARN, what, "vision: false in models.yaml makes them a note in the text")
+        return Check("image", OK, f"taken: {short(answer.text)}")
 
     def _errors(self) -> Check:
         """An unknown model must be told as one: claude shows its own text for that, and retries the rest."""
@@ -177,7 +226,7 @@ class Examination:
             if error.type in ("not_found_error", "invalid_request_error", "permission_error"):
                 return Check("errors", OK, f"an unknown model gets {error.status} {error.type}")
             fix = "none needed; claude retries where it should not"
-            return Check("errors", WARN, f"an unknown model gets {_told(error)}", fix)
+            return Check("errors", WARN, f"an unknown model gets {told(error)}", fix)
         return Check("errors", OK, "any model name is accepted")
 
 
@@ -195,15 +244,6 @@ def _results(answer: Answer) -> list[dict[str, Any]]:
         for call in answer.blocks("tool_use")
     ]
     return [{"role": "assistant", "content": answer.message["content"]}, {"role": "user", "content": results}]
-
-
-def _told(error: AnswerError) -> str:
-    return f"{error.status} {error.type}: {_short(str(error))}" if error.status else _short(str(error))
-
-
-def _short(text: str) -> str:
-    plain = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return plain if len(plain) <= 160 else plain[:160] + "..."
 
 
 def _red_square(side: int = 32) -> bytes:
