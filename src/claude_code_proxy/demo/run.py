@@ -129,6 +129,8 @@ def _demo(scratch: Path, screen: Screen, options: argparse.Namespace) -> int:
         config.write_bytes(wire.dumps({"demo": entry}))
         _converse(proxy, config, scratch / "home", folder, screen, options.client)
         screen.line("demo", "That was a conversation with a tool call, through the proxy and back.")
+        if not options.keep:
+            screen.line("demo", "Next, with a provider's key in the environment: ccproxy init, then ccproxy")
         if options.keep:
             screen.end()
             sys.stdout.write("\n" + _KEEP.format(config=config, proxy=proxy, key=_KEY, model=_MODEL))

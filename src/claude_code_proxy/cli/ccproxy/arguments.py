@@ -29,6 +29,8 @@ commands:
                                    add a provider; known names need no URL, and most no model
   remove NAME                      take a provider out of the file
   models [NAME] [WORDS] [--json]   what a provider offers, and how large the windows are
+  import [ccr|cc-switch|litellm] [FILE] [--dry-run]
+                                   take the providers of another program
   edit                             open the file in $VISUAL or $EDITOR, and check it afterwards
   env [--shell bash|zsh|fish|json] [--show-key]
                                    what a session sets; eval it to start claude by yourself
@@ -71,7 +73,7 @@ exit codes: claude's own, and before it starts
 
 COMMANDS = (
     "list", "use", "add", "remove", "edit", "env", "doctor", "init", "models", "logs", "usage", "config",
-    "completion", "version", "help",
+    "completion", "version", "help", "import",
 )  # fmt: skip
 
 

@@ -126,6 +126,10 @@ def _command(line: CommandLine, wanted: str | None, path: Path, env: Mapping[str
         from claude_code_proxy.cli.ccproxy.doctor.run_checks import run as run_doctor
 
         return run_doctor(arguments, wanted, path, env)
+    if line.command == "import":
+        from claude_code_proxy.cli.ccproxy.commands.importing import import_providers
+
+        return import_providers([*arguments, *(["--dry-run"] if line.dry_run else [])], path, env)
     from claude_code_proxy.cli.ccproxy.commands import adding, editing
 
     commands = {

@@ -1,0 +1,1 @@
+"""Configurations of other programs, read as providers of cc-proxy.json."""
