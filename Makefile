@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test client check format bench clean
+.PHONY: help demo test client check format bench release clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -38,6 +38,19 @@ format: $(INSTALLED_DEV) ## format the code
 
 bench: $(INSTALLED_DEV) ## compare the proxy with a plain pass-through
 	$(BIN)/python -m bench $(ARGS)
+
+release: $(INSTALLED_DEV) ## build the distribution, check it, and run the demo from it in a bare environment
+	$(PIP) install --group release
+	rm -rf dist build/bare
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	$(PYTHON) -m venv build/bare
+	build/bare/bin/python -m pip --disable-pip-version-check --quiet install dist/*.whl
+	build/bare/bin/ccproxy --version
+	build/bare/bin/claude-code-proxy demo --client builtin
+	@if docker info >/dev/null 2>&1; then \
+	  docker build --tag keyless-claude-proxy . && docker run --rm keyless-claude-proxy demo --client builtin; \
+	else echo "no Docker here: the container was not tried"; fi
 
 clean: ## remove everything that was made here, the environment too
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* build dist

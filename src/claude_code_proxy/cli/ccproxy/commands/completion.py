@@ -5,11 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from claude_code_proxy.cli.ccproxy.arguments import COMMANDS, UsageError
+from claude_code_proxy.core.providers import PRESETS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_OPTIONS = ("-P", "--provider", "-C", "--config", "--dry-run", "-h", "--help")
+_OPTIONS = ("-P", "--provider", "-C", "--config", "--dry-run", "-h", "--help", "-v", "--version")
+_AFTER = {
+    "completion": "bash zsh fish",
+    "config": "show",
+    "doctor": "--offline --json --write --timeout",
+    "env": "--shell --show-key --json",
+    "import": "ccr cc-switch litellm",
+    "logs": "--list --follow",
+}
+"""What may follow a command, beside the names of providers."""
+_KNOWN = " ".join(PRESETS)
 _NAMES = 'ccproxy list --json 2>/dev/null | sed -n \'s/^      "name": "\\(.*\\)",$/\\1/p\''
 """Prints the names of the providers; needs nothing but sed."""
 
@@ -17,9 +28,11 @@ _BASH = """\
 _ccproxy() {{
     local word="${{COMP_WORDS[COMP_CWORD]}}" before="${{COMP_WORDS[COMP_CWORD-1]}}"
     case "$before" in
-        -P|--provider|use) COMPREPLY=($(compgen -W "$({names})" -- "$word")) ;;
+        -P|--provider|use|remove) COMPREPLY=($(compgen -W "$({names})" -- "$word")) ;;
+        add|init) COMPREPLY=($(compgen -W "{known}" -- "$word")) ;;
+        models) COMPREPLY=($(compgen -W "$({names}) {known}" -- "$word")) ;;
         -C|--config) COMPREPLY=($(compgen -f -- "$word")) ;;
-        completion) COMPREPLY=($(compgen -W "bash zsh fish" -- "$word")) ;;
+{after}
         *) COMPREPLY=($(compgen -W "{words}" -- "$word")) ;;
     esac
 }}
@@ -30,9 +43,11 @@ _ZSH = """\
 #compdef ccproxy
 _ccproxy() {{
     case "${{words[CURRENT-1]}}" in
-        -P|--provider|use) compadd -- ${{(f)"$({names})"}} ;;
+        -P|--provider|use|remove) compadd -- ${{(f)"$({names})"}} ;;
+        add|init) compadd -- {known} ;;
+        models) compadd -- ${{(f)"$({names})"}} {known} ;;
         -C|--config) _files ;;
-        completion) compadd bash zsh fish ;;
+{after}
         *) compadd -- {words} ;;
     esac
 }}
@@ -45,20 +60,34 @@ function __ccproxy_names
 end
 complete -c ccproxy -f -n __fish_use_subcommand -a "{commands}"
 complete -c ccproxy -x -s P -l provider -a "(__ccproxy_names)"
-complete -c ccproxy -x -n "__fish_seen_subcommand_from use" -a "(__ccproxy_names)"
-complete -c ccproxy -x -n "__fish_seen_subcommand_from completion" -a "bash zsh fish"
+complete -c ccproxy -x -n "__fish_seen_subcommand_from use remove models" -a "(__ccproxy_names)"
+complete -c ccproxy -x -n "__fish_seen_subcommand_from add init models" -a "{known}"
+{after}
 complete -c ccproxy -r -s C -l config
 complete -c ccproxy -l dry-run
 complete -c ccproxy -s h -l help
+complete -c ccproxy -s v -l version
 """
 
-_SCRIPTS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
+_SCRIPTS = {
+    "bash": (_BASH, '        {command}) COMPREPLY=($(compgen -W "{words}" -- "$word")) ;;'),
+    "zsh": (_ZSH, "        {command}) compadd -- {words} ;;"),
+    "fish": (_FISH, 'complete -c ccproxy -x -n "__fish_seen_subcommand_from {command}" -a "{words}"'),
+}
+"""By shell: its script, and the line in it for each command of `_AFTER`."""
+
+
+def script(shell: str) -> str:
+    """The completion script for a shell. Raises `KeyError` for an unknown one."""
+    text, line = _SCRIPTS[shell]
+    after = "\n".join(line.format(command=command, words=words) for command, words in _AFTER.items())
+    words = " ".join((*COMMANDS, *_OPTIONS))
+    return text.format(names=_NAMES, words=words, commands=" ".join(COMMANDS), known=_KNOWN, after=after)
 
 
 def print_script(arguments: Sequence[str]) -> int:
     """Print the completion script for one shell. Raises `UsageError`."""
     if len(arguments) != 1 or arguments[0] not in _SCRIPTS:
         raise UsageError(f"completion takes {', '.join(_SCRIPTS)}")
-    words = " ".join((*COMMANDS, *_OPTIONS))
-    print(_SCRIPTS[arguments[0]].format(names=_NAMES, words=words, commands=" ".join(COMMANDS)), end="")
+    print(script(arguments[0]), end="")
     return 0
