@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import socket
+import ssl
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ import trustme
 from claude_code_proxy import transports
 from claude_code_proxy.http1 import (
     AnswerError,
+    Client,
     ConnectError,
     ConnectTimeoutError,
     CutError,
@@ -120,7 +123,112 @@ async def test_a_connection_is_kept(transport: Transport) -> None:
     async with serving(answering(OK)) as server:
         for _ in range(3):
             assert await post(transport, server.url) == b"ok"
-        assert server.connections == 1
+        assert server.connections == (1 if isinstance(transport, Client) else 3)
+
+
+async def test_bytes_that_nobody_asked_for_are_nobodys_response(transport: Transport) -> None:
+    stray = OK + OK.replace(b"ok", b"NO")
+    async with serving(answering(stray)) as server:
+        for _ in range(3):
+            assert await post(transport, server.url) == b"ok"
+
+
+def http1_only(authority: trustme.CA) -> ssl.SSLContext:
+    """A server's context that offers HTTP/1.1 and nothing else."""
+    context = certified(authority, "localhost")
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+PACKED = gzip.compress(b"hello")
+
+
+@pytest.mark.parametrize(
+    ("coding", "body", "expected"),
+    [
+        (b"gzip", PACKED, b"hello"),
+        (b"gzip", PACKED[:-12], CutError),
+        (b"gzip", b"hello", AnswerError),
+        (b"br", b"hello", AnswerError),
+    ],
+)
+async def test_compressed_bodies(
+    transport: Transport, coding: bytes, body: bytes, expected: bytes | type[HttpError]
+) -> None:
+    head = b"HTTP/1.1 200 OK\r\ncontent-encoding: %b\r\ncontent-length: %d\r\n\r\n" % (coding, len(body))
+    async with serving(answering(head + body)) as server:
+        if isinstance(expected, bytes):
+            assert await post(transport, server.url) == expected
+        else:
+            with pytest.raises(expected):
+                await post(transport, server.url)
+
+
+async def test_errors_do_not_quote_what_came(transport: Transport) -> None:
+    async with serving(answering_once(b"planted-secret\r\n\r\n")) as server:
+        with pytest.raises(AnswerError) as caught:
+            await post(transport, server.url)
+    assert "planted" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("field", ["ca_bundle", "certificate"])
+@pytest.mark.parametrize("text", [None, "no certificate"])
+def test_a_bad_file_is_an_error_at_the_start(
+    kind: transports.Kind, field: str, text: str | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "file.pem"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(OSError, match=rf"--(ca-bundle|client-certificate) .*{path.name}: ."):
+        transports.make_transport(kind, Options(tls=Tls(**{field: path})))
+
+
+async def test_a_bad_file_of_node_is_a_warning(
+    transport: Transport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("NODE_EXTRA_CA_CERTS", str(tmp_path / "missing.pem"))
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    kind: transports.Kind = "http1" if isinstance(transport, Client) else "http2"
+    made = transports.make_transport(kind, Options(tls=Tls(ca_bundle=tmp_path / "ca.pem")))
+    async with serving(answering(OK), http1_only(authority)) as server:
+        assert await post(made, server.url) == b"ok"
+    await made.close()
+    assert "NODE_EXTRA_CA_CERTS" in caplog.text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_proxy_behind_tls(kind: transports.Kind, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    made = transports.make_transport(kind, Options(tls=Tls(ca_bundle=tmp_path / "ca.pem")))
+    seen: list[tuple[str, bytes]] = []
+    async with serving(answering(OK, seen=seen), http1_only(authority)) as proxy:
+        assert await post(made, "http://example.invalid/v1", proxy=proxy.url) == b"ok"
+    await made.close()
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_certificate_of_ones_own(kind: transports.Kind, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    authority.issue_cert("client.example").private_key_and_cert_chain_pem.write_to_path(
+        str(tmp_path / "own.pem")
+    )
+    context = http1_only(authority)
+    context.verify_mode = ssl.CERT_REQUIRED
+    authority.configure_trust(context)
+    tls = Tls(ca_bundle=tmp_path / "ca.pem", certificate=tmp_path / "own.pem")
+    async with serving(answering(OK), context) as server:
+        made = transports.make_transport(kind, Options(tls=tls))
+        assert await post(made, server.url) == b"ok"
+        await made.close()
+        bare = transports.make_transport(kind, Options(tls=Tls(ca_bundle=tmp_path / "ca.pem")))
+        with pytest.raises(HttpError):
+            await post(bare, server.url)
+        await bare.close()
 
 
 async def test_a_kept_connection_that_is_dead(transport: Transport) -> None:
@@ -189,7 +297,7 @@ async def test_closing_an_unfinished_answer_closes_its_connection(transport: Tra
 
 async def test_tls(transport: Transport, tmp_path: Path) -> None:
     authority = trustme.CA()
-    async with serving(answering(OK), certified(authority, "localhost")) as server:
+    async with serving(answering(OK), http1_only(authority)) as server:
         with pytest.raises(TlsError, match="certificate"):
             await post(transport, server.url)
 

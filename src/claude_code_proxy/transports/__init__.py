@@ -29,6 +29,7 @@ def make_transport(kind: Kind, options: Options) -> Transport:
     Raises `MissingExtraError`, and `OSError` for certificate files that are none.
     """
     if kind == "http1":
+        options.tls.check()
         return http1.Client(options)
     try:
         module = import_module("claude_code_proxy.transports.httpx2_client")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from typing import TYPE_CHECKING, Literal
 
 import httpx2
 
 from claude_code_proxy import http1
+from claude_code_proxy.http1.coding import Decoder
 from claude_code_proxy.http1.tls import make_context
 
 if TYPE_CHECKING:
@@ -25,7 +27,10 @@ class Httpx2Response:
         self.status = response.status_code
         self.headers = http1.Headers.received(response.headers.raw)
         self._response = response
-        self._pieces: AsyncIterator[bytes] = response.aiter_bytes()
+        self._pieces: AsyncIterator[bytes] = response.aiter_raw()
+        # The library's own decoders take a cut body for a whole one.
+        coding = self.headers.get("content-encoding")
+        self._decoder = Decoder(coding) if coding else None
         self._ended = False
 
     @property
@@ -43,6 +48,11 @@ class Httpx2Response:
         """What arrived since the last read; b"" at the end. Raises `CutError` and `AnswerError`."""
         if self._ended:
             return b""
+        data = await (self._raw() if self._decoder is None else self._decoder.read(self._raw))
+        self._ended = not data
+        return data
+
+    async def _raw(self) -> bytes:
         try:
             async for piece in self._pieces:
                 if piece:
@@ -51,7 +61,6 @@ class Httpx2Response:
             raise _reading(error) from None
         except RuntimeError:  # it was closed meanwhile
             raise http1.CutError("the response was closed") from None
-        self._ended = True
         return b""
 
     def close(self) -> None:
@@ -71,8 +80,8 @@ class Httpx2Client:
     """One httpx2 client for each proxy, since httpx2 binds its proxy to the client."""
 
     def __init__(self, options: Options) -> None:
-        self._options = options
         self._context = make_context(options.tls, ("h2", "http/1.1"))
+        self._proxy_context = make_context(options.tls, ("http/1.1",))
         self._clients: dict[str | None, httpx2.AsyncClient] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -105,7 +114,7 @@ class Httpx2Client:
             try:
                 response = await client.send(request, stream=True, follow_redirects=False)
                 return Httpx2Response(response, self._closing)
-            except httpx2.HTTPError as error:
+            except Exception as error:
                 failure = _asking(error, connect_timeout)
                 if not (again and isinstance(failure, http1.ResetError)):
                     raise failure from None
@@ -121,44 +130,42 @@ class Httpx2Client:
     def _client(self, proxy: str | None) -> httpx2.AsyncClient:
         client = self._clients.get(proxy)
         if client is None:
-            options = self._options
             client = self._clients[proxy] = httpx2.AsyncClient(
                 verify=self._context,
                 http2=True,
                 trust_env=False,
-                proxy=proxy,
-                limits=httpx2.Limits(
-                    max_keepalive_connections=options.idle_connections,
-                    keepalive_expiry=options.idle_seconds,
-                ),
+                proxy=self._hop(proxy),
+                # An idle connection may hold bytes that nobody asked for; over HTTP/1.1 the next request
+                # would take them for its response.
+                limits=httpx2.Limits(max_connections=None, max_keepalive_connections=0),
             )
             client.headers.clear()  # nothing that says who we are, and no accept-encoding
         return client
 
+    def _hop(self, proxy: str | None) -> httpx2.Proxy | None:
+        """The proxy, with our own authorities where the way to it is encrypted."""
+        if proxy is None:
+            return None
+        return httpx2.Proxy(proxy, ssl_context=self._proxy_context if proxy.startswith("https:") else None)
 
-def _asking(error: httpx2.HTTPError, seconds: float) -> http1.HttpError:
+
+def _asking(error: Exception, seconds: float) -> http1.HttpError:
     """What went wrong before the head of a response, in the words of `http1.errors`."""
     words = _words(error)
     match error:
         case httpx2.ConnectTimeout() | httpx2.PoolTimeout():
             return http1.ConnectTimeoutError(f"no connection within {seconds:g} s")
-        case httpx2.ConnectError():
-            cause = _cause(error)
-            if isinstance(cause, ssl.SSLError):
-                return http1.TlsError(words)
-            return (
-                http1.DnsError(words)
-                if "name" in words.lower() and "known" in words
-                else http1.ConnectError(words)
-            )
-        case httpx2.ProxyError():
-            return http1.ConnectError(words)
         case httpx2.LocalProtocolError() | httpx2.UnsupportedProtocol():
             return http1.RequestError(words)
         case httpx2.RemoteProtocolError() if "disconnected" not in words:
-            return http1.AnswerError(words)
-        case _:
+            return http1.AnswerError("no HTTP")  # the library's own words quote what came
+        case httpx2.ReadError() | httpx2.WriteError() | httpx2.RemoteProtocolError() | httpx2.CloseError():
             return http1.ResetError(words or "the server closed the connection")
+        case _:
+            cause = _cause(error)
+            if isinstance(cause, ssl.SSLError):
+                return http1.TlsError(words)
+            return http1.DnsError(words) if isinstance(cause, socket.gaierror) else http1.ConnectError(words)
 
 
 def _reading(error: httpx2.HTTPError) -> http1.HttpError:
