@@ -90,11 +90,15 @@ def test_upstream_ids() -> None:
     assert long != continuity.upstream_tool_id(ToolId("x" * 101), Profile())
 
 
+FIRST = {"any": r"", "letter": r"[a-zA-Z]", "letter_or_underscore": r"[a-zA-Z_]"}
+
+
+@pytest.mark.parametrize("start", FIRST)
 @given(NAMES)
-def test_names_are_valid_unique_and_come_back(names: list[str]) -> None:
-    mapped = ToolNames(names)
+def test_names_are_valid_unique_and_come_back(start: Any, names: list[str]) -> None:
+    mapped = ToolNames(names, start)
     upstream = [mapped.upstream(name) for name in dict.fromkeys(names)]
-    assert all(VALID_NAME.match(name) for name in upstream)
+    assert all(VALID_NAME.match(name) and re.match(FIRST[start], name) for name in upstream)
     assert [mapped.restore[name] for name in upstream] == list(dict.fromkeys(names))
 
 
@@ -102,6 +106,29 @@ def test_names_that_collide_when_shortened() -> None:
     mapped = ToolNames(["a.b", "a_b", "a" * 70, "a" * 69 + "b"])
     assert len({mapped.upstream(name) for name in ("a.b", "a_b", "a" * 70, "a" * 69 + "b")}) == 4
     assert mapped.upstream("only.in.history") == "only_in_history"
+
+
+@pytest.mark.parametrize(
+    ("start", "names"),
+    [
+        ("any", {"21st_magic": "21st_magic", "-x": "-x", "_x": "_x"}),
+        ("letter", {"21st_magic": "t_21st_magic", "-x": "t_-x", "_x": "t__x", "x": "x", "é": "t__"}),
+        ("letter_or_underscore", {"21st_magic": "t_21st_magic", "-x": "t_-x", "_x": "_x"}),
+    ],
+)
+def test_how_names_may_begin(start: Any, names: dict[str, str]) -> None:
+    mapped = ToolNames(names, start)
+    assert {name: mapped.upstream(name) for name in names} == names
+    assert mapped.restore == {upstream: name for name, upstream in names.items()}
+
+
+def test_a_prefix_makes_no_name_that_is_there() -> None:
+    names = ["1", "t_1", "1" * 64]
+    mapped = ToolNames(names, "letter")
+    upstream = [mapped.upstream(name) for name in names]
+    assert len(set(upstream)) == 3
+    assert [mapped.restore[name] for name in upstream] == names
+    assert all(re.match(r"[a-zA-Z][a-zA-Z0-9_-]{0,63}\Z", name) for name in upstream)
 
 
 def test_pieces_of_reasoning_details_become_whole_objects() -> None:

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from claude_code_proxy.core import wire
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Container, Iterable, Mapping
 
-    from claude_code_proxy.core.providers.profile import Profile
+    from claude_code_proxy.core.providers.profile import NameStart, Profile
 
 SIGNATURE_PREFIX = "px1."
 TOOL_ID_PREFIX = "px1_"
@@ -31,6 +31,11 @@ MAX_SEAL = 1 << 20
 
 _VALID_TOOL_ID = re.compile(r"[a-zA-Z0-9_-]+\Z")  # the pattern of Anthropic's own API
 _ILLEGAL = re.compile(r"[^a-zA-Z0-9_-]")  # in tool ids and names alike
+_STARTS: Mapping[NameStart, re.Pattern[str]] = {
+    "any": re.compile(""),
+    "letter": re.compile(r"[a-zA-Z]"),
+    "letter_or_underscore": re.compile(r"[a-zA-Z_]"),
+}
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _MAX_OPENAI_ID = 64
 _MAX_OPENAI_NAME = 64
@@ -163,35 +168,39 @@ def base62(seed: str, length: int) -> str:
 class ToolNames:
     """Tool names as the upstream accepts them (64 of `[a-zA-Z0-9_-]`), and the way back.
 
-    The mapping depends on the set of names only, so that a conversation keeps its upstream bytes.
+    `start` is what they may begin with (`Profile.tool_name_start`). The mapping depends on the set of names
+    only, so that a conversation keeps its upstream bytes.
     """
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[str], start: NameStart = "any") -> None:
         self.restore: dict[str, str] = {}
         """Upstream name to client name."""
         self._upstream: dict[str, str] = {}
+        self._start = _STARTS[start]
         by_short: dict[str, list[str]] = {}
         for name in dict.fromkeys(names):
-            by_short.setdefault(_short_name(name), []).append(name)
+            by_short.setdefault(self._short(name), []).append(name)
         for short, clients in by_short.items():
             for name in clients:
-                upstream = short if len(clients) == 1 else _hashed_name(name)
+                upstream = short if len(clients) == 1 else self._hashed(name)
                 self.restore[upstream] = name
                 self._upstream[name] = upstream
 
     def upstream(self, name: str) -> str:
         """The upstream's name; also for a name that only occurs in the history."""
-        return self._upstream.get(name) or _short_name(name)
+        return self._upstream.get(name) or self._short(name)
 
+    def _short(self, name: str) -> str:
+        safe = self._safe(name)
+        return safe if len(safe) <= _MAX_OPENAI_NAME else self._hashed(name)
 
-def _short_name(name: str) -> str:
-    safe = _ILLEGAL.sub("_", name)
-    return safe if len(safe) <= _MAX_OPENAI_NAME else _hashed_name(name)
+    def _hashed(self, name: str) -> str:
+        digest = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:8]
+        return f"{self._safe(name)[:55]}_{digest}"
 
-
-def _hashed_name(name: str) -> str:
-    digest = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:8]
-    return f"{_ILLEGAL.sub('_', name)[:55]}_{digest}"
+    def _safe(self, name: str) -> str:
+        safe = _ILLEGAL.sub("_", name)
+        return safe if self._start.match(safe) else f"t_{safe}"
 
 
 def _decode(seal: str, prefix: str) -> Any:

@@ -11,7 +11,7 @@ import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from claude_code_proxy.core.errors import lessons
+from claude_code_proxy.core.errors import lessons, schema_refusals
 from claude_code_proxy.core.errors.fault import Fault, read_fault
 from claude_code_proxy.core.errors.kind_words import failure_in
 from claude_code_proxy.core.errors.overflow import MIN_OUTPUT_TOKENS, SAFETY_TOKENS, find_overflow
@@ -47,7 +47,7 @@ _OPTIONAL = frozenset(
         "include",
     }
 )
-_STATUSES = (400, 403, 413, 422)
+_STATUSES = (400, 403, 413, 422, 500)
 _NAME_OF_LIMIT = re.compile(r"max_(?:(?:completion|output|new)_)?tokens|above maximum value", re.IGNORECASE)
 _LIMITS = tuple(
     re.compile(pattern.replace("#", r"(\d[\d,]*)"), re.IGNORECASE)
@@ -64,7 +64,7 @@ _REFUSED = re.compile(
     r"unsupported|not supported|not support|unrecognized|unknown (?:parameter|field|name|argument)"
     r"|extra inputs are not permitted|extra_forbidden|not permitted|not allowed|deprecated"
     r"|unexpected keyword|only the default|unavailable|cannot be (?:combined|used)|supported (?:\w+ )?values"
-    r"|input should be '|invalid schema for function|not a valid \w+ flavored json schema",
+    r"|input should be '",
     re.IGNORECASE,
 )
 _STATE_FIELDS = frozenset(("reasoning_details", "reasoning_opaque"))
@@ -76,12 +76,6 @@ _INSTEAD = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _WORD = re.compile(r"[a-z]+")
-_SCHEMA = re.compile(
-    r"invalid schema for function|not a valid \w+ flavored json schema"
-    r"|unknown name [`'\"](?:\$?\w+)[`'\"] at [`'\"]tools"
-    r"|schema keyword",
-    re.IGNORECASE,
-)
 _JSON_WITH_TOOLS = re.compile(r"(?:json mode|response_format)\b.*\b(?:tools?|function)\b", re.IGNORECASE)
 # A name is quoted, stands in a path, or has an underscore: "user" and "stop" are also plain English.
 _NAME = re.compile(r"(?:[`'\"]|\bbody\.|\bproperty |\bsupplied: )([a-z_]{3,})|\b([a-z]+_[a-z_]+)")
@@ -92,8 +86,9 @@ class Correction(NamedTuple):
 
     `clamp` lowers it to `value`, `set` gives it `value`, `rename` calls it `value`, `drop` removes it.
     `drop_strict` removes `strict` from the tools (`field` "tools") or from the response schema (`field`
-    "response_format"). `convert` changes the body through its lesson alone: convert the request again.
-    `lesson` are the `Profile` fields that hold for the model from now on (see `core.errors.lessons`).
+    "response_format" or "text"). `convert` changes the body through its lesson alone: convert the request
+    again. `lesson` are the `Profile` fields that hold for this request and, where it is `learned` and the
+    request passes, for the model from now on (see `core.errors.lessons`).
     """
 
     kind: Literal["clamp", "rename", "drop", "set", "drop_strict", "convert"]
@@ -101,6 +96,7 @@ class Correction(NamedTuple):
     value: Any
     reason: str
     lesson: Mapping[str, Any] = MappingProxyType({})
+    learned: bool = True
 
 
 def corrections(
@@ -120,13 +116,19 @@ def corrections(
     if found is None and own.message != fault.message:
         # The words are the caller's as well: they may correct this request, and say nothing of the model.
         found = _find(status, fault, profile, sent, input_tokens)
-        found = found._replace(lesson=MappingProxyType({})) if found else None
+        if found is not None:
+            kept = found.lesson if found.kind == "convert" else MappingProxyType[str, Any]({})
+            found = found._replace(lesson=kept, learned=False)
     return found
 
 
 def _find(
     status: int, fault: Fault, profile: Profile, sent: Mapping[str, Any], input_tokens: int
 ) -> Correction | None:
+    if status in (400, 422, 500) and (found := _in_schemas(fault, profile, sent)):
+        return found
+    if status == 500:
+        return None
     limit_field = next((field for field in _LIMIT_FIELDS if field in sent), None)
     if limit_field and (found := _lower_limit(fault, profile, sent, limit_field, input_tokens)):
         return found
@@ -155,8 +157,9 @@ def apply(correction: Correction, body: dict[str, Any]) -> dict[str, Any]:
     if kind == "drop":
         return {key: item for key, item in body.items() if key != field}
     if field == "tools":
-        tools = [{**tool, "function": _without_strict(tool.get("function", {}))} for tool in body["tools"]]
-        return {**body, "tools": tools}
+        return {**body, "tools": [_not_strict(tool) for tool in body["tools"]]}
+    if field == "text":
+        return {**body, "text": {**body["text"], "format": {**body["text"]["format"], "strict": False}}}
     form = body["response_format"]
     return {**body, "response_format": {**form, "json_schema": _without_strict(form["json_schema"])}}
 
@@ -210,12 +213,8 @@ def _refused(
         return Correction("rename", limit_field, other, reason, {"max_tokens_field": other})
     if "tool_choice" in words and sent.get("tool_choice", "auto") != "auto":
         return _free_choice(fault, sent, reason)
-    if "strict" in fault.param or "strict" in words:
-        return _drop_strict(profile, sent, reason)
     if "response_format" in words or _JSON_WITH_TOOLS.search(fault.message):
         return _lesser_form(fault, profile, sent, reason)
-    if "tools" in sent and profile.schema_dialect != "gemini" and _SCHEMA.search(fault.message):
-        return Correction("convert", "tools", None, reason, {"schema_dialect": "gemini"})
     for word in words:
         if word == "reasoning_effort" and (lower := _known_effort(fault, sent, reason)):
             return lower
@@ -272,7 +271,7 @@ def _free_choice(fault: Fault, sent: Mapping[str, Any], reason: str) -> Correcti
 
 
 def _lesser_form(fault: Fault, profile: Profile, sent: Mapping[str, Any], reason: str) -> Correction | None:
-    form = sent.get("response_format")
+    form = schema_refusals.answer_form(sent)
     if not isinstance(form, dict):
         return None
     if _JSON_WITH_TOOLS.search(fault.message) and "tools" in sent and profile.structured_with_tools:
@@ -303,14 +302,29 @@ def _instead(fault: Fault) -> set[str]:
     return set(_WORD.findall(found[1].lower())) if found else set()
 
 
-def _drop_strict(profile: Profile, sent: Mapping[str, Any], reason: str) -> Correction | None:
-    if any("strict" in tool.get("function", {}) for tool in sent.get("tools") or ()):
-        lesson = {"schema_dialect": "plain"} if profile.schema_dialect == "openai_strict" else {}
-        return Correction("drop_strict", "tools", None, reason, lesson)
-    form = sent.get("response_format")
-    if isinstance(form, dict) and "strict" in (form.get("json_schema") or {}):
-        return Correction("drop_strict", "response_format", None, reason)
-    return None
+def _in_schemas(fault: Fault, profile: Profile, sent: Mapping[str, Any]) -> Correction | None:
+    """What a refused schema, or a refused name of a tool, asks for."""
+    reason = f"refused by the upstream: {fault.message[:200]}"
+    if field := schema_refusals.strict_field(fault, sent):
+        strict_tools = field == "tools" and profile.schema_dialect == "openai_strict"
+        return Correction(
+            "drop_strict", field, None, reason, {"schema_dialect": "plain"} if strict_tools else {}
+        )
+    if "tools" in sent and (start := schema_refusals.name_start(fault, profile)):
+        return Correction("convert", "tools", None, reason, {"tool_name_start": start})
+    form = schema_refusals.answer_form(sent)
+    if not schema_refusals.is_about_schema(fault) or not ("tools" in sent or form):
+        return None
+    if dialect := schema_refusals.dialect_for(fault, profile):
+        return Correction("convert", "tools", None, reason, {"schema_dialect": dialect})
+    return _lesser_form(fault, profile, sent, reason) if schema_refusals.is_about_answer(fault) else None
+
+
+def _not_strict(tool: Mapping[str, Any]) -> dict[str, Any]:
+    """A tool in either format; Responses wants the key."""
+    if "function" in tool:
+        return {**tool, "function": _without_strict(tool["function"])}
+    return {**tool, "strict": False} if "strict" in tool else {**tool}
 
 
 def _without_strict(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from claude_code_proxy.core.conversation import PreparedTools
 from claude_code_proxy.core.openai.effort import thinks
 from claude_code_proxy.core.request.fields import json_text
+from claude_code_proxy.core.schemas.convert import answer_schema
+from claude_code_proxy.core.schemas.strict import is_strict
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from claude_code_proxy.core.conversation import Conversation, ThinkingSettings, WebSearch
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
@@ -105,22 +110,42 @@ def _choice(kind: str, support: str) -> Literal["auto", "none", "required", "nam
     return "required" if kind == "any" or support == "no_named" else "named"
 
 
-def structured_output(
+class AnswerForm(NamedTuple):
+    """The form that the answer must have.
+
+    `kind` is the type of `response_format` to send, None for none; `named` is what stands beside it for
+    `json_schema`. `instruction` is what stands in for what neither says.
+    """
+
+    kind: Literal["json_schema", "json_object"] | None = None
+    named: Mapping[str, Any] = MappingProxyType({})
+    instruction: str = ""
+
+
+def answer_form(
     conversation: Conversation, profile: Profile, report: Report, *, has_tools: bool
-) -> tuple[Literal["json_schema", "json_object"] | None, str]:
-    """The kind of `response_format` to send, and the instruction that stands in for what it cannot say."""
+) -> AnswerForm:
+    """The form of the answer, as far as the provider enforces it, and the rest in words."""
     schema = conversation.output_schema
     if schema is None:
-        return None, ""
+        return AnswerForm()
+    path = "output_config.format.schema"
     support = profile.structured_output
     if has_tools and not profile.structured_with_tools:
         support = "none"
     if support == "json_schema":
-        return support, ""
+        form = answer_schema(schema, profile.schema_dialect, path, report)
+        if form is not None:
+            strict = is_strict(form)
+            if not strict:
+                report.dropped("strict_answer", path, "the provider need not keep to the schema: not strict")
+            return AnswerForm("json_schema", {"name": "response", "schema": form, "strict": strict})
+        support = "none"
     report.emulated("structured_output", "output_config.format", "the schema goes into the instructions")
-    text = json_text(schema, "output_config.format.schema")
-    instruction = f"Answer with one JSON object only, no other text, that matches this JSON Schema:\n{text}"
-    return "json_object" if support == "json_object" else None, instruction
+    text = json_text(schema, path)
+    noun = "object" if schema.get("type", "object") == "object" else "value"
+    instruction = f"Answer with one JSON {noun} only, no other text, that matches this JSON Schema:\n{text}"
+    return AnswerForm("json_object" if support == "json_object" else None, instruction=instruction)
 
 
 def sampling(

@@ -18,6 +18,8 @@ _ENABLED: Mapping[str, Any] = MappingProxyType({"type": "enabled"})
 
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 TextDialect = Literal["hermes", "qwen_xml", "kimi", "deepseek"]
+NameStart = Literal["any", "letter", "letter_or_underscore"]
+SchemaDialect = Literal["plain", "openai_strict", "gemini", "kimi", "xai", "gbnf", "xgrammar"]
 REASONING_SUMMARY = "reasoning.summary"
 """The one field inside another that `drop_params` can name: OpenAI refuses it to some organizations."""
 
@@ -135,8 +137,10 @@ class Profile:
     """Which tool ids the upstream accepts; `raw` sends back exactly what it sent."""
     signature_filler: str = ""
     """Gemini's thought signature for the first call of a turn that has none; empty sends none."""
-    schema_dialect: Literal["plain", "openai_strict", "gemini"] = "plain"
-    """JSON Schema subset for tool parameters."""
+    tool_name_start: NameStart = "any"
+    """What the name of a tool may begin with; others get a prefix on the way."""
+    schema_dialect: SchemaDialect = "plain"
+    """JSON Schema subset for tools and answers (`gbnf`: llama.cpp, `xgrammar`: vLLM and SGLang)."""
     tool_choice_support: Literal["full", "no_named", "auto_none", "auto_only", "omit"] = "full"
     """Which forced choices the upstream takes (while thinking, see `tool_choice_thinking`)."""
     tool_choice_thinking: Literal["full", "no_named", "auto_none", "auto_only", "omit"] | None = None

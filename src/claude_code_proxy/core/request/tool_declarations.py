@@ -17,7 +17,8 @@ from claude_code_proxy.core.request.fields import (
     object_or_none,
     text_or_empty,
 )
-from claude_code_proxy.core.request.tool_schema import clean_parameters, is_strict
+from claude_code_proxy.core.schemas.convert import tool_parameters
+from claude_code_proxy.core.schemas.strict import is_strict
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
@@ -151,7 +152,7 @@ class Declared:
         if isinstance(callers, list) and "direct" not in callers and callers:
             reason = "only the model itself calls tools here"
             report.dropped("tool_callers", f"{path}.allowed_callers", reason)
-        parameters, note = clean_parameters(
+        parameters, note = tool_parameters(
             schema, self._profile.schema_dialect, f"{path}.input_schema", report
         )
         described = (text_or_empty(tool, "description") or default, note, _examples(tool, path))

@@ -53,7 +53,7 @@ class ToolSet:
     def _read(self) -> tuple[Declared, ToolNames]:
         """What the array declares, and the names of all client tools: loading a tool renames no other."""
         declared = Declared(self._array, self._profile)
-        return declared, ToolNames(declared.tools)
+        return declared, ToolNames(declared.tools, self._profile.tool_name_start)
 
     @property
     def web_search(self) -> WebSearch | None:
@@ -78,7 +78,7 @@ class ToolSet:
         self._removed.discard(name)
         self._declared.forget(name)
         self._declared.declare(definition, path, self._report)
-        self.names = ToolNames(self._declared.tools)
+        self.names = ToolNames(self._declared.tools, self._profile.tool_name_start)
 
     def remove(self, change: dict[str, Any], path: str) -> None:
         """Apply a `tool_removal` block."""

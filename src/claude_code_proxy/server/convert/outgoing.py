@@ -9,7 +9,7 @@ from claude_code_proxy.core import tokens, wire
 from claude_code_proxy.core.conversation import PreparedTools
 from claude_code_proxy.core.convert_request import convert_request, limit_field
 from claude_code_proxy.core.errors.context import ErrorContext
-from claude_code_proxy.core.errors.corrections import apply, corrections
+from claude_code_proxy.core.errors.corrections import MAX_CORRECTIONS, apply, corrections
 from claude_code_proxy.core.request.media import has_pdf
 from claude_code_proxy.server.caller import ids
 from claude_code_proxy.server.offload import LARGE, offload
@@ -72,7 +72,7 @@ class OutgoingRequest:
         self, gateway: Gateway, call: Call, config: ModelConfig, request: dict[str, Any], size: int
     ) -> None:
         self.config = config
-        self.profile = gateway.learned.profile(config)
+        self.profile = self._learned = gateway.learned.profile(config)
         self.gateway = gateway
         self._key = call.key
         self._session_id = call.session_id
@@ -120,23 +120,37 @@ class OutgoingRequest:
         return self.converted.report
 
     # --- what the upstream refuses --------------------------------------------------------------------
-    def correction(self, status: int, answer: bytes) -> Correction | None:
-        """The change that the upstream's refusal asks for, or None."""
-        return corrections(status, answer, self.profile, self.body, input_tokens=self.input_tokens)
+    async def correct(self, status: int, answer: bytes) -> bool:
+        """Make the change that the upstream's refusal asks for; False where there is none that changes it."""
+        for _ in range(MAX_CORRECTIONS):
+            correction = corrections(status, answer, self.profile, self.body, input_tokens=self.input_tokens)
+            if correction is None:
+                return False
+            if await self._correct(correction):
+                return True
+        return False
 
-    async def correct(self, correction: Correction) -> bool:
+    async def _correct(self, correction: Correction) -> bool:
         """Make a change and every one before it; False when that leaves the request as it was refused."""
         refused = self.payload
-        self._corrections.append(correction)
-        if correction.lesson:
-            self.profile = replace(self.profile, **correction.lesson)
+        last = self._corrections[-1] if self._corrections else None
+        in_vain = last is not None and last.kind == "convert" and last.reason == correction.reason
+        if in_vain:  # the same complaint again: what was converted anew did not help
+            self._corrections.pop()
+        made = [*self._corrections, correction]
+        if correction.lesson or in_vain:
+            lessons = {key: value for one in made for key, value in one.lesson.items()}
+            self.profile = replace(self._learned, **lessons)
             await offload(self._size, self._convert_again)
             await self.run_hook()
-        for made in self._corrections:
-            self.body = apply(made, self.body)
+        for one in made:
+            self.body = apply(one, self.body)
         self.payload = wire.dumps(self.body)
+        if self.payload == refused:
+            return False
+        self._corrections = made
         self.report.changed("corrected", f"upstream.{correction.field}", correction.reason)
-        return self.payload != refused
+        return True
 
     def _convert_again(self) -> None:
         report = self.report
@@ -154,7 +168,8 @@ class OutgoingRequest:
         self._request.clear()
         self.body, self.payload = {}, b""
         self.converted.body, self.converted.tools = {}, _NO_TOOLS
-        lesson = {key: value for made in self._corrections for key, value in made.lesson.items()}
+        learned = (made for made in self._corrections if made.learned)
+        lesson = {key: value for made in learned for key, value in made.lesson.items()}
         if lesson:
             self.gateway.learned.add(self.config, lesson)
 

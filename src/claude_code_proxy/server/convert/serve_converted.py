@@ -115,8 +115,7 @@ async def _ask(exchange: Exchange, outgoing: OutgoingRequest, client: UpstreamCl
         if response.status < 300:
             break
         answer = await exchange.read_all()
-        correction = outgoing.correction(response.status, answer) if tries_left else None
-        if correction is not None and await outgoing.correct(correction):
+        if tries_left and await outgoing.correct(response.status, answer):
             continue
         error = _refusal(response, answer, outgoing)
         if repeated or not tries_left or not error.retryable or response.status in RETRIED:

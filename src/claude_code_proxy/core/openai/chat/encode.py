@@ -9,7 +9,6 @@ from claude_code_proxy.core.errors.api import invalid_request
 from claude_code_proxy.core.openai import parameters
 from claude_code_proxy.core.openai.chat.encode_messages import write_messages
 from claude_code_proxy.core.openai.chat.thinking_switch import thinking_fields
-from claude_code_proxy.core.request.tool_schema import is_strict
 
 if TYPE_CHECKING:
     from claude_code_proxy.core.conversation import Conversation, Tool
@@ -27,10 +26,8 @@ def encode(conversation: Conversation, profile: Profile, *, model: str, report: 
     """
     settings, thinking = parameters.thinking_now(conversation, profile, report)
     offer = parameters.offer(conversation, profile, report, thinking=thinking)
-    form, instruction = parameters.structured_output(
-        conversation, profile, report, has_tools=bool(offer.tools)
-    )
-    system = (*conversation.system, Text(instruction)) if instruction else conversation.system
+    form = parameters.answer_form(conversation, profile, report, has_tools=bool(offer.tools))
+    system = (*conversation.system, Text(form.instruction)) if form.instruction else conversation.system
     messages = write_messages(conversation, system, profile, report)
     _continue_prefill(conversation, messages, profile, report)
     body: dict[str, Any] = {"model": model, "messages": messages}
@@ -43,12 +40,10 @@ def encode(conversation: Conversation, profile: Profile, *, model: str, report: 
         body["stop"] = list(sent)
     body |= _tool_fields(offer, profile)
     body |= thinking_fields(settings, profile, conversation.max_tokens, report)
-    if form == "json_schema":
-        schema = conversation.output_schema or {}
-        named = {"name": "response", "schema": schema, "strict": is_strict(schema)}
-        body["response_format"] = {"type": form, "json_schema": named}
-    elif form:
-        body["response_format"] = {"type": form}
+    if form.kind == "json_schema":
+        body["response_format"] = {"type": form.kind, "json_schema": form.named}
+    elif form.kind:
+        body["response_format"] = {"type": form.kind}
     body |= parameters.common(conversation, profile, report)
     if conversation.stream and profile.stream_usage:
         body["stream_options"] = {"include_usage": True}

@@ -14,7 +14,6 @@ from claude_code_proxy.core.openai import parameters
 from claude_code_proxy.core.openai.chat.thinking_switch import thinking_fields
 from claude_code_proxy.core.openai.responses.encode_items import write_input
 from claude_code_proxy.core.providers.profile import REASONING_SUMMARY
-from claude_code_proxy.core.request.tool_schema import is_strict
 
 if TYPE_CHECKING:
     from claude_code_proxy.core.conversation import Conversation, ThinkingSettings, Tool, WebSearch
@@ -33,10 +32,8 @@ def encode(conversation: Conversation, profile: Profile, *, model: str, report: 
     """
     settings, thinking = parameters.thinking_now(conversation, profile, report)
     offer = parameters.offer(conversation, profile, report, thinking=thinking)
-    form, instruction = parameters.structured_output(
-        conversation, profile, report, has_tools=bool(offer.tools)
-    )
-    system = (*conversation.system, Text(instruction)) if instruction else conversation.system
+    form = parameters.answer_form(conversation, profile, report, has_tools=bool(offer.tools))
+    system = (*conversation.system, Text(form.instruction)) if form.instruction else conversation.system
     instructions, items = write_input(conversation, system, profile, report)
     _continue_prefill(conversation, items, profile, report)
     body: dict[str, Any] = {"model": model}
@@ -50,13 +47,8 @@ def encode(conversation: Conversation, profile: Profile, *, model: str, report: 
     body |= parameters.sampling(conversation, profile, report, thinking=thinking)
     body |= _tool_fields(offer)
     body |= _thinking_fields(settings, profile, conversation.max_tokens, report)
-    if form == "json_schema":
-        schema = conversation.output_schema or {}
-        body["text"] = {
-            "format": {"type": form, "name": "response", "schema": schema, "strict": is_strict(schema)}
-        }
-    elif form:
-        body["text"] = {"format": {"type": form}}
+    if form.kind:
+        body["text"] = {"format": {"type": form.kind, **form.named}}
     body |= parameters.common(conversation, profile, report)
     return parameters.finish_body(body, profile, report)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from claude_code_proxy.core.providers.profile import NativeProfile, Profile
-from claude_code_proxy.core.providers.types import Limit, Provider
+from claude_code_proxy.core.providers.types import Family, Limit, Provider
 
 PROVIDER = Provider(
     name="copilot",
@@ -32,6 +32,19 @@ PROVIDER = Provider(
         drop_betas=("context-management-*",),
         drop_fields=("context_management", "tools.*.defer_loading"),
         evidence="reports: context_management and defer_loading refused; no count_tokens",
+    ),
+    families=(
+        Family(
+            "gemini-*",
+            {"schema_dialect": "gemini", "tool_name_start": "letter_or_underscore"},
+            "reports: schema keywords and tool names refused by the upstream",
+        ),
+        Family("grok-*", {"schema_dialect": "xai"}, "docs of the model's maker: the subset of JSON Schema"),
+        Family(
+            "kimi-*",
+            {"schema_dialect": "kimi", "tool_name_start": "letter"},
+            "docs of the model's maker: its JSON Schema",
+        ),
     ),
     limits=(
         Limit("gpt-5.5*", 272_000, None, "registry: input limit"),

@@ -22,13 +22,15 @@ PROVIDER = Provider(
         thinking_default=True,
         effort_values=("minimal", "low", "medium", "high"),
         signature_filler="skip_thought_signature_validator",
+        tool_name_start="letter_or_underscore",
         schema_dialect="gemini",
         parallel_param=False,
         structured_with_tools=False,
         evidence=(
             "docs: efforts, thinking cannot be switched off from 3.x on, thought signatures "
             "must come back and the stand-in for a missing one is a last resort; reports: "
-            "schema keywords refused; assumed: response_format with tools refused as by older"
+            "schema keywords and the first letters of tool names refused; assumed: response_format "
+            "with tools refused as by older"
             " models"
         ),
     ),

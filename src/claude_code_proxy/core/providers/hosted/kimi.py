@@ -30,6 +30,8 @@ PROVIDER = Provider(
         reasoning_filler=" ",
         prefill="native_partial",
         tool_id="raw",
+        tool_name_start="letter",
+        schema_dialect="kimi",
         tool_choice_support="auto_none",
         parallel_param=False,
         structured_output="json_object",
@@ -38,7 +40,8 @@ PROVIDER = Provider(
             "docs: reasoning_content missing on a tool-call message is a 400; reports: tool "
             "ids must go back byte for byte, forced tool choice refused; restated: fixed "
             "sampling (other values 400), max_completion_tokens, prompt_cache_key; reports: a"
-            " placeholder for missing reasoning passes; assumed: JSON mode only"
+            " placeholder for missing reasoning passes, tool names begin with a letter; docs:"
+            " its JSON Schema (MoonshotAI/walle); assumed: JSON mode only"
         ),
     ),
     native=NativeProfile(

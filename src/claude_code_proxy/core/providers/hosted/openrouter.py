@@ -55,14 +55,25 @@ PROVIDER = Provider(
         Family("openai/*", {"tool_choice_thinking": None}, "reports: no such refusal"),
         Family(
             "google/*",
-            {"tool_choice_thinking": None, "schema_dialect": "gemini"},
-            "reports: schema keywords refused by the upstream",
+            {
+                "tool_choice_thinking": None,
+                "schema_dialect": "gemini",
+                "tool_name_start": "letter_or_underscore",
+            },
+            "reports: schema keywords and tool names refused by the upstream",
         ),
         Family(
             "moonshotai/*",
-            {"tool_id": "raw", "require_reasoning_on_tool_calls": True, "reasoning_filler": " "},
-            "reports: the model's ids must stay as they are",
+            {
+                "tool_id": "raw",
+                "require_reasoning_on_tool_calls": True,
+                "reasoning_filler": " ",
+                "schema_dialect": "kimi",
+                "tool_name_start": "letter",
+            },
+            "reports: the model's ids must stay as they are, schemas refused by the upstream",
         ),
+        Family("x-ai/*", {"schema_dialect": "xai"}, "reports: schema keywords refused by the upstream"),
         Family(
             "deepseek/*",
             {"require_reasoning_on_tool_calls": True},

@@ -20,8 +20,10 @@ PROVIDER = Provider(
         name="xai",
         stop_max=0,
         thinking_default=True,
+        schema_dialect="xai",
         evidence=(
-            "docs: reasoning models refuse stop, effort differs per model and some refuse it;"
+            "docs: the subset of JSON Schema; reasoning models refuse stop, effort differs per model "
+            "and some refuse it;"
             " reports: reasoning tokens outside completion_tokens; encrypted reasoning exists"
             " only on Responses"
         ),

@@ -20,9 +20,11 @@ PROVIDER = Provider(
         accept_params=("top_k",),
         thinking_switch="chat_template_kwargs",
         reasoning_replay="reasoning_content",
+        schema_dialect="gbnf",
         structured_with_tools=False,
         evidence=(
-            "docs: reasoning_content in and out, chat_template_kwargs; reports: role order "
+            "docs: what its grammars take of JSON Schema; docs: reasoning_content in and out, "
+            "chat_template_kwargs; reports: role order "
             "errors of chat templates; general knowledge, not re-checked: no schema grammar "
             "beside tools"
         ),

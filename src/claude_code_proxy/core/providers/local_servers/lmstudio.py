@@ -17,10 +17,12 @@ PROVIDER = Provider(
     port=1234,
     profile=Profile(
         name="lmstudio",
+        schema_dialect="gbnf",
         tool_choice_support="no_named",
         evidence=(
             "general knowledge, not re-checked: tool_choice only as a word, response_format "
-            "only json_schema; reports: later system messages refused by chat templates"
+            "only json_schema; reports: llama.cpp's grammar errors, later system messages refused by "
+            "chat templates"
         ),
     ),
     native=NativeProfile(

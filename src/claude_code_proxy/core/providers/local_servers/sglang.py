@@ -21,9 +21,11 @@ PROVIDER = Provider(
         name="sglang",
         accept_params=("top_k",),
         thinking_switch="chat_template_kwargs",
+        schema_dialect="xgrammar",
         reasoning_replay="reasoning_content",
         evidence=(
-            "one report: reasoning_content on the Chat side; general knowledge, not "
+            "docs: what xgrammar takes of JSON Schema; one report: reasoning_content on the Chat "
+            "side; general knowledge, not "
             "re-checked: chat_template_kwargs, top_k"
         ),
     ),

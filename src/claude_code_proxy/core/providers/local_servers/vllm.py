@@ -20,9 +20,11 @@ PROVIDER = Provider(
         name="vllm",
         accept_params=("top_k",),
         thinking_switch="chat_template_kwargs",
+        schema_dialect="xgrammar",
         reasoning_replay="reasoning",
         evidence=(
-            "docs: reasoning (reasoning_content before) in answers and history, "
+            "docs: what xgrammar takes of JSON Schema; docs: reasoning (reasoning_content before) in "
+            "answers and history, "
             "chat_template_kwargs; reports: later system messages are refused by strict chat "
             "templates"
         ),

@@ -1,0 +1,1 @@
+"""JSON Schemas of tools and answers, brought to what a provider takes."""
