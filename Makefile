@@ -47,6 +47,8 @@ release: $(INSTALLED_DEV) ## build the distribution, check it, and run the demo 
 	$(PYTHON) -m venv build/bare
 	build/bare/bin/python -m pip --disable-pip-version-check --quiet install dist/*.whl
 	build/bare/bin/ccproxy --version
+	env -i HOME=$(CURDIR)/build/bare PATH=/usr/bin:/bin DEEPSEEK_API_KEY=none build/bare/bin/ccproxy init --force
+	env -i HOME=$(CURDIR)/build/bare PATH=/usr/bin:/bin build/bare/bin/ccproxy --dry-run
 	build/bare/bin/claude-code-proxy demo --client builtin
 	@if docker info >/dev/null 2>&1; then \
 	  docker build --tag keyless-claude-proxy . && docker run --rm keyless-claude-proxy demo --client builtin; \

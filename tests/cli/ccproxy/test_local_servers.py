@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import threading
 import time
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,6 +16,8 @@ from claude_code_proxy.cli import output
 from tests.cli.ccproxy.test_private_proxy import free_port
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.cli.demo_upstream import Upstream
     from tests.cli.desk import Desk
 
@@ -63,3 +69,48 @@ def test_an_unknown_port_is_not_taken_for_a_missing_models_file(desk: Desk) -> N
     desk.providers({"mine": {"base_url": url, "model": "m"}})
     code, _, err = desk.run()
     assert (code, f"nothing listens at {url}" in err, "models.yaml" in err) == (output.CONFIG, True, False)
+
+
+@pytest.mark.parametrize(
+    ("profile", "path", "told", "window"),
+    [
+        ("ollama", "/api/ps", {"models": [{"name": "x", "context_length": 9}, {"name": "m:latest", "context_length": 65536}]}, "65536"),
+        ("ollama", "/api/ps", {"models": []}, None),
+        ("lmstudio", "/api/v0/models", {"data": [{"id": "m", "max_context_length": 9, "loaded_context_length": 98304}]}, "98304"),
+        ("llamacpp", "/props", {"default_generation_settings": {"n_ctx": 131072}}, "131072"),
+        ("vllm", "/v1/models", {"data": [{"id": "m", "max_model_len": 81920}]}, "81920"),
+        ("ollama", "/api/ps", [1], None),
+    ],
+)  # fmt: skip
+def test_the_window_is_what_the_model_was_loaded_with(
+    desk: Desk, profile: str, path: str, told: Any, window: str | None
+) -> None:
+    answers = {"/v1/models": {"data": [{"id": "m"}]}, path: told}
+    with server_of(answers) as url:
+        desk.providers({"mine": {"base_url": f"{url}/v1", "model": "m", "profile": profile}})
+        code, out, err = desk.run()
+        assert (code, err) == (0, "")
+        assert json.loads(out)["env"].get("CLAUDE_CODE_MAX_CONTEXT_TOKENS") == window
+        desk.providers(
+            {"mine": {"base_url": f"{url}/v1", "model": "m", "profile": profile, "context": "100k"}}
+        )
+        assert desk.claude()["env"]["CLAUDE_CODE_MAX_CONTEXT_TOKENS"] == "100000"
+
+
+@contextmanager
+def server_of(answers: dict[str, Any]) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps(answers.get(self.path, {})).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()

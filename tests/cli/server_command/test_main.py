@@ -128,6 +128,28 @@ def test_models_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     )
 
 
+@pytest.mark.parametrize("arguments", [["models"], ["explain", "request.json"]])
+def test_nobody_reads_on(arguments: list[str], tmp_path: Path) -> None:
+    """As `claude-code-proxy explain FILE | head -1`: no traceback."""
+    (tmp_path / "models.yaml").write_text("- {model_id: m, api_base: 'http://127.0.0.1:1'}\n")
+    request = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
+    (tmp_path / "request.json").write_text(json.dumps(request))
+    with subprocess.Popen(
+        [sys.executable, "-m", "claude_code_proxy", *arguments],
+        cwd=tmp_path,
+        env={**os.environ, "CLAUDE_CODE_PROXY_MODELS": "models.yaml"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        process.wait(60)
+    assert process.returncode == output.CLOSED
+
+
 def test_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(arguments: list[str]) -> int:
         raise KeyboardInterrupt

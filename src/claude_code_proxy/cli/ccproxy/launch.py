@@ -10,7 +10,7 @@ import shutil
 import signal
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -81,13 +81,25 @@ def prepare(
     """
     session = plan_session(chosen, providers, path)
     refuse_open_file(path, providers)
-    route = find_route(session, path, env)
+    route = _with_loaded_window(find_route(session, path, env))
     keys = {
         provider.name: key_of(provider, path, env) if with_keys else HIDDEN for provider in session.providers
     }
     changes = _changes(route, keys, path, env, route.base_url or FREE_PORT)
     settings = overrides(read_settings(env, Path.cwd()), changes)
     return Launch(route, changes, settings, keys)
+
+
+def _with_loaded_window(route: Route) -> Route:
+    """The route with what a local server says of the main model's window, where nothing else knows it."""
+    own = route.session.provider
+    if own.context or route.limits.context or (route.is_ours and not route.seals_keys):
+        return route
+    window = local_servers.loaded_window(own)
+    if window is None:
+        return route
+    rows = tuple(row._replace(context=window) if row.model_id == own.model else row for row in route.rows)
+    return replace(route, limits=route.limits._replace(context=window), rows=rows)
 
 
 def warn(launch: Launch, env: Mapping[str, str]) -> None:

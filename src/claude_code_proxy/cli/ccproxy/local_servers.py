@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from http.client import HTTPConnection, HTTPException
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from claude_code_proxy.config.cc_proxy_json.session_models import known_of
@@ -21,6 +21,7 @@ LIMIT = 2.0
 """Seconds for each look: a server on this machine answers in milliseconds."""
 _MOST = 1 << 20
 _NAMED = 8
+_WINDOWS = ("loaded_context_length", "context_length", "n_ctx", "max_model_len")
 
 
 def not_running(provider: Provider) -> str:
@@ -48,6 +49,26 @@ def lacks_model(provider: Provider) -> str:
     return f'{preset.title} has no model "{provider.model}"; it has {has}'
 
 
+def loaded_window(provider: Provider) -> int | None:
+    """The window, in tokens, with which a local server loaded the provider's model; None where it is silent.
+
+    The model's own may be many times that: Ollama cuts what does not fit without a word.
+    """
+    preset = _known_server(provider)
+    if preset is None:
+        return None
+    lists = [_asked(provider, preset.loaded)] if preset.loaded else []
+    for listed in (*lists, _asked(provider, "")):
+        for row in _rows(listed):
+            named = {row.get(key) for key in ("id", "name", "model")} - {None}
+            if named and not named & {provider.model, f"{provider.model}:latest"}:
+                continue
+            for key in _WINDOWS:
+                if isinstance(row.get(key), int) and row[key] > 0:
+                    return int(row[key])
+    return None
+
+
 def _known_server(provider: Provider) -> Preset | None:
     """What is known of the server, where it is one that people run themselves and it is on this machine."""
     known = PRESETS.get(provider.profile or provider_at(provider.base_url) or "")
@@ -57,15 +78,27 @@ def _known_server(provider: Provider) -> Preset | None:
 
 def _installed(provider: Provider) -> list[str]:
     """The ids that the server lists; none when it does not answer in time, or wants a key."""
+    return [str(row["id"]) for row in _rows(_asked(provider, "")) if "id" in row]
+
+
+def _asked(provider: Provider, path: str) -> Any:
+    """The JSON at `path` of the server, "" for its list of models; None where there is none."""
     parts = urlsplit(known_of(provider, provider.model).models_url)
     if parts.scheme != "http":
-        return []
+        return None
     connection = HTTPConnection(parts.hostname or "", parts.port, timeout=LIMIT)
     try:
-        connection.request("GET", parts.path, headers={"authorization": "Bearer no-key"})
-        listed = json.loads(connection.getresponse().read(_MOST))
-        return [str(row["id"]) for row in listed["data"]]
-    except (OSError, HTTPException, ValueError, LookupError, TypeError):
-        return []
+        connection.request("GET", path or parts.path, headers={"authorization": "Bearer no-key"})
+        return json.loads(connection.getresponse().read(_MOST))
+    except (OSError, HTTPException, ValueError):
+        return None
     finally:
         connection.close()
+
+
+def _rows(listed: Any) -> list[dict[str, Any]]:
+    """The models of a list, in whichever shape; llama.cpp's only one."""
+    if not isinstance(listed, dict):
+        return []
+    rows = listed.get("data") or listed.get("models") or [listed.get("default_generation_settings")]
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []

@@ -54,6 +54,8 @@ class Provider:
     """Other names by which people look for it, lower case."""
     start: str = ""
     """How people start it, where they run it themselves."""
+    loaded: str = ""
+    """The path at which it tells the windows that its models were loaded with."""
     api_base: str = ""
     """Where it speaks OpenAI's format; parts in capitals are the user's own. "": it does not."""
     anthropic_base: str | None = None

@@ -328,3 +328,10 @@ def test_a_pick_that_plain_claude_would_ask_for(desk: Desk, model: str, told: bo
     assert [(check["state"], f"{settings}:1" in check["detail"]) for check in found] == [
         ("warn", True)
     ] * told
+
+
+def test_the_providers_own_list_tells_the_window(desk: Desk, upstream: Upstream) -> None:
+    upstream.provider.models = [{"id": "demo", "context_length": 262144}]
+    desk.providers({"demo": upstream.entry()})
+    found = [check for check in examine(desk)[1]["checks"] if check["name"] == "window"]
+    assert found[-1]["fix"] == 'write "context": 262144 into the entry: ccproxy edit'

@@ -15,6 +15,7 @@ from claude_code_proxy.cli.ccproxy.doctor.local_checks import check_machine, che
 from claude_code_proxy.cli.ccproxy.doctor.messages_client import LIMIT
 from claude_code_proxy.cli.ccproxy.doctor.provider_checks import Examination, Plan
 from claude_code_proxy.cli.ccproxy.doctor.suggested_entry import Learned, keep, lines
+from claude_code_proxy.cli.ccproxy.published_models import NoListError, models_of
 from claude_code_proxy.config.cc_proxy_json.providers_file import choose, load_providers
 from claude_code_proxy.config.models_yaml.models_file import load_models
 from claude_code_proxy.config.problems import ConfigError
@@ -117,6 +118,7 @@ def _examine(
         found(check)
     if offline:
         return chosen.name, None
+    _published_window(ready, chosen, env, found)
     plan = _plan(ready, chosen, env)._replace(seconds=seconds)
     with launch.running(_without_fallback(ready), path, env) as changes:
         examination = Examination(changes, plan, _begins)
@@ -145,6 +147,22 @@ def _plan(ready: launch.Launch, chosen: Provider, env: Mapping[str, str]) -> Pla
         _expected(ready, env),
         asks_room=is_local or window is None,
     )
+
+
+def _published_window(
+    ready: launch.Launch, chosen: Provider, env: Mapping[str, str], found: Callable[[Check], None]
+) -> None:
+    """Tell the window that the provider's list has, where the session does not know it."""
+    if "CLAUDE_CODE_MAX_CONTEXT_TOKENS" in ready.changes.optional:
+        return
+    try:
+        listed = models_of(chosen, ready.keys[chosen.name], env)
+    except NoListError:
+        return
+    for model in listed:
+        if model.id == chosen.model and model.window:
+            fix = f'write "context": {model.window} into the entry: ccproxy edit'
+            found(Check("window", WARN, f"{chosen.name}'s list says {model.window} tokens", fix))
 
 
 def _expected(ready: launch.Launch, env: Mapping[str, str]) -> str:

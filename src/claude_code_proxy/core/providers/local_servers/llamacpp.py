@@ -10,6 +10,7 @@ PROVIDER = Provider(
     title="llama.cpp server",
     aliases=("llama.cpp", "llama-server", "llama"),
     start="llama-server -m MODEL.gguf",
+    loaded="/props",
     api_base="http://127.0.0.1:9931/v1",
     anthropic_base="http://127.0.0.1:9931",
     docs="github.com/ggml-org/llama.cpp",

@@ -10,6 +10,7 @@ PROVIDER = Provider(
     title="LM Studio",
     aliases=("lm-studio",),
     start="lms server start",
+    loaded="/api/v0/models",
     api_base="http://127.0.0.1:1234/v1",
     anthropic_base="http://127.0.0.1:1234",
     docs="lmstudio.ai/docs",

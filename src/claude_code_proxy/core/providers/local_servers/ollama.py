@@ -9,6 +9,7 @@ PROVIDER = Provider(
     name="ollama",
     title="Ollama",
     start="ollama serve",
+    loaded="/api/ps",
     api_base="http://127.0.0.1:11434/v1",
     anthropic_base="http://127.0.0.1:11434",
     docs="docs.ollama.com",
