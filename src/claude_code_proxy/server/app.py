@@ -12,10 +12,10 @@ from claude_code_proxy.server.caller.body import ClientGoneError
 from claude_code_proxy.server.caller.call import Call
 from claude_code_proxy.server.routes import status
 from claude_code_proxy.server.routes.count_tokens import count_tokens
+from claude_code_proxy.server.routes.dry_run import test_conversion
 from claude_code_proxy.server.routes.messages import messages
 from claude_code_proxy.server.routes.models import list_models, show_model
 from claude_code_proxy.server.routes.reachability import test_connection
-from claude_code_proxy.server.routes.test_conversion import test_conversion
 
 from .gateway import Gateway
 from .log import logger

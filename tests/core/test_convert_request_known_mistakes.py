@@ -1,7 +1,7 @@
-"""What went wrong between the two protocols in the field, one to thirty: the request side.
+"""Mistakes that other programs between the two protocols were reported for: the request side.
 
-The numbers are those of the project's field notes, which name the public threads. 2, 19, 29 and 30 need a
-server: tests/server/routes/test_messages_field_notes.py. The cases in tests/cases/request go further into most of these.
+Those that need a server are in tests/server/routes/test_messages_known_mistakes.py. The cases in
+tests/cases/request go further into most of these.
 """
 
 from __future__ import annotations

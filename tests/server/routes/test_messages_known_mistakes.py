@@ -1,4 +1,4 @@
-"""The field notes that need a server; the others, and what these are, in tests/core/test_convert_request_field_notes.py."""
+"""Mistakes that other programs were reported for and that need a server to be seen; the others are in tests/core."""
 
 from __future__ import annotations
 
