@@ -50,6 +50,7 @@ options:
   --dry-run             show what would be run and set, without the keys
   -h, --help            this text
   -v, --version         of ccproxy and of claude
+  CCPROXY_KEY_TIMEOUT=S (variable) seconds for a cmd: that tells a key (default 60)
   CCPROXY_LOG=FILE      (variable) where a session's own proxy writes its log, in place of ccproxy logs
 
 the file (comments allowed; mode 0600 where keys are written in it):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -83,6 +82,8 @@ def _installed(provider: Provider) -> list[str]:
 
 def _asked(provider: Provider, path: str) -> Any:
     """The JSON at `path` of the server, "" for its list of models; None where there is none."""
+    from http.client import HTTPConnection, HTTPException  # only for those who use such a server
+
     parts = urlsplit(known_of(provider, provider.model).models_url)
     if parts.scheme != "http":
         return None

@@ -80,7 +80,7 @@ def table_of(
         if model is not None:
             models.append(model)
     if problems:
-        raise ConfigError.of(problems)
+        raise ConfigError.of(list(dict.fromkeys(problems)))  # a provider's models share what is wrong with it
     return ModelTable(models, [str(warning) for warning in dict.fromkeys(warnings)])
 
 

@@ -92,6 +92,8 @@ def init(arguments: Sequence[str], path: Path, env: Mapping[str, str]) -> int:
                 f"or, on this machine, {local})"
             )
             return output.FAILURE
+        elif not names and terminal.is_interactive():
+            names = [terminal.pick("provider", [(name, _remark(PRESETS[name], env)) for name in later])]
         elif not names:
             raise UsageError(
                 f"several keys are in the environment; name one provider and its model: "
