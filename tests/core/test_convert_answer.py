@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from claude_code_proxy.core import sse
-from claude_code_proxy.core.answer_context import ReplyContext
+from claude_code_proxy.core.answer_context import AnswerLimits, ReplyContext
 from claude_code_proxy.core.convert_answer import SendAgain, StreamConverter, StreamFold, message_from_answer
 from claude_code_proxy.core.deltas import Usage
 from claude_code_proxy.core.errors.api import ApiError
@@ -158,9 +157,10 @@ def test_a_stop_sequence_ends_the_stream() -> None:
     assert stream.finished
 
 
-def test_an_endless_event_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sse, "MAX_EVENT", 100)
-    stream = converter()
+def test_an_endless_event_is_an_error() -> None:
+    limits = AnswerLimits(event_bytes=100)
+    reply = ReplyContext(model="m", message_id="msg_1", limits=limits)
+    stream = StreamConverter(Profile(), reply, Report(), "req_1")
     stream.feed(b"data: " + b"x" * 200)
     assert stream.error is not None
     assert stream.error.status == 502

@@ -79,16 +79,14 @@ def test_any_bytes_are_read(raw: bytes) -> None:
     read([raw])
 
 
-def test_a_line_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sse, "MAX_EVENT", 100)
-    with pytest.raises(sse.EventTooLarge):
-        read([b"data: ", *[b"x" * 10] * 11])
-
-
-def test_an_event_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sse, "MAX_EVENT", 100)
-    with pytest.raises(sse.EventTooLarge):
-        read([b"data: x\n"] * 101)
+@pytest.mark.parametrize(
+    "pieces", [[b"data: ", *[b"x" * 10] * 11], [b"data: x\n"] * 101, [b"data:\n"] * 3, [b"{\n"] * 60]
+)
+def test_what_does_not_end_is_refused(pieces: list[bytes]) -> None:
+    decoder = sse.Decoder(100)
+    with pytest.raises(sse.EventTooLarge):  # noqa: PT012 - any of them may be the one
+        for piece in pieces:
+            decoder.feed(piece)
 
 
 def test_encode() -> None:

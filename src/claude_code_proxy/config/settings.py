@@ -50,6 +50,11 @@ class ServerSettings:
     max_requests: int = 1024
     max_requests_per_key: int = 1024
     max_response_bytes: int = 64 << 20
+    max_stream_bytes: int = 512 << 20
+    answer_timeout: float = 7200.0
+    max_event_bytes: int = 32 << 20
+    max_tool_arguments: int = 16 << 20
+    max_tool_calls: int = 1000
     max_connections: int = 4096
     max_connections_per_address: int = 2048
     max_head_bytes: int = 64 << 10
@@ -196,6 +201,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("max_requests", whole(1, 1_000_000), "N", "most requests under way at once"),
     Setting("max_requests_per_key", whole(1, 1_000_000), "N", "most requests under way at once with one key"),
     Setting("max_response_bytes", size, "SIZE", "largest response that is held in memory"),
+    Setting("max_stream_bytes", size, "SIZE", "largest streamed response of an upstream"),
+    Setting("answer_timeout", seconds(1), "S", "longest time for the response of an upstream"),
+    Setting("max_event_bytes", size, "SIZE", "largest event in the stream of an upstream"),
+    Setting("max_tool_arguments", size, "SIZE", "most characters in the arguments of one tool call"),
+    Setting("max_tool_calls", whole(1, 1_000_000), "N", "most tool calls in one response"),
     Setting("max_connections", whole(1, 1_000_000), "N", "most client connections at once"),
     Setting(
         "max_connections_per_address",

@@ -5,10 +5,39 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.errors.context import ErrorContext
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerLimits:
+    """How much of one answer may be held: bytes of an event, characters of one call's arguments, calls."""
+
+    event_bytes: int = 32 << 20
+    tool_arguments: int = 16 << 20
+    tool_calls: int = 1000
+
+    def check_arguments(self, size: int) -> None:
+        """Raises `ApiError` for a call with `size` characters of arguments, if they are too many."""
+        if size > self.tool_arguments:
+            raise too_much(f"more than {self.tool_arguments} characters of arguments for one tool call")
+
+    def check_calls(self, count: int) -> None:
+        """Raises `ApiError` for an answer with `count` calls, if they are too many."""
+        if count > self.tool_calls:
+            raise too_much(f"more than {self.tool_calls} tool calls or other parts in one response")
+
+
+def too_much(what: str) -> ApiError:
+    """The error for an upstream that sends more than anybody should have to hold."""
+    return ApiError(502, "api_error", f"the upstream sent {what}")
+
+
+DEFAULT_LIMITS = AnswerLimits()
+"""Those of whoever does not say any."""
 
 
 @dataclass(
@@ -26,7 +55,7 @@ class ReplyContext:
     upstream, 0 for none. `errors` is for error texts. `web_search` is the client's name for the web search
     that the provider runs, "" if it asked for none. `tool_parameters` are the tools' JSON Schemas by upstream
     name, given only where calls may arrive as text. `may_repeat`: the caller sends the request again where a
-    response came to nothing.
+    response came to nothing. `limits` bound what is held of the answer.
     """
 
     model: str
@@ -43,3 +72,4 @@ class ReplyContext:
     web_search: str = ""
     tool_parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     may_repeat: bool = False
+    limits: AnswerLimits = DEFAULT_LIMITS

@@ -68,7 +68,7 @@ class AnswerReader:
         self._read_from_start()
 
     def _read_from_start(self) -> None:
-        self.framing = sse.Decoder()
+        self.framing = sse.Decoder(self._reply.limits.event_bytes)
         self.decoder = _DECODERS[self._profile.api](self._profile, self._reply, self._report)
         self._done = False
         self._heard = False  # anything at all: content, a finish reason, token counts

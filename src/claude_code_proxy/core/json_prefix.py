@@ -16,6 +16,7 @@ _NUMBER_PREFIX = re.compile(
     r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|(?:0|[1-9][0-9]*)(?:\.[0-9]+)?[eE][-+]?[0-9]*)?\Z"
 )
 _LITERALS = {"t": "true", "f": "false", "n": "null"}
+_LONGEST_NUMBER = 16_384  # characters
 _HEX = frozenset("0123456789abcdefABCDEF")
 
 # What may come next.
@@ -141,6 +142,8 @@ class ObjectScanner:
         match = _NUMBER.match(text, at)
         assert match is not None
         self._token += match.group()
+        if len(self._token) > _LONGEST_NUMBER:  # it is read again with each piece
+            return self._break(at)
         if match.end() == len(text):
             return match.end() if _NUMBER_PREFIX.match(self._token) else self._break(at)
         if not _WHOLE_NUMBER.match(self._token):

@@ -27,23 +27,31 @@ class Notice(NamedTuple):
     quiet: bool = False
 
 
+_MOST_NOTICES = 10_000
+
+
 @dataclass(slots=True)
 class Report:
     """The notices of one request, in the order in which they arose."""
 
     notices: list[Notice] = field(default_factory=list)
+    """The first ten thousand: what repeats with every piece of an endless answer is known by then."""
 
     def dropped(self, code: str, path: str, reason: str, *, quiet: bool = False) -> None:
         """Record that the value at `path` does not reach the other side."""
-        self.notices.append(Notice(code, path, "dropped", reason, quiet))
+        self._add(Notice(code, path, "dropped", reason, quiet))
 
     def changed(self, code: str, path: str, reason: str, *, quiet: bool = False) -> None:
         """Record that the value at `path` reaches the other side in another form."""
-        self.notices.append(Notice(code, path, "changed", reason, quiet))
+        self._add(Notice(code, path, "changed", reason, quiet))
 
     def emulated(self, code: str, path: str, reason: str, *, quiet: bool = False) -> None:
         """Record that the proxy itself does what `path` asks for."""
-        self.notices.append(Notice(code, path, "emulated", reason, quiet))
+        self._add(Notice(code, path, "emulated", reason, quiet))
+
+    def _add(self, notice: Notice) -> None:
+        if len(self.notices) < _MOST_NOTICES:
+            self.notices.append(notice)
 
     @property
     def loud(self) -> list[Notice]:

@@ -15,8 +15,9 @@ from claude_code_proxy.core import wire
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MAX_EVENT = 64 << 20
-"""Largest event or line, in bytes; whole tool calls arrive as one line."""
+MAX_EVENT = 32 << 20
+"""Largest event or line, in bytes; whole tool calls arrive as one line. A decoder may have another limit."""
+_LINE_COST = 64  # bytes that a line takes beside its own
 
 PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 
@@ -34,7 +35,7 @@ class Event(NamedTuple):
 
 
 class EventTooLarge(ValueError):  # noqa: N818 - reads as what happened
-    """The peer sent an event beyond `MAX_EVENT`."""
+    """The peer sent an event beyond the limit."""
 
 
 class Decoder:
@@ -43,7 +44,8 @@ class Decoder:
     Raises `EventTooLarge` from `feed`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_event: int = MAX_EVENT) -> None:
+        self._max_event = max_event
         self._tail = bytearray()  # an unfinished line, or the whole document
         self._after_cr = False  # the last read ended with CR: an LF that follows belongs to it
         self._at_start = True
@@ -80,7 +82,7 @@ class Decoder:
                 self._tail[:0] = complete
                 return []
         events: list[Event] = []
-        if self._data or self._name or b"\r" in complete or len(complete) > MAX_EVENT:
+        if self._data or self._name or b"\r" in complete or len(complete) > self._max_event:
             self._lines(complete.splitlines(), events)  # of bytes: splits on LF, CR and CRLF only
             return events
         *blocks, rest = complete.split(b"\n\n")
@@ -153,7 +155,7 @@ class Decoder:
         return False
 
     def _append(self, value: bytes) -> None:
-        self._size += len(value)
+        self._size += len(value) + (_LINE_COST if self._data else 0)
         self._check(self._size)
         self._data.append(value)
 
@@ -162,10 +164,9 @@ class Decoder:
         self._name, self._data, self._size = "", [], 0
         return event
 
-    @staticmethod
-    def _check(size: int) -> None:
-        if size > MAX_EVENT:
-            raise EventTooLarge(f"an event of more than {MAX_EVENT >> 20} MiB")
+    def _check(self, size: int) -> None:
+        if size > self._max_event:
+            raise EventTooLarge(f"an event of more than {self._max_event} bytes")
 
 
 _FIELDS = frozenset((b"data", b"event", b"error"))  # llama-box names its error field `error:`

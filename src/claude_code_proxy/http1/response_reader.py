@@ -115,6 +115,8 @@ class AnswerParser:
             raise AnswerError(_TOO_LARGE)
         if not self._parser.get_http_version().startswith("1."):
             raise AnswerError("the response is of another version of HTTP")
+        if status > 599:
+            raise AnswerError(f"the response has the status {status}")
         if status < 200:
             if status < 100 or status == 101:  # no other protocol was asked for
                 raise AnswerError(f"the response has the status {status}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from claude_code_proxy.core.answer_context import AnswerLimits
 from claude_code_proxy.core.request.tool_cache import ToolCache
 from claude_code_proxy.core.tokens import Calibration
 from claude_code_proxy.server.caller import ids
@@ -45,6 +46,7 @@ class Gateway:
     learned: Learned = field(default_factory=Learned)
     tool_cache: ToolCache = field(init=False)
     catalogue: Catalogue = field(init=False)
+    answer_limits: AnswerLimits = field(init=False)
     reachability: Reachability = field(default_factory=Reachability)
     hooks: Hooks | None = field(init=False, default=None)
     pdf_texts: PdfTexts | None = field(init=False)
@@ -59,6 +61,9 @@ class Gateway:
     def __post_init__(self) -> None:
         self.tool_cache = ToolCache(ids.unguessable(), self.settings.max_json_depth)
         self.upstreams = Upstreams(self.models, self.settings)
+        self.answer_limits = AnswerLimits(
+            self.settings.max_event_bytes, self.settings.max_tool_arguments, self.settings.max_tool_calls
+        )
         self.access = Access(self.settings)
         self.admission = Admission(self.settings)
         self.catalogue = Catalogue(self.models, self.upstreams, self.settings.model_list_timeout)

@@ -459,3 +459,55 @@ def test_a_file_that_is_written_while_it_is_read_is_not_taken(
     assert watched.ids() == ["one"]
     watched.wait()
     assert watched.ids() == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2024-99-01",
+        "2024-01-32 10:00:00",
+        "2024-01-01 25:61:00",
+        "9" * 5000,
+        "0x",
+        "!!int x",
+        "!!float x",
+        "!!timestamp x",
+        "!!binary é",
+        "!!bool x",
+        "[2024-99-01]",
+        "{a: 2024-99-01}",
+        "!!python/object:os.system x",
+        "&a [*a]",
+        "{[a]: b}",
+        "!!set {a, 2024-99-01}",
+        "!!omap x",
+        "0b2",
+        "1:99:99999999999999999999",
+        ".inf",
+        "2001-01-01",
+        "~",
+    ],
+)
+@pytest.mark.parametrize(
+    "key", ["model_name", "context", "temperature", "max_tokens", "extra_body", "fallback"]
+)
+def test_odd_scalars_are_a_problem_and_no_traceback(tmp_path: Path, key: str, value: str) -> None:
+    path = tmp_path / "m.yaml"
+    path.write_text(f"- model_id: m\n  api_base: https://x.example\n  {key}: {value}\n", encoding="utf-8")
+    said = str(path)
+    try:
+        load_models(path)
+    except ConfigError as error:
+        said = str(error)
+    assert str(path) in said
+    assert len(said) < 6000
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 50_000, "- model_id: " + "{a: " * 20_000, "2024-99-01: x", "- 2024-99-01: x"]
+)
+def test_odd_files_are_a_problem_and_no_traceback(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "m.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError):
+        load_models(path)

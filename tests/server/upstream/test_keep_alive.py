@@ -13,7 +13,7 @@ from claude_code_proxy.server.upstream.limits import Limits
 
 LIMITS = Limits(
     hold=10, first_byte=600, idle=300, ping_interval=10, progress_interval=60, settle=2, linger=0.25,
-    client_stall=500, retries=2, response_bytes=1,
+    client_stall=500, retries=2, response_bytes=1, stream_bytes=1, answer=7200,
 )  # fmt: skip
 QUIET: dict[str, Any] = {"started": True, "ending": False, "speaking": False, "sending_since": None}
 
@@ -57,7 +57,7 @@ def test_no_client_waits_longer_than_the_limits_say(
     """A simulated upstream that is silent for `reads` seconds each time; the timer comes when it was told to."""
     limits = Limits(
         hold=hold, first_byte=1e6, idle=1e6, ping_interval=ping, progress_interval=progress, settle=2, linger=1,
-        client_stall=1e6, retries=0, response_bytes=1,
+        client_stall=1e6, retries=0, response_bytes=1, stream_bytes=1, answer=1e9,
     )  # fmt: skip
     keep_alive = KeepAlive(limits, 0.0, streams=True)
     now, started, heard = 0.0, False, 0.0

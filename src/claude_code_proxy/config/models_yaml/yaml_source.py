@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+_LONGEST_REASON = 200  # characters
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """One mapping of the file: its values, and the line (from 1) of the mapping and of each key.
@@ -47,6 +50,8 @@ def read_sections(path: Path, problems: list[Problem]) -> list[Section]:
         raise ConfigError.of(
             [Problem(path, line, f"not valid YAML: {error.problem or error.context}")]
         ) from error
+    except RecursionError as error:
+        raise ConfigError.of([Problem(path, None, "nested too deeply")]) from error
     except yaml.YAMLError as error:  # the reader: a character that YAML does not allow
         raise ConfigError.of([Problem(path, None, f"not valid YAML: {error}")]) from error
     finally:
@@ -92,16 +97,28 @@ def _section(path: Path, loader: yaml.SafeLoader, node: yaml.MappingNode, proble
     _refuse_repeats(path, node, problems)
     loader.flatten_mapping(node)
     for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)
+        key = _value(path, loader, key_node, problems)
         if not isinstance(key, str):
             problems.append(Problem(path, _line(key_node), "a key is not text", "put it in quotes"))
             continue
-        values[key] = loader.construct_object(value_node, deep=True)
+        values[key] = _value(path, loader, value_node, problems)
         lines[key] = _line(key_node)
         if isinstance(value_node, yaml.MappingNode):
             _refuse_repeats(path, value_node, problems)
             lines.update((f"{key}.{inner.value}", _line(inner)) for inner, _ in value_node.value)
     return Section(values, lines, _line(node))
+
+
+def _value(path: Path, loader: yaml.SafeLoader, node: yaml.Node, problems: list[Problem]) -> Any:
+    """What a node says. PyYAML raises whatever its constructors meet in a value like `2024-99-01`."""
+    try:
+        return loader.construct_object(node, deep=True)
+    except yaml.YAMLError:
+        raise
+    except Exception as error:
+        what = f"a value cannot be read: {error}"
+        problems.append(Problem(path, _line(node), what[:_LONGEST_REASON], "put it in quotes"))
+        return ""
 
 
 def _refuse_repeats(path: Path, node: yaml.MappingNode, problems: list[Problem]) -> None:

@@ -6,6 +6,7 @@ not run, and a failed parse never becomes `{}` (rules 6 and 7 of docs/architectu
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import wire
@@ -14,6 +15,7 @@ from claude_code_proxy.core.json_prefix import ObjectScanner
 if TYPE_CHECKING:
     from claude_code_proxy.core.report import Report
 
+_SPACE = re.compile(r"\s*")
 RAW_ARGUMENTS = "_raw_arguments"
 """The key under which text that is no JSON reaches the client; its schema check then tells the model."""
 
@@ -51,7 +53,7 @@ def _lenient(stripped: str, text: str, report: Report) -> dict[str, Any]:
             break
         if found:  # the first object that says something; `{}{"a":1}` means the second
             break
-        at += len(stripped[at:]) - len(stripped[at:].lstrip())
+        at = _SPACE.match(stripped, at).end()  # type: ignore[union-attr] # it matches nothing, too
     if found is None:
         return _kept(text, report)
     report.changed(
@@ -86,7 +88,8 @@ class ArgumentGate:
         self._report = report
         self._scanner = ObjectScanner()
         self._sent: list[str] = []  # everything that went out
-        self._held = ""  # an object that has no content yet, or text that is no object
+        self._size = 0  # characters of all that was sent or is held
+        self._held: list[str] = []  # an object that has no content yet, or text that is no object
         self._foreign = False
         self._cumulative = False
         self._warned = False
@@ -104,18 +107,18 @@ class ArgumentGate:
     def feed(self, text: str) -> str:
         """Take the next piece; return what may go out."""
         if self._foreign:
-            self._held += text
+            self._held.append(text)
             return ""
         if self._scanner.broken:
             return text
         if self._scanner.complete:
             return self._trailing(text)
-        if self._cumulative:
+        if self._cumulative and len(text) >= self._size:
             text = text.removeprefix(self._so_far())
         if not (self._sent or self._held):
             text = text.lstrip(" \t\r\n")
             if text and text[0] != "{":
-                self._foreign, self._held = True, text
+                self._foreign, self._held = True, [text]
                 return ""
         taken, broken = self._scan(text)
         if broken:
@@ -126,7 +129,7 @@ class ArgumentGate:
 
     def close(self) -> str:
         """The call is over; return what still has to go out."""
-        held, self._held = self._held, ""
+        held, self._held = "".join(self._held), []
         if self._foreign:
             return wire.dumps_text(parse_arguments(held, self._report))
         return held
@@ -137,15 +140,15 @@ class ArgumentGate:
 
     def _release(self, text: str) -> str:
         """Hold an object back until it has content."""
-        if self._sent:
-            self._sent.append(text)
-            return text
-        self._held += text
-        if not self._held.strip("{} \t\r\n"):
-            return ""
-        out, self._held = self._held, ""
-        self._sent.append(out)
-        return out
+        self._size += len(text)
+        if not self._sent:
+            if text:
+                self._held.append(text)
+            if not text.strip("{} \t\r\n"):
+                return ""
+            text, self._held = "".join(self._held), []
+        self._sent.append(text)
+        return text
 
     def _trailing(self, text: str) -> str:
         """Text after a complete object: a second object after an empty one counts, all else is dropped."""
@@ -154,17 +157,17 @@ class ArgumentGate:
             return ""
         if self._held and text[0] == "{":
             self._note("tool_arguments_repaired", "an empty object stood before the arguments")
-            self._scanner, self._held = ObjectScanner(), ""
+            self._scanner, self._held, self._size = ObjectScanner(), [], 0
             return self.feed(text)
-        if text not in (self._held, "".join(self._sent)):  # servers that repeat the whole object are harmless
+        if len(text) != self._size or text != self._so_far():  # repeating the whole object is harmless
             self._note("tool_arguments_trailing", "text after the end of the arguments was dropped")
         return ""
 
     def _so_far(self) -> str:
-        return "".join(self._sent) + self._held
+        return "".join(self._sent) + "".join(self._held)
 
     def _broken(self, text: str) -> str:
-        so_far = self._so_far()
+        so_far = self._so_far() if len(text) >= self._size else ""
         if so_far and text.startswith(so_far):  # a server that sends all of it each time
             self._note("tool_arguments_cumulative", "each piece repeated the ones before")
             self._cumulative = True
@@ -174,9 +177,9 @@ class ArgumentGate:
         self._note(
             "tool_arguments_invalid", "arguments are not valid JSON; passed on as the model wrote them"
         )
-        out = self._held + text
-        self._held = ""
+        out, self._held = "".join([*self._held, text]), []
         self._sent.append(out)
+        self._size += len(text)
         return out
 
     def _note(self, code: str, reason: str) -> None:

@@ -52,6 +52,9 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.report import Report
 
 
+_MOST_BLANK = 4096  # characters of white space that are held back
+
+
 class BlockWriter:
     """Writes one answer. `write` deltas as they come, then `end` it, or `fail` it.
 
@@ -222,7 +225,7 @@ class BlockWriter:
                 self._parked.append(delta)
                 return
             text = self._blank + text
-            if text.isspace():  # models write "\n\n" between reasoning and tool calls
+            if len(text) <= _MOST_BLANK and text.isspace():  # models write "\n\n" before tool calls
                 self._blank = text
                 return
             self._blank = ""

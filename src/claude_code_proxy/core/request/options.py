@@ -49,6 +49,7 @@ _QUIET = {
     "workspace_id": "no effect on the response",
     "compaction": "the provider has no compaction",
 }
+_MOST_STOPS = 16_384
 
 
 def max_tokens(body: dict[str, Any], profile: Profile, report: Report) -> int:
@@ -87,6 +88,8 @@ def stop_sequences(body: dict[str, Any], report: Report) -> tuple[str, ...]:
             report.dropped(
                 "blank_stop_sequence", f"stop_sequences.{index}", "a blank stop sequence is ignored"
             )
+    if sum(map(len, sequences)) > _MOST_STOPS:  # each chunk of the answer is compared with them
+        raise invalid_request(f"stop_sequences: must have at most {_MOST_STOPS} characters in all")
     return tuple(sequences)
 
 

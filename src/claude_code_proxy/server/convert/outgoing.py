@@ -207,6 +207,7 @@ class OutgoingRequest:
             return self._reply
         reply = self.converted.reply
         reply.input_tokens, reply.max_tokens = self.input_tokens, self.max_tokens
+        reply.limits = self.gateway.answer_limits
         reply.errors = ErrorContext(
             profile=self.profile,
             model=reply.model,

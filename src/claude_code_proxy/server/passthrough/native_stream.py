@@ -141,6 +141,8 @@ class NativeStream:
             payload = wire.loads(sse.data_of(event))
         except wire.WireError:
             return
+        if not isinstance(payload, dict):
+            return
         if kind == b"content_block_start":
             block = payload.get("content_block")
             if isinstance(block, dict) and isinstance(payload.get("index"), int):
@@ -149,7 +151,8 @@ class NativeStream:
         holder = payload.get("message") if kind == b"message_start" else payload
         if isinstance(holder, dict):
             self._count(holder.get("usage"))
-        if kind == b"message_delta" and (payload.get("delta") or {}).get("stop_reason"):
+        delta = payload.get("delta")
+        if kind == b"message_delta" and isinstance(delta, dict) and delta.get("stop_reason"):
             self._ended = True
 
     def _count(self, usage: Any) -> None:

@@ -113,6 +113,7 @@ class Exchange:
         self._verdict: ApiError | None = None  # why the timer cancelled the task
         self._settled = False  # the timer ended the wait for an upstream that was done
         self._response: Response | None = None
+        self._answered_at = 0.0
         self._api_base = ""
         self.request = b""
         """The body that was sent, as long as it may have to be sent again."""
@@ -174,6 +175,7 @@ class Exchange:
             await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
         self._keep_alive.waiting_since = None
         self._response = response
+        self._answered_at = self._loop.time()
         self.call.note_upstream(
             client.config.model_name, forwarded_headers.upstream_request_id(response.headers)
         )
@@ -185,20 +187,29 @@ class Exchange:
         size = 0
         while data := await self._read():
             size += len(data)
-            if size > self._limits.response_bytes:
-                raise ApiError(
-                    502,
-                    "api_error",
-                    f"the response of {self._api_base} is larger than {self._limits.response_bytes} bytes "
-                    "(server setting max_response_bytes)",
-                )
+            self._check_size(size, self._limits.response_bytes, "max_response_bytes")
             parts.append(data)
         return b"".join(parts)
+
+    def _check_size(self, size: int, limit: int, setting: str) -> None:
+        if size > limit:
+            raise ApiError(
+                502,
+                "api_error",
+                f"the response of {self._api_base} is larger than {limit} bytes (server setting {setting})",
+            )
 
     async def _read(self) -> bytes:
         """What the upstream sent since the last read; b"" at the end of its answer."""
         assert self._response is not None
-        self._keep_alive.waiting_since = self._loop.time()
+        now = self._keep_alive.waiting_since = self._loop.time()
+        if now - self._answered_at > self._limits.answer:
+            raise ApiError(
+                504,
+                "timeout_error",
+                f"the response of {self._api_base} took longer than {self._limits.answer:g} s "
+                "(server setting answer_timeout)",
+            )
         try:
             data = await self._response.read()
         except failures.READ_FAILURES as error:
@@ -226,8 +237,11 @@ class Exchange:
         """
         translator = self.translator
         last = b""
+        size = 0
         while not translator.finished:
             data = await self._read_or_settle()
+            size += len(data)
+            self._check_size(size, self._limits.stream_bytes, "max_stream_bytes")
             out = translator.feed(data) if data else translator.close()
             if translator.error is not None and not self.call.started:
                 raise translator.error

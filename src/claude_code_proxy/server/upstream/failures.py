@@ -36,6 +36,7 @@ _KINDS: dict[type[http1.HttpError], TransportKind] = {
     http1.HttpError: "reset",
 }
 
+_LONGEST_HOST = 200  # characters that are quoted
 READ_FAILURES = (http1.HttpError, OSError)
 """What the HTTP client raises while an answer is read, and a time limit for that."""
 
@@ -47,7 +48,10 @@ def cut_error(error: BaseException, api_base: str) -> ApiError:
 
 def redirect_error(status: int, location: str, api_base: str) -> ApiError:
     """An upstream answered with a redirect: it is never followed, the key would go along."""
-    target = urlsplit(location).netloc.rpartition("@")[2]
+    try:
+        target = urlsplit(location).netloc.rpartition("@")[2][:_LONGEST_HOST]
+    except ValueError:  # an address that is none
+        target = ""
     where = f"to {target}" if target else "to another path"
     return ApiError(
         502,

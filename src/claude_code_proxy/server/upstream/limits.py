@@ -24,6 +24,8 @@ class Limits:
     client_stall: float
     retries: int
     response_bytes: int
+    stream_bytes: int
+    answer: float
 
     @classmethod
     def of(cls, config: ModelConfig, settings: ServerSettings) -> Limits:
@@ -39,4 +41,6 @@ class Limits:
             client_stall=settings.client_stall_timeout,
             retries=settings.max_retries,
             response_bytes=settings.max_response_bytes,
+            stream_bytes=settings.max_stream_bytes,
+            answer=settings.answer_timeout,
         )

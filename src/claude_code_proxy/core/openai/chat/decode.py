@@ -62,7 +62,7 @@ class Decoder:
         self._profile = profile
         self._reply = reply
         self._report = report
-        self._tools = ToolCalls(reply.tool_names)
+        self._tools = ToolCalls(reply.tool_names, reply.limits)
         self._tags = ThinkTags(implicit=profile.implicit_think) if profile.think_tags == "auto" else None
         self._text_tools = (
             TextTools(profile.text_tool_calls, reply.tool_names, reply.tool_parameters)

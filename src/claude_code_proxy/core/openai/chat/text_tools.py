@@ -24,6 +24,7 @@ MAX_CALL = 4 << 20
 MAX_ENDS = 32
 """End markers that may stand inside the values of one group."""
 
+_PIECE = 4096  # characters that are searched for markers at a time
 _FIRST_WORD = 100  # characters after a start marker in which the first word must come
 _STRAY = "</tool_call>"  # Qwen3-Coder may close what it never opened
 _LINE_START = 200  # characters of a line that decide whether it is a fence
@@ -92,10 +93,11 @@ class TextTools:
     def feed(self, text: str) -> list[Text | TextCall]:
         """Take the next piece of content."""
         found: list[Text | TextCall] = []
-        rest: str | None = text
-        while rest is not None:
-            rest = self._in_group(rest, found) if self._group else self._outside(rest, found)
-        return found
+        for start in range(0, len(text), _PIECE):  # what follows a marker is copied for each
+            rest: str | None = text[start : start + _PIECE]
+            while rest is not None:
+                rest = self._in_group(rest, found) if self._group else self._outside(rest, found)
+        return _merged(found)
 
     def flush(self, *, ended: bool) -> list[Text | TextCall]:
         """No more content comes; what was held back.
@@ -111,7 +113,7 @@ class TextTools:
             self._settle(group, found)
         else:
             self._say(held, found)
-        return found
+        return _merged(found)
 
     # --- outside a group --------------------------------------------------------------------------------
 
@@ -168,10 +170,7 @@ class TextTools:
         if not text:
             return
         self._fences.feed(text)
-        if found and isinstance(found[-1], Text):
-            found[-1] = Text(found[-1].text + text)
-        else:
-            found.append(Text(text))
+        found.append(Text(text))
 
     # --- inside a group ---------------------------------------------------------------------------------
 
@@ -192,6 +191,22 @@ class TextTools:
             self._called = True
         else:
             self._say(group.text, found)
+
+
+def _merged(found: list[Text | TextCall]) -> list[Text | TextCall]:
+    """`found` with texts that follow each other as one."""
+    merged: list[Text | TextCall] = []
+    texts: list[str] = []
+    for one in [*found, None]:
+        if isinstance(one, Text):
+            texts.append(one.text)
+            continue
+        if texts:
+            merged.append(Text("".join(texts)))
+            texts = []
+        if one is not None:
+            merged.append(one)
+    return merged
 
 
 class _Group:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from claude_code_proxy.core.deltas import Reasoning, Text
 
+_MOST_BLANK = 4096  # characters of white space that are held back
 _TAGS = {"<think>": "</think>", "<thought>": "</thought>"}  # the second: Gemini's compatible endpoint
 
 
@@ -26,7 +27,8 @@ class ThinkTags:
         text, self._held = self._held + text, ""
         if self._deciding:
             start = text.lstrip()
-            if not start or any(tag.startswith(start) and tag != start for tag in _TAGS):
+            blank = not start and len(text) <= _MOST_BLANK
+            if blank or any(start and tag.startswith(start) and tag != start for tag in _TAGS):
                 self._held = text
                 return []
             self._deciding = False
@@ -56,7 +58,8 @@ class ThinkTags:
             found: list[Text | Reasoning] = [Reasoning(reasoning)] if reasoning else []
             return found + self._after(rest)
         keep = next(n for n in range(len(self._close) - 1, -1, -1) if text.endswith(self._close[:n]))
-        said = text[: len(text) - keep].rstrip()
+        said = text[: len(text) - keep]
+        said = said.rstrip() or said[:-_MOST_BLANK]
         self._held = text[len(said) :]
         if not said:
             return []

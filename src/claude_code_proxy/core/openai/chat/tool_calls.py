@@ -11,13 +11,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from claude_code_proxy.core import wire
+from claude_code_proxy.core.answer_context import DEFAULT_LIMITS
 from claude_code_proxy.core.chunk_template import Hole
 from claude_code_proxy.core.deltas import ToolArguments, ToolStart
+from claude_code_proxy.core.json_prefix import ObjectScanner
 from claude_code_proxy.core.tool_names import CalledNames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from claude_code_proxy.core.answer_context import AnswerLimits
+
+_LONGEST_VALUE = 1024  # characters of arguments that are no object and may be parsed each time
 LEGACY_INDEX = -1
 """Stands for the single call of the legacy `function_call`."""
 
@@ -32,6 +37,10 @@ class _Call:
     waited: bool = False
     custom: list[str] | None = None  # pieces of the plain input of a custom tool
     pieces: list[str] = field(default_factory=list)
+    size: int = 0  # characters of the pieces
+    scanner: ObjectScanner = field(default_factory=ObjectScanner)
+    trailing: bool = False  # something stands behind the object
+    scanned: int = 0  # pieces that the scanner has read
 
     @property
     def arguments(self) -> str:
@@ -39,7 +48,16 @@ class _Call:
 
     @property
     def complete(self) -> bool:
-        """The arguments so far are one whole JSON value."""
+        """The arguments so far are one whole JSON object, or another value of a moderate length."""
+        for piece in self.pieces[self.scanned :]:  # each is read once, however often this is asked
+            taken = self.scanner.feed(piece)
+            if self.scanner.complete and piece[taken:].strip():
+                self.trailing = True
+        self.scanned = len(self.pieces)
+        if self.scanner.complete:
+            return not self.trailing
+        if not self.scanner.broken or self.size > _LONGEST_VALUE:
+            return False
         text = self.arguments
         if not text.rstrip().endswith(("}", "]", '"')):
             return False
@@ -48,6 +66,12 @@ class _Call:
         except wire.WireError:
             return False
         return True
+
+    def append(self, text: str, limits: AnswerLimits) -> None:
+        """Take more arguments. Raises `ApiError` for too many."""
+        self.pieces.append(text)
+        self.size += len(text)
+        limits.check_arguments(self.size)
 
 
 class _CustomInput(NamedTuple):
@@ -59,7 +83,8 @@ class _CustomInput(NamedTuple):
 class ToolCalls:
     """Turns `tool_calls` deltas into `ToolStart` and `ToolArguments` with unambiguous keys."""
 
-    def __init__(self, names: Mapping[str, str]) -> None:
+    def __init__(self, names: Mapping[str, str], limits: AnswerLimits = DEFAULT_LIMITS) -> None:
+        self._limits = limits
         self._names = names  # upstream name to client name
         self._called = CalledNames(names)
         self._calls: list[_Call] = []
@@ -96,7 +121,7 @@ class ToolCalls:
 
     def repeated(self, delta: ToolArguments) -> None:
         """Take note of arguments that were read past `feed`."""
-        self._calls[delta.key].pieces.append(delta.text)
+        self._calls[delta.key].append(delta.text, self._limits)
 
     def settle(self) -> list[ToolStart | ToolArguments]:
         """Start the named calls that have waited long enough for an id or the rest of a name."""
@@ -141,9 +166,11 @@ class ToolCalls:
         if piece is not None:
             call.custom = call.custom or []
             call.custom.append(piece)
+            call.size += len(piece)
+            self._limits.check_arguments(call.size)
         text = _argument_text(arguments, call)
         if text:
-            call.pieces.append(text)
+            call.append(text, self._limits)
         if call.started:
             if text:
                 found.append(ToolArguments(call.key, text))
@@ -187,6 +214,7 @@ class ToolCalls:
 
     def _new(self) -> _Call:
         call = _Call(len(self._calls))
+        self._limits.check_calls(call.key + 1)
         self._calls.append(call)
         self._unstarted += 1
         return call
@@ -246,5 +274,5 @@ def _argument_text(arguments: Any, call: _Call) -> str:
         return arguments
     if arguments is None:
         return ""
-    text, so_far = wire.dumps_text(arguments), call.arguments
-    return text.removeprefix(so_far)
+    text = wire.dumps_text(arguments)
+    return text.removeprefix(call.arguments) if len(text) >= call.size else text

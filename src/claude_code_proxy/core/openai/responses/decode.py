@@ -61,7 +61,7 @@ class Decoder:
         self._reply = reply
         self._report = report
         self._names = CalledNames(reply.tool_names)
-        self._items = Items()
+        self._items = Items(reply.limits)
         self._reasoned: Item | None = None  # the item of the last reasoning, until something else comes
         self._sealed = False  # the last item was reasoning that goes back, and waits for its next item
         self._citations = Citations()
@@ -268,8 +268,8 @@ class Decoder:
     def _fill_arguments(self, item: Item, arguments: Any, found: list[Delta]) -> None:
         if not isinstance(arguments, str):
             return
-        said = item.said
-        if arguments.startswith(said):
+        said = item.said if len(arguments) >= item.size else None
+        if said is not None and arguments.startswith(said):
             if rest := arguments[len(said) :]:
                 self._append_arguments(item, rest, found)
         else:
@@ -277,6 +277,8 @@ class Decoder:
 
     def _append_arguments(self, item: Item, text: str, found: list[Delta]) -> None:
         item.pieces.append(text)
+        item.size += len(text)
+        self._reply.limits.check_arguments(item.size)
         if item.announced:
             found.append(ToolArguments(item.key, text))
 

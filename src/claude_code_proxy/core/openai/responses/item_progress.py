@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from claude_code_proxy.core.answer_context import DEFAULT_LIMITS
+
+if TYPE_CHECKING:
+    from claude_code_proxy.core.answer_context import AnswerLimits
 
 
 @dataclass(slots=True)
@@ -13,6 +18,7 @@ class Item:
     key: int
     kind: str
     pieces: list[str] = field(default_factory=list)  # of text, reasoning or arguments
+    size: int = 0  # characters of the arguments
     call_id: str = ""
     announced: bool = False  # the client, or the seal, knows of it
     done: bool = False
@@ -28,7 +34,8 @@ class Item:
 class Items:
     """The items so far, found by their place: `output_index`, since ids may differ from event to event."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: AnswerLimits = DEFAULT_LIMITS) -> None:
+        self._limits = limits
         self.all: list[Item] = []
         """In order of appearance."""
         self._by_place: dict[int | str, Item] = {}
@@ -40,6 +47,7 @@ class Items:
         if item is None or item.kind != kind or (call_id and item.call_id not in ("", call_id)):
             item = self._by_place[place] = Item(len(self.all), kind)
             self.all.append(item)
+            self._limits.check_calls(len(self.all))
         return item
 
     def went_on_after(self, item: Item) -> bool:

@@ -1,0 +1,92 @@
+"""Upstreams that send more than anybody should hold, for longer than anybody should wait, or nonsense."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.server.byte_upstream import running_upstream, text_chunk
+from tests.server.harness import BODY, ask, model, running_proxy
+
+if TYPE_CHECKING:
+    from tests.server.byte_upstream import Connection, Request
+
+STREAM = {**BODY, "stream": True}
+
+
+@pytest.mark.parametrize(
+    ("limits", "status", "says"),
+    [
+        ({"max_stream_bytes": 20_000}, 502, "max_stream_bytes"),
+        ({"answer_timeout": 0.3}, 504, "answer_timeout"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["openai", "anthropic"])
+async def test_an_endless_answer_ends(limits: dict[str, Any], status: int, says: str, kind: str) -> None:
+    async def endless(request: Request, connection: Connection) -> None:
+        await connection.head()
+        while True:
+            if kind == "openai":
+                await connection.event(text_chunk("x" * 100))
+            else:
+                await connection.chunk(b"event: ping\ndata: {}\n\n")
+            await asyncio.sleep(0.001)
+
+    async with running_upstream(endless) as upstream:  # noqa: SIM117 - the proxy asks it
+        async with running_proxy([model(upstream.base, format=kind)], **limits) as proxy:
+            reply = await asyncio.wait_for(ask(proxy, STREAM), 20)
+    if reply.status == 200:
+        error = json.loads(reply.body.rpartition(b"data: ")[2])
+    else:
+        assert reply.status == status
+        error = reply.json
+    assert error["type"] == "error"
+    assert says in error["error"]["message"]
+
+
+@pytest.mark.parametrize("kind", ["openai", "anthropic"])
+@pytest.mark.parametrize("head", ["600 Odd", "999 Odd", "302 Found\r\nLocation: http://[::1", "100000 Odd"])
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_odd_heads_are_the_upstreams_fault(
+    head: str, kind: str, streamed: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def odd(request: Request, connection: Connection) -> None:
+        await connection.raw(f"HTTP/1.1 {head}\r\nContent-Length: 2\r\n\r\n{{}}".encode())
+
+    async with running_upstream(odd) as upstream:  # noqa: SIM117 - the proxy asks it
+        async with running_proxy([model(upstream.base, format=kind)], max_retries=0) as proxy:
+            reply = await ask(proxy, {**BODY, "stream": streamed})
+    assert (reply.status, reply.json["error"]["type"]) == (502, "api_error")
+    assert "Traceback" not in caplog.text
+
+
+EVENTS = [
+    {"type": "message_delta", "delta": []},
+    {"type": "message_delta", "delta": [1]},
+    {"type": "message_delta", "delta": "x", "usage": []},
+    [{"type": "message_delta"}],
+    {"type": "message_start", "message": []},
+    {"type": "message_start", "message": {"usage": {"input_tokens": True, "output_tokens": "x"}}},
+    {"type": "content_block_start", "index": [], "content_block": "x"},
+    {"type": "content_block_start", "index": 1, "content_block": {"type": {}}},
+    {"type": "error", "error": []},
+]
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=repr)
+async def test_odd_events_pass_through(event: Any, caplog: pytest.LogCaptureFixture) -> None:
+    sent = b"event: x\ndata: " + json.dumps(event).encode() + b"\n\n"
+
+    async def odd(request: Request, connection: Connection) -> None:
+        await connection.head()
+        await connection.chunk(sent + b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
+        await connection.end()
+
+    async with running_upstream(odd) as upstream:  # noqa: SIM117 - the proxy asks it
+        async with running_proxy([model(upstream.base, format="anthropic")]) as proxy:
+            reply = await ask(proxy, STREAM)
+    assert reply.body.startswith(sent)
+    assert "Traceback" not in caplog.text
