@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import re
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +16,9 @@ from claude_code_proxy.server import log
 from tests.server.byte_upstream import Connection, Request, running_upstream, say_hello, text_chunk
 
 from .harness import BODY, KEY, ask, model, running_proxy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.fixture
@@ -105,3 +110,60 @@ def test_a_log_that_nobody_reads_stops_no_request(
     monkeypatch.setattr(logging, "raiseExceptions", False)
     written.close()
     log.logger.info("a request")
+
+
+@pytest.fixture
+def pipe(loggers: None) -> Iterator[int]:
+    """The reading end of a pipe that is the log; the kernel's buffer is all that it holds."""
+    reading, writing = os.pipe()
+    log.configure("info")
+    handler = log.logger.handlers[0]
+    assert isinstance(handler, log.Handler)
+    with os.fdopen(writing, "w") as stream:
+        handler.setStream(stream)
+        yield reading
+    os.close(reading)
+
+
+def test_a_pipe_that_nobody_reads_stops_nobody_and_what_is_lost_is_counted(
+    pipe: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log, "_MOST_WAITING", 500)
+    began = time.monotonic()
+    for number in range(5000):
+        log.logger.info("request %d %s", number, "x" * 150)
+    log.logger.info("%s", "y" * 100_000)
+    assert time.monotonic() - began < 5
+    text = b""
+    while b"were lost" not in text:
+        text += os.read(pipe, 1 << 16)
+    found = re.search(rb"(\d+) lines of the log were lost", text)
+    assert found is not None
+    until = int(found[1]) + text.count(b"INFO request")
+    while until < 5001:
+        text += os.read(pipe, 1 << 16)
+        until = int(found[1]) + text.count(b"INFO request")
+    assert until in (5001, 5002)
+    assert [int(n) for n in re.findall(rb"request (\d+) ", text)][:500] == list(range(500))
+    handler = log.logger.handlers[0]
+    handler.flush()
+    log.logger.info("after")
+    handler.flush()
+    assert os.read(pipe, 1 << 16).endswith(b"INFO after\n")
+
+
+def test_long_and_odd_lines_come_whole(pipe: int) -> None:
+    log.logger.info("%s", "é\ud800" * 10_000)
+    text = b""
+    while not text.endswith(b"\n"):
+        text += os.read(pipe, 1 << 16)
+    assert text.count("é\\ud800".encode()) == 10_000
+
+
+def test_a_log_that_is_gone_stops_nobody(pipe: int) -> None:
+    os.close(pipe)
+    for _ in range(10):
+        log.logger.info("a request")
+    log.logger.info("%s", "y" * 100_000)
+    log.logger.handlers[0].flush()
+    os.dup2(os.open(os.devnull, os.O_RDONLY), pipe)

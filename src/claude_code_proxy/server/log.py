@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
+import select
+import threading
 import time
-from typing import TYPE_CHECKING
+from collections import deque
+from typing import TYPE_CHECKING, TextIO
 
 from claude_code_proxy.core.bounded_map import BoundedMap
 from claude_code_proxy.server.caller.auth import redact
@@ -16,11 +20,14 @@ logger = logging.getLogger("claude_code_proxy")
 
 _MAX_SESSIONS = 1024
 _MAX_SHOWN = 200
+_MOST_WAITING = 10_000  # lines
+_AT_ONCE = 4096  # bytes; a longer line might have to wait for room
+_LAST_WAIT = 0.5  # seconds
 
 
 def configure(level: str) -> None:
     """Write this program's log at `level` and above to the standard error stream."""
-    handler = logging.StreamHandler()
+    handler = Handler()
     handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
     for name in ("claude_code_proxy", "uvicorn.error"):
         target = logging.getLogger(name)
@@ -29,6 +36,100 @@ def configure(level: str) -> None:
         target.setLevel(logging.WARNING if name == "uvicorn.error" else level.upper())
     # asyncio may quote what a peer sent; what matters of it is in our own errors
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+
+
+class Handler(logging.StreamHandler[TextIO]):
+    """Writes to the standard error stream, and never waits for whoever should read it.
+
+    A line goes out at once where there is room for it, else by way of a thread. What that cannot get rid
+    of in time is lost, and counted.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sink = _Sink()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record."""
+        try:
+            descriptor = self.stream.fileno()
+        except (AttributeError, OSError, ValueError):  # no file: something in memory, or closed
+            super().emit(record)
+            return
+        try:
+            line = self.format(record)
+        except Exception:
+            self.handleError(record)
+            return
+        self._sink.write(descriptor, (line + "\n").encode("utf-8", "backslashreplace"))
+
+    def flush(self) -> None:
+        """Give what waits a moment to be read."""
+        self._sink.wait(_LAST_WAIT)
+
+
+class _Sink:
+    """Lines on their way to a file. `lost`: how many did not get there since that was last said."""
+
+    def __init__(self) -> None:
+        self.lost = 0
+        self._lock = threading.Lock()
+        self._waiting: deque[bytes] = deque()
+        self._thread: threading.Thread | None = None
+
+    def write(self, descriptor: int, line: bytes) -> None:
+        """Write a line, now or soon."""
+        with self._lock:
+            if self._thread is None and len(line) <= _AT_ONCE and _has_room(descriptor):
+                self.lost += not _write(descriptor, line)
+            elif len(self._waiting) >= _MOST_WAITING:
+                self.lost += 1
+            else:
+                self._waiting.append(line)
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._drain, args=(descriptor,), daemon=True)
+                    self._thread.start()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until nothing waits, but not for long."""
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(seconds)
+
+    def _drain(self, descriptor: int) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting and not self.lost:
+                    self._thread = None
+                    return
+                lost, self.lost = self.lost, 0
+                line = self._waiting.popleft() if self._waiting else b""
+            done = _write(descriptor, line + (b"%d lines of the log were lost\n" % lost if lost else b""))
+            if not done:
+                with self._lock:
+                    self.lost += lost + len(self._waiting) + bool(line)
+                    self._waiting.clear()
+                    self._thread = None
+                return
+
+
+def _has_room(descriptor: int) -> bool:
+    """Whether writing a line would not wait. A pipe has room for 4096 bytes where it is writable (POSIX)."""
+    if not hasattr(select, "poll"):
+        return False
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return any(event & select.POLLOUT for _, event in poll.poll(0))
+
+
+def _write(descriptor: int, data: bytes) -> bool:
+    """Write all of `data`; False where that fails: nobody can be told."""
+    try:
+        while data:
+            data = data[os.write(descriptor, data) :]
+    except OSError:
+        return False
+    return True
 
 
 class _Formatter(logging.Formatter):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from claude_code_proxy.core.convert_request import convert_request
+from claude_code_proxy.core.errors import lessons
 from claude_code_proxy.core.errors.corrections import apply, corrections
 from claude_code_proxy.core.providers.profile import Profile
 from tests.core.cases import CASES, load
@@ -75,3 +76,17 @@ def test_a_request_converted_by_the_lesson_is_what_the_correction_made(message: 
     assert corrections(400, {"error": {"message": message}}, taught, after.body) is None
     if "stop" not in after.body:
         assert after.reply.local_stop_sequences == ("END",)
+
+
+@pytest.mark.parametrize(
+    ("field", "reason", "of_the_api"),
+    [
+        ("drop_params", "temperature is not supported with this model", True),
+        ("drop_params", "temperature is not supported on the free tier", False),
+        ("thinking_switch", "Your organization must be verified to use reasoning", False),
+        ("max_output", "at most 8192", False),
+        ("context_window", "at most 8192", False),
+    ],
+)
+def test_what_says_nothing_of_an_account(field: str, reason: str, of_the_api: bool) -> None:
+    assert lessons.is_of_the_api(field, reason) is of_the_api

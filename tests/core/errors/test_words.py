@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claude_code_proxy.core.errors.corrections import corrections
-from claude_code_proxy.core.errors.words import Word, own_words, read_words
+from claude_code_proxy.core.errors.words import Word, callers_own, own_words, read_words
 from claude_code_proxy.core.providers.profile import Profile
 
 CHINESE = re.compile("超过|长度")
@@ -101,3 +101,21 @@ def test_long_common_pieces_are_left_out(before: str, after: str) -> None:
     own = own_words(before + quoted + after, {"a": ["zzz" + quoted + "yyy"]})
     assert quoted not in own
     assert len(own) == len(before + quoted + after)
+
+
+@pytest.mark.parametrize(
+    ("message", "sent", "numbers", "is_callers"),
+    [
+        ("stop: 'unsupported'", {"stop": ["unsupported"]}, [], True),
+        ("stop: 'unsupported'", {"messages": [{"content": [{"text": "unsupported"}]}]}, [], True),
+        ("stop is unsupported", {"stop": ["END"], "unsupported": 1}, [], False),
+        ("stop is unsupported", {"stop": ("un", "unsupported in the end")}, [], False),
+        ("at most 1024", {"stop": ["1024"]}, [1024], True),
+        ("at most 1024", {"messages": [{"content": "see 1,024 things"}]}, [1024], True),
+        ("at most 1024", {"messages": [{"content": "see 11024 and 10245"}]}, [1024], False),
+        ("at most 1024", {"max_tokens": 1024, "stop": None}, [1024], False),
+    ],
+)
+def test_callers_own(message: str, sent: Any, numbers: list[int], is_callers: bool) -> None:
+    trigger = re.compile("unsupported|at most")
+    assert callers_own(message, sent, trigger, numbers) is is_callers

@@ -13,7 +13,7 @@ import yaml
 from claude_code_proxy.config.models_yaml.learned_lines import entry_lines
 from claude_code_proxy.config.models_yaml.models_file import load_models
 from claude_code_proxy.core.providers.profile import Profile
-from claude_code_proxy.server.memory.learned import MAX_MODELS, Learned
+from claude_code_proxy.server.memory.learned import MAX_MODELS, MAX_OF_KEYS, Learned
 from tests.server.byte_upstream import Connection, Request, running_upstream, say_hello
 from tests.server.harness import BODY, Proxy, ask, model, running_proxy
 
@@ -131,6 +131,63 @@ async def test_an_overflow_is_lowered_for_this_request_only() -> None:
     assert [request.json["max_tokens"] for request in upstream.requests] == [9000, 8192, 8192]
 
 
+@pytest.mark.parametrize(
+    ("refusal", "shared"),
+    [
+        ("max_tokens: at most 8192", False),
+        ("max_tokens is not supported on your plan, use max_completion_tokens", False),
+        ("Unsupported parameter: 'max_tokens' is not supported with this model.", True),
+    ],
+)
+async def test_one_accounts_limits_bind_no_other_key(refusal: str, shared: bool) -> None:
+    async def script(request: Request, connection: Connection) -> None:
+        poor = request.header("authorization") == "Bearer poor-account-1"
+        if poor and request.json.get("max_tokens", 0) > 8192:
+            await connection.whole(400, {"error": {"message": refusal}})
+        else:
+            await say_hello(request, connection)
+
+    async with running_upstream(script) as upstream, running_proxy([model(upstream.base)]) as proxy:
+        body = {**BODY, "max_tokens": 9000}
+        for key in ("poor-account-1", "poor-account-1", "rich-account-2"):
+            assert (await ask(proxy, body, key=key)).status == 200
+    sent = [request.json.get("max_tokens") for request in upstream.requests]
+    assert sent[-1] == (None if shared else 9000)
+
+
+QUOTES = [
+    (["supports at", "most 1024"], "bad stop: {}; above maximum value: supports at most 1024"),
+    (["unsupported"], "'stop' is {}"),
+    (["not allowed"], "{}: stop, parallel_tool_calls"),
+    (["1024"], "max_tokens {}, at most 1024"),
+    (["1,024"], "max_tokens: at most 1024 {}"),
+    (["above maximum value: supports at most 1024"], "invalid stop {}"),
+    (["deprecated"], "invalid 'temperature' or stop: {}"),
+]
+
+
+@pytest.mark.parametrize(("stops", "words"), QUOTES)
+async def test_what_the_caller_wrote_teaches_nothing(stops: list[str], words: str) -> None:
+    """However short it is, and although the request then passes."""
+    refused: list[bool] = []
+
+    async def script(request: Request, connection: Connection) -> None:
+        if not refused:
+            refused.append(True)
+            quoted = ", ".join(map(repr, stops))
+            await connection.whole(400, {"error": {"message": words.format(quoted)}})
+        else:
+            await say_hello(request, connection)
+
+    async with running_upstream(script) as upstream, running_proxy([model(upstream.base)]) as proxy:
+        body = {**BODY, "max_tokens": 9000, "temperature": 0.5, "stop_sequences": stops}
+        await ask(proxy, body)
+        assert await stats(proxy) == {}
+        assert (await ask(proxy, body)).status == 200
+    last = upstream.requests[-1].json
+    assert (last["max_tokens"], last["temperature"], last["stop"]) == (9000, 0.5, stops)
+
+
 def entries(path: Path, text: str) -> list[ModelConfig]:
     path.write_text(text)
     return list(load_models(path).models)
@@ -140,13 +197,14 @@ def test_an_edited_entry_starts_anew(tmp_path: Path) -> None:
     path = tmp_path / "m.yaml"
     (before,) = entries(path, "- {model_id: m, api_base: 'https://a.example'}\n")
     learned = Learned()
-    learned.add(before, {"max_output": 5000})
+    learned.add(before, {"stream_usage": False}, "", of_the_api=True)
+    learned.add(before, {"max_output": 5000}, "k", of_the_api=False)
     (same,) = entries(path, "- {model_id: m, api_base: 'https://a.example'}\n")
     (moved,) = entries(path, "- {model_id: m, api_base: 'https://b.example'}\n")
     (edited,) = entries(path, "- {model_id: m, api_base: 'https://a.example', max_tokens: 9k}\n")
-    assert learned.profile(same).max_output == 5000
-    assert learned.profile(moved).max_output is None
-    assert learned.profile(edited).max_output == 9000
+    assert learned.profile(same, "k").max_output == 5000
+    assert learned.profile(moved, "k").max_output is None
+    assert learned.profile(edited, "k").max_output == 9000
 
 
 def test_what_is_learned_is_bounded_and_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -155,15 +213,27 @@ def test_what_is_learned_is_bounded_and_told_once(tmp_path: Path, caplog: pytest
     )
     learned = Learned()
     for number in range(MAX_MODELS + 5):
-        learned.add(wild.concrete(f"x/{number}"), {"max_output": 5000})
+        learned.add(wild.concrete(f"x/{number}"), {"max_output": 5000}, "k", of_the_api=True)
+    for number in range(MAX_OF_KEYS + 5):
+        learned.add(wild.concrete("x/100"), {"context_window": 7000}, f"k{number}", of_the_api=False)
+    assert len(learned._of_keys) == MAX_OF_KEYS
     assert len(learned.snapshot()) == MAX_MODELS
     assert "x/0" not in learned.snapshot()
     caplog.clear()
-    learned.add(wild.concrete("x/100"), {"max_output": 5000})
+    learned.add(wild.concrete("x/100"), {"max_output": 5000}, "k", of_the_api=True)
+    learned.add(wild.concrete("x/100"), {"max_output": 5000}, "k", of_the_api=False)
+    learned.add(wild.concrete("x/100"), {"context_window": 7000}, "k1000", of_the_api=False)
     assert caplog.records == []
-    learned.add(wild.concrete("x/100"), {"stream_usage": False})
+    learned.add(wild.concrete("x/100"), {"stream_usage": False}, "k", of_the_api=True)
+    seen = learned.profile(wild.concrete("x/100"), "k1000")
+    assert (seen.stream_usage, seen.context_window, seen.max_output) == (False, 7000, 5000)
+    assert learned.profile(wild.concrete("x/100"), "k1000") is seen
     assert "x/100: learned stream_usage=False" in caplog.text
-    assert learned.snapshot()["x/100"] == {"max_output": 5000, "stream_usage": False}
+    assert learned.snapshot()["x/100"] == {
+        "max_output": 5000,
+        "stream_usage": False,
+        "context_window": 7000,
+    }
 
 
 LESSONS: list[dict[str, Any]] = [

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.deltas import Citation, Page
     from claude_code_proxy.core.report import Report
 
+MOST_BLANK = 4096
+"""Characters of white space that are held back before a block."""
+
 
 class BlockDelta(NamedTuple):
     """The delta of a `content_block_delta`: its type, the name of its one field, and the field's value."""

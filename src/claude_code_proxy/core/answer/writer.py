@@ -15,6 +15,7 @@ from claude_code_proxy.core import wire
 from claude_code_proxy.core.answer import events
 from claude_code_proxy.core.answer.ending import ending
 from claude_code_proxy.core.answer.open_block import (
+    MOST_BLANK,
     ReasoningSeal,
     RedactedThinkingBlock,
     SearchBlock,
@@ -50,9 +51,6 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.errors.api import ApiError
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
-
-
-_MOST_BLANK = 4096  # characters of white space that are held back
 
 
 class BlockWriter:
@@ -225,7 +223,7 @@ class BlockWriter:
                 self._parked.append(delta)
                 return
             text = self._blank + text
-            if len(text) <= _MOST_BLANK and text.isspace():  # models write "\n\n" before tool calls
+            if len(text) <= MOST_BLANK and text.isspace():  # models write "\n\n" before tool calls
                 self._blank = text
                 return
             self._blank = ""

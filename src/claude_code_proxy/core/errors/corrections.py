@@ -15,7 +15,7 @@ from claude_code_proxy.core.errors import lessons, schema_refusals
 from claude_code_proxy.core.errors.fault import Fault, read_fault
 from claude_code_proxy.core.errors.kind_words import failure_in
 from claude_code_proxy.core.errors.overflow import MIN_OUTPUT_TOKENS, SAFETY_TOKENS, find_overflow
-from claude_code_proxy.core.errors.words import own_words
+from claude_code_proxy.core.errors.words import callers_own, own_words
 from claude_code_proxy.core.header_values import whole_number
 from claude_code_proxy.core.providers.profile import EFFORTS, REASONING_SUMMARY, clamp_effort
 
@@ -67,6 +67,12 @@ _REFUSED = re.compile(
     r"|input should be '",
     re.IGNORECASE,
 )
+_TRIGGER = re.compile(
+    f"{_REFUSED.pattern}|{_NAME_OF_LIMIT.pattern}|at most|no more than|exceed|range|supported|unknown"
+    r"|json|schema|thinking|reasoning|tool",
+    re.IGNORECASE,
+)
+"""Words that make a refusal teach something."""
 _STATE_FIELDS = frozenset(("reasoning_details", "reasoning_opaque"))
 _TOOLS_NEED_RESPONSES = re.compile(r"function tools with reasoning_effort are not supported", re.IGNORECASE)
 _NO_SUMMARY = re.compile(r"reasoning\.summary|reasoning summar", re.IGNORECASE)
@@ -116,10 +122,18 @@ def corrections(
     if found is None and own.message != fault.message:
         # The words are the caller's as well: they may correct this request, and say nothing of the model.
         found = _find(status, fault, profile, sent, input_tokens)
-        if found is not None:
-            kept = found.lesson if found.kind == "convert" else MappingProxyType[str, Any]({})
-            found = found._replace(lesson=kept, learned=False)
+        return found and _for_once(found)
+    if found is not None and found.lesson:
+        numbers = [value for value in found.lesson.values() if type(value) is int and value > 0]
+        if callers_own(fault.message, sent, _TRIGGER, numbers):
+            return _for_once(found)
     return found
+
+
+def _for_once(found: Correction) -> Correction:
+    """`found` for this request only."""
+    kept = found.lesson if found.kind == "convert" else MappingProxyType[str, Any]({})
+    return found._replace(lesson=kept, learned=False)
 
 
 def _find(

@@ -31,6 +31,26 @@ _FOR_GOOD: dict[str, Mapping[str, Any]] = {
 _WHILE_THINKING = re.compile(r"thinking|reasoning", re.IGNORECASE)
 
 
+_OF_THE_API = frozenset(
+    {
+        "max_tokens_field", "schema_dialect", "structured_output", "structured_with_tools",
+        "tool_choice_support", "tool_choice_thinking", "parallel_param", "stop_max", "send_user",
+        "prompt_cache_key", "stream_usage",
+        "drop_params", "effort_values", "thinking_switch",
+    }
+)  # fmt: skip
+_OF_AN_ACCOUNT = re.compile(
+    r"\b(?:account|organi[sz]ation|org|plan|tier|subscription|quota|verif\w+|permission|billing|credits?|free"
+    r"|paid|upgrade|your|workspace|project|region|api key|entitle\w+)\b|\u8d26\u6237|\u5957\u9910",
+    re.IGNORECASE,
+)
+
+
+def is_of_the_api(field: str, reason: str) -> bool:
+    """Whether a lesson's `field`, learned for `reason`, says nothing of the account that learned it."""
+    return field in _OF_THE_API and not _OF_AN_ACCOUNT.search(reason)
+
+
 def of_limit(limit: int) -> dict[str, Any]:
     """From an output limit that the upstream named, in tokens; one too small to work with is not believed."""
     return {"max_output": limit} if limit >= MIN_OUTPUT_TOKENS else {}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from claude_code_proxy.core.errors import kinds
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.errors.fault import read_fault
+from claude_code_proxy.core.errors.masking import without_key
 from claude_code_proxy.core.errors.overflow import find_overflow, overflow_message
 from claude_code_proxy.core.errors.rate_limits import rate_headers, retry_after
 
@@ -27,7 +28,6 @@ TransportKind = Literal[
 ]
 
 _MAX_MESSAGE_BYTES = 2048
-_MIN_SECRET_CHARS = 8  # a shorter one would blank out plain words, and protects nothing
 _RETRYABLE_STATUSES = frozenset({502, 503, 504})
 _KEY_LIKE = re.compile(r"\b(?:sk|pk|rk|gsk|xai|nvapi|pplx|csk|fw|hf|key)[-_][\w*-]{12,}|\bAIza[\w-]{20,}")
 _CREDENTIALS = re.compile(r"(?<=//)[^/@]*@|[?#].*")
@@ -220,10 +220,8 @@ def _named(message: str, profile: Profile) -> str:
 
 
 def _mask(message: str, secret: str) -> str:
-    """`message` without `secret` and without anything that looks like a key."""
-    if len(secret) >= _MIN_SECRET_CHARS:
-        message = message.replace(secret, "[key]")
-    return _KEY_LIKE.sub("[key]", message)
+    """`message` without any piece of `secret` and without anything that looks like a key."""
+    return _KEY_LIKE.sub("[key]", without_key(message, secret))
 
 
 def _shorten(message: str) -> str:

@@ -99,6 +99,7 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 _STEP = 12
+_LEAST_QUOTED = 3
 _MIN_QUOTED = 2 * _STEP  # any common piece this long holds a whole step of the request
 
 
@@ -121,6 +122,35 @@ def own_words(message: str, sent: Any) -> str:
                 if last - first >= _MIN_QUOTED:
                     ours[first:last] = b"\1" * (last - first)
     return "".join(" " if quoted else letter for letter, quoted in zip(message, ours, strict=True))
+
+
+def callers_own(message: str, sent: Any, trigger: re.Pattern[str], numbers: Collection[int]) -> bool:
+    """Whether what `message` seems to say may be the caller's words, however short they are.
+
+    That is so where a string of the request `sent` that stands in `message` has a word of `trigger`, or one
+    anywhere has one of `numbers`.
+    """
+    written = [re.escape(f"{number:,}").replace(",", "[,_.' ]?") for number in numbers]
+    digits = re.compile(rf"(?<!\d)(?:{'|'.join(written)})(?!\d)") if written else None
+    for text in _values(sent):
+        if digits is not None and digits.search(text):
+            return True
+        if _LEAST_QUOTED <= len(text) < _STEP and text in message and trigger.search(text):
+            return True
+    return False
+
+
+def _values(value: Any) -> Iterator[str]:
+    """Every string in a JSON value, but not the names of members, which are the format's."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, dict):
+            pending.extend(item.values())
+        elif isinstance(item, list | tuple):
+            pending.extend(item)
 
 
 def _common(message: str, text: str, start: int, offset: int) -> tuple[int, int]:

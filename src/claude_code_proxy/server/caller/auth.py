@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from claude_code_proxy.core.errors.api import ApiError
+from claude_code_proxy.core.errors.masking import without_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_MIN_SECRET = 8  # characters; shorter ones are placeholders like "none", not worth hiding
 
 
 def extract_api_key(headers: Mapping[str, str]) -> str:
@@ -32,10 +31,9 @@ def extract_api_key(headers: Mapping[str, str]) -> str:
 
 
 def redact(text: str, headers: Mapping[str, str]) -> str:
-    """`text` without any key of `headers`, wherever it was quoted."""
+    """`text` without any piece of a key of `headers`, wherever it was quoted."""
     for key in (bearer_token(headers), headers.get("x-api-key", "").strip()):
-        if len(key) >= _MIN_SECRET and key in text:
-            text = text.replace(key, "[key]")
+        text = without_key(text, key)
     return text
 
 

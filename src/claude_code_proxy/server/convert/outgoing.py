@@ -10,6 +10,7 @@ from claude_code_proxy.core.conversation import PreparedTools
 from claude_code_proxy.core.convert_request import convert_request, limit_field
 from claude_code_proxy.core.errors.context import ErrorContext
 from claude_code_proxy.core.errors.corrections import MAX_CORRECTIONS, apply, corrections
+from claude_code_proxy.core.errors.lessons import is_of_the_api
 from claude_code_proxy.core.request.media import has_pdf
 from claude_code_proxy.server.caller import ids
 from claude_code_proxy.server.offload import LARGE, offload
@@ -72,7 +73,7 @@ class OutgoingRequest:
         self, gateway: Gateway, call: Call, config: ModelConfig, request: dict[str, Any], size: int
     ) -> None:
         self.config = config
-        self.profile = self._learned = gateway.learned.profile(config)
+        self.profile = self._learned = gateway.learned.profile(config, call.key)
         self.gateway = gateway
         self._key = call.key
         self._session_id = call.session_id
@@ -168,10 +169,14 @@ class OutgoingRequest:
         self._request.clear()
         self.body, self.payload = {}, b""
         self.converted.body, self.converted.tools = {}, _NO_TOOLS
-        learned = (made for made in self._corrections if made.learned)
-        lesson = {key: value for made in learned for key, value in made.lesson.items()}
-        if lesson:
-            self.gateway.learned.add(self.config, lesson)
+        taught: dict[bool, dict[str, Any]] = {True: {}, False: {}}
+        for made in self._corrections:
+            if made.learned:
+                for name, value in made.lesson.items():
+                    taught[is_of_the_api(name, made.reason)][name] = value
+        for of_the_api, lesson in taught.items():
+            if lesson:
+                self.gateway.learned.add(self.config, lesson, self._key, of_the_api=of_the_api)
 
     def with_room(self, payload: bytes) -> bytes:
         """`payload`, accepted before, with an output limit that leaves room for reasoning."""

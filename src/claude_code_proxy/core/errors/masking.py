@@ -1,0 +1,27 @@
+"""Texts of others without the caller's key, or any part of it that would help to guess the rest."""
+
+from __future__ import annotations
+
+MIN_PIECE = 8
+"""Characters from which a piece of a key is hidden; shorter keys are placeholders like "none"."""
+_STEP = MIN_PIECE // 2
+_MASK = "[key]"
+
+
+def without_key(text: str, key: str) -> str:
+    """`text` with every piece of `key` of 8 and more characters as `[key]`, in time linear in its length."""
+    if len(key) < MIN_PIECE:
+        return text
+    # Every piece that is long enough has one of these as a whole: most texts have none.
+    if not any(key[start : start + _STEP] in text for start in range(0, len(key) - _STEP + 1, _STEP)):
+        return text
+    pieces = {key[start : start + MIN_PIECE] for start in range(len(key) - MIN_PIECE + 1)}
+    kept: list[str] = []
+    done = 0  # up to here the text is dealt with
+    end = 0  # of the run of pieces that was found last
+    for start in range(len(text) - MIN_PIECE + 1):
+        if text[start : start + MIN_PIECE] in pieces:
+            if start > end or not end:
+                kept += [text[done:start], _MASK]
+            done = end = start + MIN_PIECE
+    return "".join([*kept, text[done:]])

@@ -1,0 +1,52 @@
+"""No piece of a key stays in a text."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from claude_code_proxy.core.errors.masking import MIN_PIECE, without_key
+
+KEY = "sk-secret-0123456789abcdefghij"
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        (f"bad key {KEY}!", "bad key [key]!"),
+        (f"{KEY}{KEY} {KEY}", "[key] [key]"),
+        ("bad key sk-secret-0123...", "bad key [key]..."),
+        ("ends in cdefghij", "ends in [key]"),
+        ("ends in 3456789a and cdefghij", "ends in [key] and [key]"),
+        ("sk-s...ghij", "sk-s...ghij"),
+        ("nothing of it", "nothing of it"),
+        ("sk-secr", "sk-secr"),
+        ("", ""),
+    ],
+)
+def test_pieces_are_masked(text: str, masked: str) -> None:
+    assert without_key(text, KEY) == masked
+
+
+def test_placeholders_are_no_keys() -> None:
+    assert without_key("none: none", "none") == "none: none"
+
+
+@given(st.text(alphabet="abc", max_size=40), st.text(alphabet="abc", min_size=8, max_size=20), st.data())
+def test_no_piece_is_left(text: str, key: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(key) - MIN_PIECE))
+    end = data.draw(st.integers(start + MIN_PIECE, len(key)))
+    masked = without_key(text + key[start:end] + text, key)
+    for part in masked.split("[key]"):
+        assert not any(key[at : at + MIN_PIECE] in part for at in range(len(key) - MIN_PIECE + 1))
+    assert "[key]" in masked
+
+
+def test_long_texts_take_no_long_time() -> None:
+    began = time.process_time()
+    without_key("sk-secret-" * 100_000, KEY)
+    without_key("a" * 1_000_000, "a" * 60_000)
+    assert time.process_time() - began < 10
