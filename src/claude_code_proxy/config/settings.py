@@ -30,6 +30,10 @@ class ServerSettings:
     allow_remote: bool = False
     allowed_hosts: tuple[str, ...] = ()
     admin_tokens: Path | None = None
+    client_tokens: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    allow_plain_http: bool = False
     models: Path
     default_model: str | None = None
     log_level: LogLevel = "info"
@@ -158,6 +162,20 @@ SETTINGS: tuple[Setting, ...] = (
         file,
         "FILE",
         "tokens, hashed, with which other machines may see what only this one may",
+    ),
+    Setting(
+        "client_tokens",
+        file,
+        "FILE",
+        "tokens, hashed, of which each request needs one; the provider's key then comes in x-upstream-key",
+    ),
+    Setting("tls_cert", file, "FILE", "certificate with which to listen (PEM), with its chain: https"),
+    Setting("tls_key", file, "FILE", "the key of that certificate, where it is not in the same file"),
+    Setting(
+        "allow_plain_http",
+        switch,
+        "[no]",
+        "send keys over http:// to hosts outside of private networks, where others can read them",
     ),
     Setting("models", file, "FILE", "the models file", "CUSTOM_MODELS_FILE"),
     Setting(

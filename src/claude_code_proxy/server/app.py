@@ -145,6 +145,7 @@ async def _dispatch(gateway: Gateway, call: Call) -> None:
             "the proxy is at its limit of connections (max_connections, max_connections_per_address)",
             headers={"connection": "close"},
         )
+    gateway.access.check_client(call)
     try:
         gateway.admission.enter(call)
         await _route(gateway, call, path)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import errno
 import gc
+import multiprocessing
+import multiprocessing.connection
+import os
 import signal
 import socket
 import sys
+import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -20,6 +24,7 @@ from claude_code_proxy.server.hooks.user_hooks import compile_hooks
 
 from . import log
 from .app import App
+from .certificate import Certificate, check_certificate
 from .connections import Connections
 
 if TYPE_CHECKING:
@@ -54,8 +59,10 @@ def serve(settings: ServerSettings) -> int:
     if default and table.resolve(default) is None:
         hint = ", ".join(table.near(default)) or "claude-code-proxy models lists them"
         raise ConfigError(f"--default-model: {default} is not in {settings.models} (hint: {hint})")
-    if settings.admin_tokens is not None:
-        TokenFile(settings.admin_tokens)
+    for tokens in (settings.admin_tokens, settings.client_tokens):
+        if tokens is not None:
+            TokenFile(tokens)
+    check_certificate(settings)
     if settings.hooks is not None:
         compile_hooks(settings.hooks)
     _allow_many_files()
@@ -73,7 +80,7 @@ def serve(settings: ServerSettings) -> int:
         )
         return 1
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    url = f"http://{host}:{listener.getsockname()[1]}"
+    url = f"{'https' if settings.tls_cert else 'http'}://{host}:{listener.getsockname()[1]}"
     print(f"claude-code-proxy listening on {url}", flush=True)  # noqa: T201
     log.configure(settings.log_level)
     log.logger.info("%d models of %s; Claude Code connects with:", len(table.models), settings.models)
@@ -81,6 +88,9 @@ def serve(settings: ServerSettings) -> int:
     log.logger.info("ANTHROPIC_BASE_URL=%s ANTHROPIC_AUTH_TOKEN=KEY ANTHROPIC_MODEL=%s claude", url, named)
     # uvicorn drains on a signal and then raises it again; for SIGTERM that is a clean end
     signal.signal(signal.SIGTERM, _ignore)
+    if settings.workers == 1 and hasattr(signal, "SIGHUP") and not _has_terminal():
+        # Files are read again by themselves; a terminal that is closed ends what runs in it.
+        signal.signal(signal.SIGHUP, _ignore)
     listeners = [listener, *(listener.dup() for _ in range(_MORE_LISTENERS))]
     try:
         if settings.workers > 1:
@@ -115,16 +125,24 @@ class Config(uvicorn.Config):
             workers=settings.workers,
             backlog=_BACKLOG,
             timeout_keep_alive=_KEEP_ALIVE,
+            ssl_certfile=settings.tls_cert,
+            ssl_keyfile=settings.tls_key,
+            timeout_notify=1,
             timeout_graceful_shutdown=round(settings.drain_timeout),
         )
 
+        if settings.tls_cert is not None:
+            self.callback_notify = Certificate(self, settings).look
+
     def load(self) -> None:
-        """Load the application; called in each process before it serves.
+        """Load the application; called in each process before it serves. A worker ends with its supervisor.
 
         One request makes and drops thousands of JSON objects, which reference counts free. Python's defaults
         would let the garbage collector walk everything that lives for each few hundred of them.
         """
         super().load()
+        if (supervisor := multiprocessing.parent_process()) is not None:
+            threading.Thread(target=_end_with, args=(supervisor.sentinel,), daemon=True).start()
         gc.collect()
         gc.freeze()
         gc.set_threshold(_OBJECTS_BEFORE_COLLECTION, 20, 20)
@@ -133,6 +151,12 @@ class Config(uvicorn.Config):
     def configure_logging(self) -> None:
         """Set up our own log instead of uvicorn's; called in each process."""
         log.configure(str(self.log_level))
+
+
+def _end_with(supervisor: int) -> None:
+    """Wait for the supervisor to end, however it went, and end this process as it would have done."""
+    multiprocessing.connection.wait([supervisor])
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -149,6 +173,10 @@ def _bind(host: str, port: int) -> socket.socket:
     return listener
 
 
+def _has_terminal() -> bool:
+    return sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
+
+
 def _allow_many_files() -> None:
     """Raise this process's limit of open files, 1024 on many systems, as far as it may: two per request."""
     if sys.platform == "win32":
@@ -163,4 +191,4 @@ def _allow_many_files() -> None:
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:
-    """Take the signal that uvicorn raises again after draining."""
+    """Take the signal that uvicorn raises again after draining, or one that asks for nothing."""

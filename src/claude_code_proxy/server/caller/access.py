@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.hosts import is_loopback
+from claude_code_proxy.server.caller.auth import bearer_token
 from claude_code_proxy.server.caller.token_file import TokenFile
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from claude_code_proxy.server.caller.call import Call
 
 ADMIN_HEADER = "x-proxy-admin-token"
+UPSTREAM_KEY = "x-upstream-key"
+"""The client's header with the provider's key, where the usual ones have a token of this server's own."""
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::[0-9]{1,5})?")
 _FORWARDED = ("x-forwarded-for", "forwarded", "x-real-ip", "via")
 _FOREIGN = ("cross-site", "same-site")
@@ -35,6 +38,7 @@ class Access:
         self._allowed = frozenset(settings.allowed_hosts)
         self._remote = settings.allow_remote
         self._admins = TokenFile(settings.admin_tokens) if settings.admin_tokens else None
+        self._clients = TokenFile(settings.client_tokens) if settings.client_tokens else None
         self._is_known = lru_cache(maxsize=256)(self._knows)
 
     def check(self, call: Call) -> None:
@@ -53,6 +57,31 @@ class Access:
                 )
         elif headers.get("sec-fetch-site") in _FOREIGN:
             raise _refused("a web page of another site may not ask this server")
+
+    def check_client(self, call: Call) -> None:
+        """Refuse who has no token, where one is needed, and put the provider's key in its place.
+
+        Raises `ApiError` 401. The token goes no further.
+        """
+        if self._clients is None:
+            return
+        headers = call.headers
+        names = [name for name in ("authorization", "x-api-key") if name in headers]
+        sent = [bearer_token(headers), headers.get("x-api-key", "").strip()]
+        if not any(token and token in self._clients for token in sent):
+            raise ApiError(
+                401,
+                "authentication_error",
+                "this server needs its own token as `Authorization: Bearer TOKEN` or `x-api-key: TOKEN`, "
+                f"and the provider's key as `{UPSTREAM_KEY}: KEY` (Claude Code: ANTHROPIC_CUSTOM_HEADERS)",
+                headers={"x-should-retry": "false"},
+            )
+        for name in names:
+            del headers[name]
+        if key := headers.pop(UPSTREAM_KEY, "").strip():
+            headers["x-api-key" if names == ["x-api-key"] else "authorization"] = (
+                key if names == ["x-api-key"] else f"Bearer {key}"
+            )
 
     def check_admin(self, call: Call) -> None:
         """Refuse who is neither on this machine nor an admin. Raises `ApiError` 403."""

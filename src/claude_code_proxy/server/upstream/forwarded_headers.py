@@ -10,6 +10,7 @@ from claude_code_proxy.core import sealed_keys
 from claude_code_proxy.core.errors.rate_limits import REQUEST_IDS
 from claude_code_proxy.core.header_values import listed
 from claude_code_proxy.http1 import Headers
+from claude_code_proxy.server.caller.access import ADMIN_HEADER, UPSTREAM_KEY
 from claude_code_proxy.server.caller.auth import bearer_token
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ _REQUEST_ENDS_HERE = _HOP_BY_HOP | {
     "expect",
     "cookie",
     "x-proxy-report",
+    ADMIN_HEADER,
+    UPSTREAM_KEY,
     SEARCH_KEY,
     "forwarded",
     "via",

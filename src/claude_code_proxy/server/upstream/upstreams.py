@@ -13,7 +13,7 @@ from claude_code_proxy import http1
 from claude_code_proxy.config.models_yaml.model_table import names_claude
 from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
-from claude_code_proxy.core.hosts import is_loopback
+from claude_code_proxy.core.hosts import is_loopback, is_private
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.server.upstream import failures
 from claude_code_proxy.server.upstream import forwarded_headers as headers
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from claude_code_proxy.config.models_yaml.models_file import FixedModels, ModelsFile
     from claude_code_proxy.config.settings import ServerSettings
     from claude_code_proxy.transports.protocol import Response, Transport
+
+
+_KEY_HEADERS = ("authorization", "x-api-key", "api-key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,8 @@ class Upstreams:
         return config
 
     def _client(self, config: ModelConfig, url: str, request_headers: http1.Headers) -> UpstreamClient:
-        """A client for any endpoint of `config`'s upstream."""
+        """A client for any endpoint of `config`'s upstream. Raises `ApiError` 403."""
+        self._check_secret(url, request_headers)
         connect = config.connect_timeout or self._settings.connect_timeout
         resends = self._settings.max_retries > 0
         return UpstreamClient(config, url, request_headers, self._http, connect, self._socks, resends)
@@ -144,6 +148,7 @@ class Upstreams:
 
         Never follows a redirect. Raises `ApiError` when no whole answer comes.
         """
+        self._check_secret(url, request_headers)
         address, proxy = _route(url.partition("?")[0], socks=self._socks)  # what is asked is nobody's to keep
         with failures.connecting(address):
             try:
@@ -156,6 +161,20 @@ class Upstreams:
             except TimeoutError:
                 late = f"{address} did not respond within {seconds:g} s"
                 raise ApiError(504, "timeout_error", late) from None
+
+    def _check_secret(self, url: str, sent: http1.Headers) -> None:
+        """Raises `ApiError` 403 for a key that whoever is on the way could read."""
+        if self._settings.allow_plain_http or not url.startswith("http:"):
+            return
+        host = urlsplit(url).hostname or ""
+        if not is_private(host) and any(sent.get(name) for name in _KEY_HEADERS):
+            raise ApiError(
+                403,
+                "permission_error",
+                f"the key would go to {host} over http://, where others can read it: write https:// in "
+                "models.yaml, or start the server with --allow-plain-http",
+                headers={"x-should-retry": "false"},
+            )
 
     async def close(self) -> None:
         """Close every connection."""
