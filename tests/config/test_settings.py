@@ -15,7 +15,10 @@ HOME = {"HOME": "/home/u"}
 
 def test_defaults() -> None:
     settings = ServerSettings.load({}, HOME)
-    assert settings == ServerSettings(models=Path("/home/u/.config/claude-code-proxy/models.yaml"))
+    assert settings == ServerSettings(
+        models=Path("/home/u/.config/claude-code-proxy/models.yaml"),
+        usage_file=Path("/home/u/.local/state/claude-code-proxy/usage.sqlite3"),
+    )
     assert (settings.host, settings.port, settings.max_retries, settings.hold) == ("127.0.0.1", 8082, 2, 10)
 
 

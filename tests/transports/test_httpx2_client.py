@@ -140,7 +140,7 @@ def http1_only(authority: trustme.CA) -> ssl.SSLContext:
     return context
 
 
-PACKED = gzip.compress(b"hello")
+PACKED = gzip.compress(b"hello", mtime=0)
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,11 @@ def models_file(env: Mapping[str, str]) -> Path:
     return config_home(env) / "claude-code-proxy" / "models.yaml"
 
 
+def usage_file(env: Mapping[str, str]) -> Path:
+    """The default place of the token counts of past days."""
+    return state_home(env) / "claude-code-proxy" / "usage.sqlite3"
+
+
 def providers_file(env: Mapping[str, str]) -> Path:
     """The launcher's cc-proxy.json, or its older place where only that is there."""
     usual = config_home(env) / "llm" / "cc-proxy.json"

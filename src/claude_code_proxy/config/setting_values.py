@@ -29,6 +29,11 @@ def file(text: str) -> Path:
     return Path(text).expanduser()
 
 
+def file_or_no(text: str) -> Path | None:
+    """A path, or None for `no`."""
+    return None if text.lower() in _NO else file(text)
+
+
 def one_of(words: tuple[str, ...]) -> Callable[[str], str]:
     """One of `words`, in any case."""
 

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from . import paths
 from .problems import ConfigError
-from .setting_values import file, header, host, hosts, one_of, search_url, seconds, size, switch, whole
+from .setting_values import (
+    file,
+    file_or_no,
+    header,
+    host,
+    hosts,
+    one_of,
+    search_url,
+    seconds,
+    size,
+    switch,
+    whole,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,6 +28,7 @@ if TYPE_CHECKING:
 ENV_PREFIX = "CLAUDE_CODE_PROXY_"
 
 LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["text", "json"]
 HookErrors = Literal["ignore", "refuse"]
 TokenCounts = Literal["estimate", "exact"]
 Transport = Literal["http1", "http2"]
@@ -37,6 +50,9 @@ class ServerSettings:
     models: Path
     default_model: str | None = None
     log_level: LogLevel = "info"
+    log_format: LogFormat = "text"
+    metrics: bool = False
+    usage_file: Path | None = None
     max_retries: int = 2
     hold: float = 10.0
     ping_interval: float = 10.0
@@ -98,7 +114,7 @@ class ServerSettings:
 
         An empty variable counts as not set. Raises `ConfigError` that names the flag or variable.
         """
-        values: dict[str, Any] = {"models": paths.models_file(env)}
+        values: dict[str, Any] = {"models": paths.models_file(env), "usage_file": paths.usage_file(env)}
         problems: list[str] = []
         for setting in SETTINGS:
             for origin, text in _sources(setting, flags, env):
@@ -182,6 +198,14 @@ SETTINGS: tuple[Setting, ...] = (
         "default_model", str, "MODEL", "model of models.yaml for every claude-... name that is not configured"
     ),
     Setting("log_level", one_of(get_args(LogLevel)), "LEVEL", "debug, info, warning or error", "LOG_LEVEL"),
+    Setting("log_format", one_of(get_args(LogFormat)), "WORD", "text, or json: one object a line"),
+    Setting("metrics", switch, "no", "answer GET /metrics for Prometheus (extra [metrics])"),
+    Setting(
+        "usage_file",
+        file_or_no,
+        "FILE",
+        "where token counts are kept for `claude-code-proxy usage`; no keeps none",
+    ),
     Setting(
         "max_retries",
         whole(0, 10),

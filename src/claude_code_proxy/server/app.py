@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from array import array
 from typing import TYPE_CHECKING
 
 from claude_code_proxy.config.models_yaml.models_file import ModelsFile
@@ -10,6 +11,7 @@ from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.core.errors.api import ApiError, let_go
 from claude_code_proxy.server.caller.body import ClientGoneError
 from claude_code_proxy.server.caller.call import Call
+from claude_code_proxy.server.records.exchange_record import record_of
 from claude_code_proxy.server.routes import status
 from claude_code_proxy.server.routes.count_tokens import count_tokens
 from claude_code_proxy.server.routes.dry_run import test_conversion
@@ -35,6 +37,7 @@ ROUTES: dict[str, dict[str, Handler]] = {
     "/health": {"GET": status.health},
     "/ready": {"GET": status.ready},
     "/test-connection": {"GET": test_connection},
+    "/metrics": {"GET": status.metrics},
     "/v1/stats": {"GET": status.stats},
     "/v1/models": {"GET": list_models},
     "/v1/messages": {"POST": messages},
@@ -45,7 +48,7 @@ ROUTES: dict[str, dict[str, Handler]] = {
 
 _UNLIMITED = frozenset(("/health", "/ready"))
 """What answers however busy the server is."""
-_ADMIN = frozenset(("/test-connection", "/v1/stats", "/v1/messages/test_conversion"))
+_ADMIN = frozenset(("/metrics", "/test-connection", "/v1/stats", "/v1/messages/test_conversion"))
 """What tells of others' requests, dials, or works without a key: for this machine and admins."""
 
 _PREFIX = "/anthropic"
@@ -89,10 +92,16 @@ class App:
 
     async def _serve(self, call: Call) -> None:
         gateway = self.gateway
+        if gateway.metrics is not None:
+            call.gaps = array("d")
         try:
             await self._answer(gateway, call)
         finally:
             gateway.log.write(call)
+            if call.model and (sinks := gateway.sinks):
+                record = record_of(call)
+                for sink in sinks:
+                    sink.add(record)
 
     async def _answer(self, gateway: Gateway, call: Call) -> None:
         try:
@@ -100,7 +109,7 @@ class App:
         except ClientGoneError:
             call.gone = True
         except ApiError as error:
-            call.failure = error.message
+            call.failure, call.error_type = error.message, error.type
             if not call.started:
                 await call.respond_error(error)
             let_go(error)
@@ -125,7 +134,7 @@ class App:
                     return
                 await send({"type": "lifespan.startup.complete"})
             else:
-                await self.gateway.upstreams.close()
+                await self.gateway.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 

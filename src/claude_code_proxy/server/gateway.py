@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,9 @@ from claude_code_proxy.server.memory.learned import Learned
 from claude_code_proxy.server.memory.model_lists import Catalogue
 from claude_code_proxy.server.memory.pdf_texts import PdfTexts, pdf_texts
 from claude_code_proxy.server.memory.token_counts import text_counts
+from claude_code_proxy.server.records.metrics import Metrics
 from claude_code_proxy.server.records.statistics import SessionStats
+from claude_code_proxy.server.records.usage_store import UsageStore
 from claude_code_proxy.server.upstream.dial_check import Reachability
 from claude_code_proxy.server.upstream.upstreams import Upstreams
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.config.models_yaml.models_file import FixedModels, ModelsFile
     from claude_code_proxy.config.settings import ServerSettings
     from claude_code_proxy.core.tokens import TextCounts
+    from claude_code_proxy.server.records.exchange_record import Sink
 
 
 @dataclass(slots=True)
@@ -50,8 +54,21 @@ class Gateway:
     reachability: Reachability = field(default_factory=Reachability)
     hooks: Hooks | None = field(init=False, default=None)
     pdf_texts: PdfTexts | None = field(init=False)
+    metrics: Metrics | None = field(init=False, default=None)
+    usage: UsageStore | None = field(init=False, default=None)
     private: bool = False
     """Whether this server ends with one client's session; nobody else should rely on it."""
+
+    @property
+    def sinks(self) -> list[Sink]:
+        """What takes a record of each request."""
+        return [sink for sink in (self.metrics, self.usage) if sink is not None]
+
+    async def close(self) -> None:
+        """End what the requests have shared."""
+        await self.upstreams.close()
+        if self.usage is not None:
+            await asyncio.to_thread(self.usage.close)
 
     @property
     def in_flight(self) -> int:
@@ -69,5 +86,9 @@ class Gateway:
         self.catalogue = Catalogue(self.models, self.upstreams, self.settings.model_list_timeout)
         self.text_counts = text_counts(self.settings.token_counts)
         self.pdf_texts = pdf_texts(self.settings.pdf_pages, self.settings.pdf_timeout)
+        if self.settings.metrics:
+            self.metrics = Metrics()
+        if self.settings.usage_file is not None:
+            self.usage = UsageStore(self.settings.usage_file)
         if self.settings.hooks is not None:
             self.hooks = Hooks(self.settings.hooks, strict=self.settings.hook_errors == "refuse")

@@ -8,10 +8,14 @@ import select
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, TextIO
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TextIO
 
+from claude_code_proxy.core import wire
 from claude_code_proxy.core.bounded_map import BoundedMap
 from claude_code_proxy.server.caller.auth import redact
+from claude_code_proxy.server.records.exchange_record import record_of
 
 if TYPE_CHECKING:
     from claude_code_proxy.server.caller.call import Call
@@ -25,10 +29,12 @@ _AT_ONCE = 4096  # bytes; a longer line might have to wait for room
 _LAST_WAIT = 0.5  # seconds
 
 
-def configure(level: str) -> None:
-    """Write this program's log at `level` and above to the standard error stream."""
+def configure(level: str, form: str = "text") -> None:
+    """Write this program's log at `level` and above to standard error; `form` is text or json."""
     handler = Handler()
-    handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(
+        JsonFormatter() if form == "json" else _Formatter("%(asctime)s %(levelname)s %(message)s")
+    )
     for name in ("claude_code_proxy", "uvicorn.error"):
         target = logging.getLogger(name)
         target.handlers[:] = [handler]
@@ -147,6 +153,32 @@ class _Formatter(logging.Formatter):
         return f"{self._shown},{record.msecs:03.0f}"
 
 
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time, level, message, and the facts of a request where it is one's line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of `record`."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+        }
+        if (call := getattr(record, "call", None)) is not None:
+            line |= {"request": _facts(call)}
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return wire.dumps_text(line)
+
+
+def _facts(call: Call) -> dict[str, Any]:
+    """What the record of a request says, as JSON; texts from outside as in the line."""
+    record = record_of(call)
+    facts = asdict(record)
+    facts["usage"] = record.usage._asdict() if record.usage is not None else None
+    del facts["gaps"], facts["ended"]
+    return {key: _shown(call, value) if isinstance(value, str) else value for key, value in facts.items()}
+
+
 class RequestLog:
     """Writes the line of each request, and each notice code once per client session as a warning."""
 
@@ -159,7 +191,7 @@ class RequestLog:
             return
         self._warn_of_notices(call)
         if logger.isEnabledFor(logging.INFO):
-            logger.info("%s", _line(call))
+            logger.info("%s", _line(call), extra={"call": call})
         if logger.isEnabledFor(logging.DEBUG) and call.report is not None:
             for notice in call.report.notices:
                 logger.debug(

@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import threading
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -21,6 +21,7 @@ from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.core.hosts import is_loopback
 from claude_code_proxy.server.caller.token_file import TokenFile
 from claude_code_proxy.server.hooks.user_hooks import compile_hooks
+from claude_code_proxy.server.records.metrics import Metrics, shared_counts
 
 from . import log
 from .app import App
@@ -65,6 +66,8 @@ def serve(settings: ServerSettings) -> int:
     check_certificate(settings)
     if settings.hooks is not None:
         compile_hooks(settings.hooks)
+    if settings.metrics:
+        Metrics()
     _allow_many_files()
     config = Config(App(settings), settings)
     try:
@@ -82,7 +85,7 @@ def serve(settings: ServerSettings) -> int:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"{'https' if settings.tls_cert else 'http'}://{host}:{listener.getsockname()[1]}"
     print(f"claude-code-proxy listening on {url}", flush=True)  # noqa: T201
-    log.configure(settings.log_level)
+    log.configure(settings.log_level, settings.log_format)
     log.logger.info("%d models of %s; Claude Code connects with:", len(table.models), settings.models)
     named = default or next((model.model_id for model in table.models if not model.is_wildcard), "MODEL")
     log.logger.info("ANTHROPIC_BASE_URL=%s ANTHROPIC_AUTH_TOKEN=KEY ANTHROPIC_MODEL=%s claude", url, named)
@@ -96,7 +99,8 @@ def serve(settings: ServerSettings) -> int:
         if settings.workers > 1:
             from uvicorn.supervisors import Multiprocess
 
-            Multiprocess(config, sockets=listeners).run()
+            with shared_counts() if settings.metrics else nullcontext():
+                Multiprocess(config, sockets=listeners).run()
         else:
             uvicorn.Server(config).run(sockets=listeners)
     except KeyboardInterrupt:
@@ -111,6 +115,7 @@ class Config(uvicorn.Config):
     """The HTTP server's configuration; can be handed to worker processes."""
 
     def __init__(self, app: App, settings: ServerSettings) -> None:
+        self._log_format = settings.log_format
         super().__init__(
             app,
             interface="asgi3",
@@ -150,7 +155,7 @@ class Config(uvicorn.Config):
 
     def configure_logging(self) -> None:
         """Set up our own log instead of uvicorn's; called in each process."""
-        log.configure(str(self.log_level))
+        log.configure(str(self.log_level), self._log_format)
 
 
 def _end_with(supervisor: int) -> None:

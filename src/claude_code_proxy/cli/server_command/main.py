@@ -26,6 +26,7 @@ Run Claude Code, and every other Anthropic Messages client, on any model provide
   claude-code-proxy init      write a models.yaml (--provider deepseek openrouter ...)
   claude-code-proxy serve     start the server on http://127.0.0.1:8082
   claude-code-proxy models    list what is configured (--learned: what was found out)
+  claude-code-proxy usage     show the tokens of the past days
   claude-code-proxy explain   show what a request becomes, without calling anyone
   claude-code-proxy demo      watch a conversation through it, no account needed
 """
@@ -79,6 +80,13 @@ def _dispatch(arguments: list[str]) -> int:
         from claude_code_proxy.cli.server_command.explain import explain
 
         return explain(settings, options.request, options.model, diff=options.diff, as_json=options.json)
+    if options.command == "usage":
+        from claude_code_proxy.cli.server_command.show_usage import show_usage
+
+        path = settings.usage_file
+        if path is None:
+            raise ConfigError("usage: --usage-file no: nothing is kept")
+        return show_usage(path, options.by, options.since, as_json=options.json)
     from claude_code_proxy.cli.server_command import list_models as models
 
     if options.learned:
@@ -124,6 +132,13 @@ def build_parser() -> argparse.ArgumentParser:
     models.add_argument("--url", help="the running server (default: by its host and port)")
     for name in ("models", "host", "port"):
         _add(models, by_name[name])
+
+    usage = commands.add_parser("usage", help="show the tokens of the past days", allow_abbrev=False)
+    usage.add_argument("--since", metavar="DAY", help="the first day, such as 2026-01-31, or 7d for days ago")
+    groups = ("day", "model", "provider", "session", "class")
+    usage.add_argument("--by", choices=groups, default="day", help="what to sum up by (default: day)")
+    usage.add_argument("--json", action="store_true", help="as a JSON document")
+    _add(usage, by_name["usage_file"])
 
     explain = commands.add_parser(
         "explain", help="show what a request becomes, without calling anyone", allow_abbrev=False

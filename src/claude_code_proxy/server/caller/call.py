@@ -12,8 +12,10 @@ from claude_code_proxy.server.caller import ids
 from claude_code_proxy.server.caller.auth import redact
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Awaitable, Callable, MutableMapping
 
+    from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.core.deltas import Usage
     from claude_code_proxy.core.errors.api import ApiError
     from claude_code_proxy.core.report import Report
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     Receive = Callable[[], Awaitable[Message]]
     Send = Callable[[Message], Awaitable[None]]
 
+_MOST_GAPS = 10_000
 _LONGEST_ID = 256  # characters of an upstream's id that are shown and logged
 
 SPARE = "spare"
@@ -74,6 +77,11 @@ class Call:
         self.upstream_id = ""
         self.usage: Usage | None = None
         self.failure = ""  # why there is no whole answer, or no good one
+        self.error_type = ""
+        self.served_by: ModelConfig | None = None  # the model that was asked last
+        self.attempts = 0  # requests that were sent upstream
+        self.gaps: array[float] | None = None  # seconds between two writes, where somebody wants to know
+        self._wrote: float | None = None
         self.report: Report | None = None
 
     @property
@@ -101,6 +109,7 @@ class Call:
 
     async def respond_error(self, error: ApiError) -> None:
         """Send an error in Anthropic's shape."""
+        self.error_type = error.type
         error = self.redacted(error)
         self.extra_headers.update(error.headers)
         await self.respond_json(error.envelope(self.request_id), error.status)
@@ -130,6 +139,10 @@ class Call:
         now = self.clock()
         if self.first_byte is None and data:
             self.first_byte = now
+        if self.gaps is not None and data:
+            if self._wrote is not None and len(self.gaps) < _MOST_GAPS:
+                self.gaps.append(now - self._wrote)
+            self._wrote = now
         if not more:
             self.ended = True  # before the send: the disconnect that follows a complete answer is no loss
         self.sending_since = now

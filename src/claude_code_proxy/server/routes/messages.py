@@ -43,7 +43,7 @@ async def messages(gateway: Gateway, call: Call) -> None:
 
 
 async def _serve(gateway: Gateway, call: Call, attempt: Attempt, request: ClientRequest) -> None:
-    config = attempt.config
+    config = call.served_by = attempt.config
     body = await request.take()
     try:
         if config.format == "anthropic":

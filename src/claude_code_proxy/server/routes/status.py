@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from claude_code_proxy import __version__
+from claude_code_proxy.core.errors.api import ApiError
+from claude_code_proxy.server.records.metrics import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from claude_code_proxy.server.caller.call import Call
@@ -28,6 +31,14 @@ async def ready(gateway: Gateway, call: Call) -> None:
         await call.respond_json({"status": "full"}, 503)
     else:
         await call.respond_json({"status": "ready"})
+
+
+async def metrics(gateway: Gateway, call: Call) -> None:
+    """Answer the metrics in Prometheus's format. Raises `ApiError` 404 where they are not switched on."""
+    if gateway.metrics is None:
+        raise ApiError(404, "not_found_error", "metrics are not switched on (serve --metrics)")
+    body = await asyncio.to_thread(gateway.metrics.render, gateway.in_flight)
+    await call.respond(200, body, [(b"content-type", CONTENT_TYPE)])
 
 
 async def stats(gateway: Gateway, call: Call) -> None:

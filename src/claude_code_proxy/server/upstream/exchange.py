@@ -161,6 +161,7 @@ class Exchange:
         while True:
             last = tries >= self._limits.retries or self.call.started
             try:
+                self.call.attempts += 1
                 response = await client.post(body)
             except ApiError as error:
                 if last or not error.retryable or self.call.started:

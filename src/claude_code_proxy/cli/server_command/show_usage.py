@@ -1,0 +1,64 @@
+"""`claude-code-proxy usage`: the tokens of the past days, by day, model, provider, session or class."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from claude_code_proxy.cli import output
+from claude_code_proxy.config.problems import ConfigError
+from claude_code_proxy.server.records.usage_store import read_usage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from claude_code_proxy.server.records.usage_store import UsageRow
+
+_BAR = 30
+_AGO = re.compile(r"(\d{1,4})d")
+
+
+def show_usage(path: Path, group: str, since: str | None, *, as_json: bool) -> int:
+    """Print the sums. Raises `ConfigError` for a day that is none, and for a file that cannot be read."""
+    first = _day(since)
+    try:
+        rows = read_usage(path, group, first)
+    except (OSError, sqlite3.Error) as error:
+        raise ConfigError(f"usage: {error}") from error
+    if as_json:
+        print(json.dumps([{**row._asdict(), "total": row.total} for row in rows], indent=1))
+    else:
+        print("\n".join(_table(rows, group)) if rows else "no usage was recorded in this time")
+    return output.OK
+
+
+def _day(since: str | None) -> str:
+    """`2026-01-31`, or `7d` for seven days ago, as a day; "" for the beginning."""
+    if since is None:
+        return ""
+    if ago := _AGO.fullmatch(since):
+        return (datetime.now().astimezone().date() - timedelta(days=int(ago[1]))).isoformat()
+    try:
+        return date.fromisoformat(since).isoformat()
+    except ValueError:
+        raise ConfigError(f"--since: must be a day such as 2026-01-31 or 7d, not {since!r}") from None
+
+
+def _table(rows: list[UsageRow], group: str) -> list[str]:
+    width = max(len(group), *(len(_name(row)) for row in rows))
+    most = max(row.total for row in rows) or 1
+    lines = [f"{group:<{width}} {'requests':>9} {'input':>13} {'cached':>13} {'output':>11}"]
+    for row in rows:
+        bar = "█" * round(row.total / most * _BAR)
+        lines.append(
+            f"{_name(row):<{width}} {row.requests:>9,} {row.input + row.cache_creation:>13,}"
+            f" {row.cache_read:>13,} {row.output:>11,} {bar}".rstrip()
+        )
+    return lines
+
+
+def _name(row: UsageRow) -> str:
+    return row.name or "(none)"

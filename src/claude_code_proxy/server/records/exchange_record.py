@@ -1,0 +1,87 @@
+"""The facts of one request to a model, written once when it is over; sinks take them from here.
+
+Never content, never a key. Without a sink no record is made.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from claude_code_proxy.core.errors.api import ERROR_TYPES
+
+if TYPE_CHECKING:
+    from claude_code_proxy.core.deltas import Usage
+    from claude_code_proxy.server.caller.call import Call
+
+_LONGEST = 128  # characters of a text from outside
+
+_CLASSES = frozenset(("main", "subagent", "workflow", "compaction", "auxiliary", "side_reply"))
+"""Claude Code's words in `x-claude-code-request-class` (with CLAUDE_CODE_GATEWAY_HINT_HEADERS=1)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeRecord:
+    """One request. Times in seconds; `ended` is the epoch time of its end.
+
+    `model` is the configured id that served it, `provider` its profile, `asked` the name in the request.
+    `outcome` is "ok", "error" or "gone" (the client left). `error` is the type of an error, "" for none.
+    `attempts` counts the requests that were sent upstream, `gaps` the times between two writes to the client.
+    """
+
+    ended: float
+    request_id: str
+    session_id: str
+    agent_id: str
+    request_class: str
+    asked: str
+    model: str
+    provider: str
+    status: int
+    outcome: str
+    error: str
+    attempts: int
+    seconds: float
+    first_byte_seconds: float | None
+    gaps: tuple[float, ...]
+    usage: Usage | None
+    notices: tuple[str, ...]
+
+
+class Sink(Protocol):
+    """Takes every record. Must not block, and must not raise."""
+
+    def add(self, record: ExchangeRecord) -> None:
+        """Take one record."""
+
+
+def record_of(call: Call) -> ExchangeRecord:
+    """The record of a request that is over."""
+    served, headers = call.served_by, call.headers
+    error = call.error_type
+    if not error and (call.failure or call.status >= 400):
+        word = call.failure.partition(":")[0]  # of a stream that ended in an error event
+        error = word if word in ERROR_TYPES else "api_error"
+    native = served is not None and served.format == "anthropic"
+    profile = "" if served is None else (served.native if native else served.profile).name
+    request_class = headers.get("x-claude-code-request-class", "")
+    return ExchangeRecord(
+        ended=time.time(),
+        request_id=call.request_id,
+        session_id=call.session_id[:_LONGEST],
+        agent_id=headers.get("x-claude-code-agent-id", "")[:_LONGEST],
+        request_class=request_class if request_class in _CLASSES else "",
+        asked=call.model[:_LONGEST],
+        model=served.model_id if served is not None else "",
+        provider=profile,
+        status=call.status,
+        outcome="gone" if call.gone else "error" if error else "ok",
+        error=error,
+        attempts=call.attempts,
+        seconds=call.clock() - call.began,
+        first_byte_seconds=None if call.first_byte is None else call.first_byte - call.began,
+        gaps=tuple(call.gaps or ()),
+        usage=call.usage,
+        notices=() if call.report is None else tuple(call.report.codes),
+    )

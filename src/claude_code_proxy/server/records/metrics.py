@@ -1,0 +1,120 @@
+"""Metrics in Prometheus's format, with the extra `[metrics]`.
+
+Labels are bounded: models by their configured ids, at most `MAX_MODELS`; never a session, a key or content.
+With several workers each writes its counts to files of a shared folder, and any of them answers for all.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from claude_code_proxy.config.problems import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from claude_code_proxy.server.records.exchange_record import ExchangeRecord
+
+EXTRA = "metrics"
+FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+"""Where `prometheus_client` keeps the counts of several processes; read when it is imported."""
+MAX_MODELS = 256
+CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
+_PREFIX = "claude_code_proxy_"
+_FIRST_BYTE = (0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300)
+_GAPS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_SECONDS = (0.25, 0.5, 1, 2, 5, 10, 20, 40, 80, 160, 320, 640)
+
+
+@contextmanager
+def shared_counts() -> Iterator[None]:
+    """A folder in which the worker processes that start within keep their counts."""
+    with tempfile.TemporaryDirectory(prefix="claude-code-proxy-metrics-") as folder:
+        os.environ[FOLDER_VARIABLE] = folder
+        try:
+            yield
+        finally:
+            del os.environ[FOLDER_VARIABLE]
+
+
+class Metrics:
+    """A sink. Raises `ConfigError` when the extra is not installed."""
+
+    def __init__(self) -> None:
+        try:
+            client: Any = import_module("prometheus_client")
+        except ImportError:
+            hint = f"pip install 'keyless-claude-proxy[{EXTRA}]'"
+            raise ConfigError(f"metrics: yes needs the extra [{EXTRA}]: {hint}") from None
+        self._client = client
+        self._registry = client.CollectorRegistry()
+        self._models: set[str] = set()
+        model = ("model", "provider")
+
+        def counter(name: str, says: str, labels: tuple[str, ...]) -> Any:
+            return client.Counter(_PREFIX + name, says, labels, registry=self._registry)
+
+        def histogram(name: str, says: str, buckets: tuple[float, ...]) -> Any:
+            return client.Histogram(_PREFIX + name, says, model, registry=self._registry, buckets=buckets)
+
+        self._requests = counter("requests", "Requests to models.", (*model, "status", "outcome"))
+        self._errors = counter("errors", "Requests that ended in an error, by its type.", (*model, "type"))
+        self._tokens = counter("tokens", "Tokens by kind; the kinds are disjoint.", (*model, "kind"))
+        self._attempts = counter("upstream_attempts", "Requests sent to upstreams.", model)
+        self._notices = counter("notices", "What conversions could not carry over.", ("code",))
+        self._first = histogram("first_byte_seconds", "Time to the first byte of an answer.", _FIRST_BYTE)
+        self._gaps = histogram("chunk_gap_seconds", "Time between two writes of a stream.", _GAPS)
+        self._seconds = histogram("request_seconds", "Time to the end of a request.", _SECONDS)
+        self._in_flight = client.Gauge(
+            f"{_PREFIX}requests_in_flight",
+            "Requests that are under way.",
+            registry=self._registry,
+            multiprocess_mode="livesum",
+        )
+
+    def add(self, record: ExchangeRecord) -> None:
+        """Count one record."""
+        name = record.model or "unknown"
+        if name not in self._models:
+            if len(self._models) >= MAX_MODELS:
+                name = "other"
+            self._models.add(name)
+        model = name, record.provider
+        self._requests.labels(*model, str(record.status), record.outcome).inc()
+        if record.error:
+            self._errors.labels(*model, record.error).inc()
+        if record.attempts:
+            self._attempts.labels(*model).inc(record.attempts)
+        for code in record.notices:
+            self._notices.labels(code).inc()
+        self._seconds.labels(*model).observe(record.seconds)
+        if record.first_byte_seconds is not None:
+            self._first.labels(*model).observe(record.first_byte_seconds)
+        gaps = self._gaps.labels(*model)
+        for gap in record.gaps:
+            gaps.observe(gap)
+        if (usage := record.usage) is not None:
+            thinking = min(usage.thinking_tokens or 0, usage.output_tokens)
+            for kind, count in (
+                ("input", usage.input_tokens),
+                ("cache_read", usage.cache_read_input_tokens),
+                ("cache_creation", usage.cache_creation_input_tokens),
+                ("output", usage.output_tokens - thinking),
+                ("thinking", thinking),
+            ):
+                if count > 0:
+                    self._tokens.labels(*model, kind).inc(count)
+
+    def render(self, in_flight: int) -> bytes:
+        """The text that Prometheus reads. `in_flight` are this process's requests under way."""
+        self._in_flight.set(in_flight)
+        registry = self._registry
+        if os.environ.get(FOLDER_VARIABLE):
+            registry = self._client.CollectorRegistry()
+            import_module("prometheus_client.multiprocess").MultiProcessCollector(registry)
+        text: bytes = self._client.generate_latest(registry)
+        return text

@@ -1,0 +1,165 @@
+"""Token counts that survive a restart: an SQLite file of sums per day, model, provider, session and class.
+
+Only figures, no content and no key. One thread writes, in batches and off the event loop; several processes
+may share the file. A crash loses what the last `_BATCH_SECONDS` brought.
+"""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+import time
+from contextlib import closing
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from claude_code_proxy.server.log import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from claude_code_proxy.server.records.exchange_record import ExchangeRecord
+
+VERSION = 1
+"""`PRAGMA user_version` of a file that this program wrote."""
+_BATCH_SECONDS = 0.5
+_MOST_WAITING = 10_000
+_WAIT = 5.0  # seconds for another process's write
+_KEYS = ("day", "model", "provider", "session", "class")
+_SUMS = ("requests", "errors", "input", "cache_read", "cache_creation", "output", "thinking", "milliseconds")
+GROUPS = ("day", "model", "provider", "session", "class")
+
+_CREATE = f"""
+CREATE TABLE IF NOT EXISTS usage (
+  {", ".join(f"{key} TEXT NOT NULL" for key in _KEYS)},
+  {", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in _SUMS)},
+  PRIMARY KEY ({", ".join(_KEYS)})
+) WITHOUT ROWID
+"""
+_ADD = f"""
+INSERT INTO usage ({", ".join((*_KEYS, *_SUMS))}) VALUES ({", ".join("?" * (len(_KEYS) + len(_SUMS)))})
+ON CONFLICT DO UPDATE SET {", ".join(f"{name} = {name} + excluded.{name}" for name in _SUMS)}
+"""  # noqa: S608 - all of it is from this page
+
+
+class UsageStore:
+    """A sink. What cannot be written is lost with one warning; the server goes on."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._waiting: queue.Queue[ExchangeRecord | None] = queue.Queue(_MOST_WAITING)
+        self._thread = threading.Thread(target=self._run, name="usage", daemon=True)
+        self._warned = False
+        self._thread.start()
+
+    def add(self, record: ExchangeRecord) -> None:
+        """Take one record; never waits."""
+        try:
+            self._waiting.put_nowait(record)
+        except queue.Full:
+            self._warn("its disk is too slow: figures are lost")
+
+    def close(self) -> None:
+        """Write what waits, and end."""
+        self._waiting.put(None)
+        self._thread.join(_WAIT)
+
+    def _run(self) -> None:
+        going_on = True
+        while going_on:
+            batch = [self._waiting.get()]
+            until = time.monotonic() + _BATCH_SECONDS
+            while batch[-1] is not None and len(batch) < _MOST_WAITING:
+                try:
+                    batch.append(self._waiting.get(timeout=max(0.0, until - time.monotonic())))
+                except queue.Empty:
+                    break
+            going_on = batch[-1] is not None
+            rows = [_row(record) for record in batch if record is not None]
+            try:
+                if rows:
+                    self._write(rows)
+            except (OSError, sqlite3.Error) as error:
+                self._warn(str(error))
+
+    def _write(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        with closing(_open(self._path)) as connection, connection:
+            connection.executemany(_ADD, rows)
+
+    def _warn(self, reason: str) -> None:
+        if not self._warned:
+            self._warned = True
+            logger.warning("usage is not kept in %s: %s", self._path, reason)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """The file, made or brought up to date where needed. Raises `OSError`, `sqlite3.Error`."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        path.touch(mode=0o600)
+    connection = sqlite3.connect(path, timeout=_WAIT)
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > VERSION:
+        connection.close()
+        raise sqlite3.DatabaseError(f"a newer version of the program wrote it (version {version})")
+    if version < VERSION:
+        connection.execute("PRAGMA journal_mode = WAL")
+        with connection:
+            connection.execute(_CREATE)
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    return connection
+
+
+def _row(record: ExchangeRecord) -> tuple[Any, ...]:
+    usage = record.usage
+    tokens = (
+        (0, 0, 0, 0, 0)
+        if usage is None
+        else (
+            usage.input_tokens,
+            usage.cache_read_input_tokens,
+            usage.cache_creation_input_tokens,
+            usage.output_tokens,
+            usage.thinking_tokens or 0,
+        )
+    )
+    day = datetime.fromtimestamp(record.ended).astimezone().date().isoformat()
+    keys = day, record.model or record.asked, record.provider, record.session_id, record.request_class
+    return (*keys, 1, int(record.outcome == "error"), *tokens, round(record.seconds * 1000))
+
+
+class UsageRow(NamedTuple):
+    """The sums of one group. `input` is without what the cache held; `output` includes `thinking`."""
+
+    name: str
+    requests: int
+    errors: int
+    input: int
+    cache_read: int
+    cache_creation: int
+    output: int
+    thinking: int
+    milliseconds: int
+
+    @property
+    def total(self) -> int:
+        """All tokens."""
+        return self.input + self.cache_read + self.cache_creation + self.output
+
+
+def read_usage(path: Path, group: str, since: str = "") -> list[UsageRow]:
+    """The sums by `group` (one of `GROUPS`) from the day `since` on (`2026-01-31`), by name.
+
+    Raises `OSError` when there is no such file, `sqlite3.Error` when it is another kind of file.
+    """
+    if group not in GROUPS:
+        raise ValueError(f"by: must be one of {', '.join(GROUPS)}")
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no usage was recorded yet")
+    sums = ", ".join(f"SUM({name})" for name in _SUMS)
+    question = f"SELECT {group}, {sums} FROM usage WHERE day >= ? GROUP BY 1 ORDER BY 1"  # noqa: S608 - checked
+    with closing(_open(path)) as connection:
+        return [UsageRow(*row) for row in connection.execute(question, (since,))]
