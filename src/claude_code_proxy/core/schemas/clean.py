@@ -82,6 +82,8 @@ _OLD = frozenset({"items", "prefixItems", "exclusiveMinimum", "exclusiveMaximum"
 
 
 def _type(value: Any) -> Any:
+    if isinstance(value, str) and value in TYPES:
+        return value
     words = value if isinstance(value, list) else [value]
     if not words or not all(isinstance(word, str) for word in words):
         return _BAD

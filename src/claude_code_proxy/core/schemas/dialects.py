@@ -18,27 +18,25 @@ if TYPE_CHECKING:
 
 TYPES = ("string", "number", "integer", "boolean", "object", "array", "null")
 
-KINDS: Mapping[str, str] = MappingProxyType(
-    {
-        "type": "type",
-        **dict.fromkeys(("title", "description", "format", "pattern", "contentEncoding"), "text"),
-        **dict.fromkeys(("contentMediaType", "$comment", "$ref"), "text"),
-        **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems", "minProperties"), "count"),
-        **dict.fromkeys(("maxProperties", "minContains", "maxContains"), "count"),
-        **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), "number"),
-        "multipleOf": "number",
-        **dict.fromkeys(("properties", "patternProperties", "dependentSchemas"), "map"),
-        **dict.fromkeys(("items", "additionalProperties", "unevaluatedProperties"), "schema"),
-        **dict.fromkeys(("unevaluatedItems", "propertyNames", "contains", "not", "if", "then"), "schema"),
-        "else": "schema",
-        **dict.fromkeys(("prefixItems", "anyOf", "oneOf", "allOf"), "schemas"),
-        "required": "names",
-        "enum": "values",
-        "dependentRequired": "object",
-        **dict.fromkeys(("uniqueItems", "nullable", "deprecated", "readOnly", "writeOnly"), "flag"),
-        **dict.fromkeys(("const", "default", "example", "examples"), "any"),
-    }
-)
+KINDS: Mapping[str, str] = {
+    "type": "type",
+    **dict.fromkeys(("title", "description", "format", "pattern", "contentEncoding"), "text"),
+    **dict.fromkeys(("contentMediaType", "$comment", "$ref"), "text"),
+    **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems", "minProperties"), "count"),
+    **dict.fromkeys(("maxProperties", "minContains", "maxContains"), "count"),
+    **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), "number"),
+    "multipleOf": "number",
+    **dict.fromkeys(("properties", "patternProperties", "dependentSchemas"), "map"),
+    **dict.fromkeys(("items", "additionalProperties", "unevaluatedProperties"), "schema"),
+    **dict.fromkeys(("unevaluatedItems", "propertyNames", "contains", "not", "if", "then"), "schema"),
+    "else": "schema",
+    **dict.fromkeys(("prefixItems", "anyOf", "oneOf", "allOf"), "schemas"),
+    "required": "names",
+    "enum": "values",
+    "dependentRequired": "object",
+    **dict.fromkeys(("uniqueItems", "nullable", "deprecated", "readOnly", "writeOnly"), "flag"),
+    **dict.fromkeys(("const", "default", "example", "examples"), "any"),
+}
 """Every keyword of JSON Schema 2020-12 and OpenAPI that any provider takes, and what its value must be.
 
 Those of older drafts are rewritten before; what is not here has no meaning and is left out.

@@ -7,6 +7,7 @@ bounds: references put in place can multiply.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import wire
@@ -77,10 +78,11 @@ class Normaliser:
         """A schema without references and, where the dialect wants that, of one type and no choices."""
         schema = self._fixed(schema)
         types = types_of(schema) if "type" in schema else []
+        foreign = _foreign(tuple(types))
         lost: Schema = {}
         result: Schema = {}
         for key, value in schema.items():
-            if types and not _concerns(key, types):
+            if key in foreign:
                 continue
             if key == "oneOf" and key not in self._dialect.keywords and "anyOf" not in schema:
                 self._lost.add(key)
@@ -293,6 +295,8 @@ class Normaliser:
     # --- what cannot be said ---------------------------------------------------------------------------
     def _with_text(self, result: Schema, lost: Schema) -> Schema:
         """`result` with the constraints `lost` in words."""
+        if not lost:
+            return result
         words = {key: value for key, value in lost.items() if key not in ANNOTATIONS and value is not False}
         self._lost.update(lost.keys() - ANNOTATIONS)
         text = wire.dumps_text(words)
@@ -317,8 +321,8 @@ def _is_null(schema: Schema) -> bool:
     return schema.get("type") == "null"
 
 
-def _concerns(key: str, types: list[str]) -> bool:
-    """Whether a keyword says something about values of one of the `types`."""
+@lru_cache(maxsize=512)
+def _foreign(types: tuple[str, ...]) -> frozenset[str]:
+    """The keywords that say nothing about values of the `types`; none where there are no types."""
     kinds = {"number" if kind == "integer" else kind for kind in types}
-    others = [words for kind, words in OF_TYPE.items() if kind not in kinds]
-    return not any(key in words for words in others)
+    return frozenset().union(*(words for kind, words in OF_TYPE.items() if types and kind not in kinds))
