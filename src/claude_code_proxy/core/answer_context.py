@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.errors.context import ErrorContext
+from claude_code_proxy.core.tokens.text_features import default_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ class ReplyContext:
     seen before. `stop_sequences` are all the client asked for; those in `local_stop_sequences` the proxy
     must find by itself. `show_thinking` is false when the client did not ask for thinking;
     `hide_thinking_text` when it asked for `display: omitted`. `input_tokens` is the local estimate, used
-    in `message_start` and where the upstream sends no usage. `max_tokens` is the output limit that went
+    in `message_start` and where the upstream sends no usage; `count` makes tokens of packed counts for the
+    output then. `max_tokens` is the output limit that went
     upstream, 0 for none. `errors` is for error texts. `web_search` is the client's name for the web search
     that the provider runs, "" if it asked for none. `tool_parameters` are the tools' JSON Schemas by upstream
     name, given only where calls may arrive as text. `may_repeat`: the caller sends the request again where a
@@ -67,6 +69,7 @@ class ReplyContext:
     show_thinking: bool = True
     hide_thinking_text: bool = False
     input_tokens: int = 0
+    count: Callable[[int], float] = default_tokens
     max_tokens: int = 0
     errors: ErrorContext = field(default_factory=ErrorContext)
     web_search: str = ""

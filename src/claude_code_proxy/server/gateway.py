@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from claude_code_proxy.core.answer_context import AnswerLimits
 from claude_code_proxy.core.request.tool_cache import ToolCache
-from claude_code_proxy.core.tokens import Calibration
+from claude_code_proxy.core.tokens.calibration import Calibration
 from claude_code_proxy.server.caller import ids
 from claude_code_proxy.server.caller.access import Access
 from claude_code_proxy.server.caller.admission import Admission
@@ -29,7 +29,7 @@ from .log import RequestLog
 if TYPE_CHECKING:
     from claude_code_proxy.config.models_yaml.models_file import FixedModels, ModelsFile
     from claude_code_proxy.config.settings import ServerSettings
-    from claude_code_proxy.core.tokens import TextCounts
+    from claude_code_proxy.core.tokens.estimate import TextCounts
     from claude_code_proxy.server.records.exchange_record import Sink
 
 

@@ -32,6 +32,7 @@ from claude_code_proxy.core.deltas import (
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.report import Report
+from tests.core.cases import CASES, load
 
 EVENT: TypeAdapter[Any] = TypeAdapter(RawMessageStreamEvent)
 WORDS = st.text(alphabet="ab <>{}\n", min_size=1, max_size=5)
@@ -338,9 +339,23 @@ def test_the_output_limit_cut_a_tool_call() -> None:
 
 
 def test_usage_is_estimated_when_there_is_none() -> None:
-    message = fold(written([Text("12345678"), Finish("end_turn")], input_tokens=7), Report())
-    assert message["usage"]["input_tokens"] == 7
-    assert message["usage"]["output_tokens"] == 2
+    for case in load(CASES / "tokens" / "texts.json")["cases"]:
+        pieces = [Text(letter) for letter in case["text"]]
+        message = fold(written([*pieces, Finish("end_turn")], input_tokens=7), Report())
+        assert message["usage"]["input_tokens"] == 7
+        assert message["usage"]["output_tokens"] == pytest.approx(case["tokens"], rel=0.15)
+
+
+def test_hidden_thinking_counts() -> None:
+    deltas: list[Delta] = [Reasoning("one two three four five six seven"), Text("eight"), Finish("end_turn")]
+    hidden, shown = (
+        fold(written(deltas, hide_thinking_text=hide), Report())["usage"]["output_tokens"]
+        for hide in (True, False)
+    )
+    assert hidden == shown == pytest.approx(8, abs=2)
+
+
+def test_the_estimate_is_there_at_the_start() -> None:
     start = written([Text("x")], input_tokens=7)[0]["message"]["usage"]
     assert start["input_tokens"] == 7
 

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_code_proxy.core import tokens, wire
+from claude_code_proxy.core import wire
 from claude_code_proxy.core.convert_request import convert_request
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.request.body_json import read
 from claude_code_proxy.core.request.tool_cache import ToolCache
+from claude_code_proxy.core.tokens.estimate import TextCounts, estimate
 from tests.core import cases
 
 
@@ -63,9 +64,9 @@ def converted(request: Any, profile: Profile, cache: ToolCache | None = None) ->
     except ApiError as error:
         return error.status, error.message
     assert result.payload == wire.dumps(result.body)
-    counts = tokens.TextCounts()
-    counted = tokens.estimate(result.body, counts, result.tools)
-    assert counted == tokens.estimate(result.body, counts, result.tools) == tokens.estimate(result.body)
+    counts = TextCounts()
+    counted = estimate(result.body, counts, result.tools)
+    assert counted == estimate(result.body, counts, result.tools) == estimate(result.body)
     return result.body, result.reply, result.report.notices, counted
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from claude_code_proxy.core import providers
 from claude_code_proxy.core.convert_request import convert_request
-from claude_code_proxy.core.tokens import estimate
+from claude_code_proxy.core.tokens.estimate import estimate
 from tests import paths
 
 FIXTURE = paths.FIXTURES / "330_02_mcp_tool_reference.json"

@@ -8,6 +8,7 @@ from claude_code_proxy.core.answer import events
 from claude_code_proxy.core.deltas import Finish
 
 if TYPE_CHECKING:
+    from claude_code_proxy.core.answer.output_text import OutputText
     from claude_code_proxy.core.answer_context import ReplyContext
     from claude_code_proxy.core.deltas import StopReason, Usage
     from claude_code_proxy.core.report import Report
@@ -22,12 +23,12 @@ def ending(
     tools: bool,
     cut_tool: bool,
     refusal: str | None,
-    characters: int,
+    said: OutputText,
 ) -> events.Event:
     """The `message_delta` of a complete answer.
 
     `tools`: it holds tool calls; `cut_tool`: the last one's arguments did not end; `refusal`: the text of a
-    refusal; `characters`: how much was written, to estimate tokens where the upstream counted none.
+    refusal; `said`: what was written, to estimate tokens where the upstream counted none.
     """
     finish = finish or Finish("end_turn")
     reason = finish.reason if refusal is None else "refusal"
@@ -39,7 +40,7 @@ def ending(
         )
     details = {"type": "refusal", "category": None, "explanation": refusal} if reason == "refusal" else None
     sequence = finish.stop_sequence if reason == "stop_sequence" else None
-    counts = _counts(usage, reply, report, characters)
+    counts = _counts(usage, reply, report, said)
     return events.message_delta(_with_tools(reason, tools), sequence, counts, details)
 
 
@@ -50,10 +51,10 @@ def _with_tools(reason: StopReason, tools: bool) -> StopReason:
     return "end_turn" if not tools and reason == "tool_use" else reason
 
 
-def _counts(usage: Usage | None, reply: ReplyContext, report: Report, characters: int) -> dict[str, Any]:
+def _counts(usage: Usage | None, reply: ReplyContext, report: Report, said: OutputText) -> dict[str, Any]:
     if usage is None:  # an honest guess is better than zero: the client plans compaction by it
         report.emulated("usage_estimated", "upstream.usage", "the upstream sent no token counts")
-        return events.usage(reply.input_tokens, -(-characters // 4))
+        return events.usage(reply.input_tokens, round(reply.count(said.counts())))
     counts = events.usage(
         usage.input_tokens,
         usage.output_tokens,

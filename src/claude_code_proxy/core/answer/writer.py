@@ -24,6 +24,7 @@ from claude_code_proxy.core.answer.open_block import (
     ThinkingBlock,
     ToolUseBlock,
 )
+from claude_code_proxy.core.answer.output_text import OutputText
 from claude_code_proxy.core.answer.stop_sequences import StopSequences
 from claude_code_proxy.core.answer.transitions import TRANSITIONS
 from claude_code_proxy.core.continuity import ToolId, base62, client_tool_id
@@ -79,9 +80,10 @@ class BlockWriter:
         self._refusal: list[str] = []
         self._cited: list[Citation] = []  # for the end of the open text, or else of the next
         self.finish: Finish | None = None
-        self._characters = 0
         self._out: list[Event] = []
         self._spent = 0  # output tokens of a response that came to nothing
+        self.said = OutputText()
+        """What went out, also past this writer into the open block."""
         self.usage: Usage | None = None
         self.spoke = self.reasoned = False
 
@@ -150,7 +152,7 @@ class BlockWriter:
             tools="written" in self._calls.values(),
             cut_tool=cut,
             refusal="".join(self._refusal) or None,
-            characters=self._characters,
+            said=self.said,
         )
         self._emit(last)
         self._emit(events.MESSAGE_STOP)
@@ -181,10 +183,6 @@ class BlockWriter:
     def passes(self, delta: Delta) -> bool:
         """Whether more text like that of `delta`, just written as one event, may pass unread."""
         return self._stops is None or not isinstance(delta, Text)
-
-    def passed(self, characters: int) -> None:
-        """Take note of so much text that went on into the open block past this writer."""
-        self._characters += characters
 
     # --- what each delta does -------------------------------------------------------------------------
 
@@ -232,7 +230,7 @@ class BlockWriter:
             self._open_block(TextBlock(self._stops, self._cited))
         elif not (text := self._unstopped(text)):
             return
-        self._characters += len(text)
+        self.said.add(text)
         self._delta("text_delta", "text", text)
 
     def _unstopped(self, text: str) -> str:
@@ -255,10 +253,10 @@ class BlockWriter:
                 return
             block, self._pending = ThinkingBlock(self._pending or self._new_seal()), None
             self._open_block(block)
+        self.said.add(text)
         if self._reply.hide_thinking_text:
             block.hidden.append(text)
         else:
-            self._characters += len(text)
             self._delta("thinking_delta", "thinking", text)
 
     def _reasoning_state(self, kind: str, items: list[Any]) -> None:
@@ -290,7 +288,7 @@ class BlockWriter:
             self._arguments_elsewhere(delta, key, text)
             return
         if out := block.gate.feed(text):
-            self._characters += len(out)
+            self.said.add(out)
             self._delta("input_json_delta", "partial_json", out)
         if self._parked and block.gate.complete:
             self._replay()
@@ -387,7 +385,7 @@ class BlockWriter:
     def _flush_stops(self) -> None:
         """Write text that was held back as a possible stop sequence before its block was even opened."""
         if self._stops is not None and (held := self._stops.flush()):
-            self._characters += len(held)
+            self.said.add(held)
             self._start_block(TextBlock(None, self._cited))
             self._delta(*TextBlock.DELTA, held)
             self._close()

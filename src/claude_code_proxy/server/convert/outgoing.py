@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.core import tokens, wire
+from claude_code_proxy.core import wire
 from claude_code_proxy.core.conversation import PreparedTools
 from claude_code_proxy.core.convert_request import convert_request, limit_field
 from claude_code_proxy.core.errors.context import ErrorContext
 from claude_code_proxy.core.errors.corrections import MAX_CORRECTIONS, apply, corrections
 from claude_code_proxy.core.errors.lessons import is_of_the_api
 from claude_code_proxy.core.request.media import has_pdf
+from claude_code_proxy.core.tokens.estimate import measure
 from claude_code_proxy.server.caller import ids
 from claude_code_proxy.server.offload import LARGE, offload
 
@@ -80,7 +82,7 @@ class OutgoingRequest:
         self._request = request
         self._size = size
         self._corrections: list[Correction] = []
-        self._estimate: int | None = None
+        self._counts: int | None = None
         self._reply: ReplyContext | None = None
         self._convert(ids.message_id())
 
@@ -187,17 +189,18 @@ class OutgoingRequest:
 
     # --- what the answer must know --------------------------------------------------------------------
     def count(self) -> int:
-        """The prompt's length in tokens by our own count, uncalibrated; counted once."""
-        if self._estimate is None:
-            self._estimate = tokens.estimate(
-                self.converted.body, self.gateway.text_counts, self.converted.tools
-            )
-        return self._estimate
+        """What decides the prompt's length in tokens, packed (`core.tokens`); counted once."""
+        if self._counts is None:
+            self._counts = measure(self.converted.body, self.gateway.text_counts, self.converted.tools)
+        return self._counts
 
     @property
     def input_tokens(self) -> int:
         """The prompt's length in tokens as far as we can know it."""
-        return round(self.count() * self.gateway.calibration.factor(self.config.model_id))
+        return math.ceil(self._tokens(self.count()))
+
+    def _tokens(self, counts: int) -> float:
+        return self.gateway.calibration.tokens(self.config.model_id, counts)
 
     @property
     def max_tokens(self) -> int:
@@ -213,6 +216,7 @@ class OutgoingRequest:
         reply = self.converted.reply
         reply.input_tokens, reply.max_tokens = self.input_tokens, self.max_tokens
         reply.limits = self.gateway.answer_limits
+        reply.count = self._tokens
         reply.errors = ErrorContext(
             profile=self.profile,
             model=reply.model,
@@ -225,8 +229,8 @@ class OutgoingRequest:
 
     def learn(self, usage: Usage | None) -> None:
         """Calibrate the count by what the upstream counted."""
-        if usage is None or self._estimate is None:
+        if usage is None or self._counts is None:
             return
         actual = usage.input_tokens + usage.cache_read_input_tokens + usage.cache_creation_input_tokens
         if actual > 0:
-            self.gateway.calibration.observe(self.config.model_id, self._estimate, actual)
+            self.gateway.calibration.observe(self.config.model_id, self._counts, actual)

@@ -1,7 +1,7 @@
 """Token counts: the estimate of `core.tokens`, or a real tokenizer where the settings ask for one.
 
 The tokenizer is o200k_base, that of OpenAI's models. Other vendors have their own, which nobody ships; what
-they count is learned from their answers in either case (`core.tokens.Calibration`).
+they count is learned from their answers in either case (`core.tokens.calibration`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from claude_code_proxy.config.problems import ConfigError
-from claude_code_proxy.core.tokens import TextCounts
+from claude_code_proxy.core.tokens.estimate import TextCounts
+from claude_code_proxy.core.tokens.text_features import COUNTED, packed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,10 +27,13 @@ _PIECE = 40_000
 
 def text_counts(kind: TokenCounts) -> TextCounts:
     """The counter of one server. Raises `ConfigError` when the extra `[tokens]` is wanted and missing."""
-    return TextCounts(exact_counter()) if kind == "exact" else TextCounts()
+    if kind == "estimate":
+        return TextCounts()
+    count = exact_counter()
+    return TextCounts(lambda text: packed(COUNTED, count(text)))
 
 
-def exact_counter(encoding: str = "o200k_base") -> Callable[[str], float]:
+def exact_counter(encoding: str = "o200k_base") -> Callable[[str], int]:
     """Counts the tokens of a text, one too many at most for every 40,000 characters.
 
     Loading the tokenizer takes about half a second. Raises `ConfigError` when it is not installed.
@@ -42,9 +46,9 @@ def exact_counter(encoding: str = "o200k_base") -> Callable[[str], float]:
         hint = "pip install 'keyless-claude-proxy[tokens]'"
         raise ConfigError(f"token_counts: exact needs the extra [tokens]: {hint}") from None
 
-    def count(text: str) -> float:
+    def count(text: str) -> int:
         text = text.encode("utf-8", errors="replace").decode()  # no lone surrogates
         pieces = (text[start : start + _PIECE] for start in range(0, len(text), _PIECE))
-        return float(sum(len(encode(piece)) for piece in pieces))
+        return sum(len(encode(piece)) for piece in pieces)
 
     return count

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.core import tokens, wire
+from claude_code_proxy.core import wire
 from claude_code_proxy.core.report import Report
+from claude_code_proxy.core.tokens.estimate import estimate
 from claude_code_proxy.server.convert.outgoing import convert
 from claude_code_proxy.server.passthrough import native_body
 
@@ -60,6 +61,6 @@ async def explain(config: ModelConfig, request: dict[str, Any], hooks: Hooks | N
         format=config.format,
         profile=profile,
         upstream_request=body,
-        input_tokens=None if config.format == "anthropic" else tokens.estimate(body),
+        input_tokens=None if config.format == "anthropic" else estimate(body),
         notices=report.notices,
     )

@@ -17,7 +17,7 @@ from claude_code_proxy.core import providers, wire
 from claude_code_proxy.core.convert_request import convert_request, limit_field
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.providers.profile import Profile
-from claude_code_proxy.core.tokens import estimate
+from claude_code_proxy.core.tokens.estimate import estimate
 from tests import paths
 from tests.core.openai.sdk_types import _consume
 from tests.core.test_convert_request_cases import comparable, convert, load

@@ -10,11 +10,12 @@ import pytest
 
 from claude_code_proxy.core.convert_request import convert_request
 from claude_code_proxy.core.providers.profile import Profile
-from claude_code_proxy.core.tokens import Calibration, TextCounts, estimate
+from claude_code_proxy.core.tokens.calibration import Calibration
+from claude_code_proxy.core.tokens.estimate import TextCounts, estimate, measure
+from claude_code_proxy.core.tokens.text_features import COUNTED, packed
 from claude_code_proxy.server.memory.token_counts import exact_counter
 from tests import paths
-
-from .cases import CASES, load
+from tests.core.cases import CASES, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,8 +36,9 @@ ENCODINGS = ("o200k_base", "cl100k_base", "voyage3_base")
 
 
 @cache
-def tokenizer(encoding: str) -> Callable[[str], float]:
-    return exact_counter(encoding)
+def tokenizer(encoding: str) -> Callable[[str], int]:
+    count = exact_counter(encoding)
+    return lambda text: packed(COUNTED, count(text))
 
 
 def body_of(path: Path) -> dict[str, Any]:
@@ -69,7 +71,7 @@ def test_a_conversation_within_5_percent_after_two_turns(kind: str, encoding: st
     for turn in range(5):
         text = TEXTS[names[turn % len(names)]]
         body["messages"] += [{"role": "assistant", "content": text}, {"role": "user", "content": text}]
-        ours, actual = estimate(body), estimate(body, theirs) + overhead
+        ours, actual = measure(body), estimate(body, theirs) + overhead
         if turn >= 2:
-            assert ours * calibration.factor("m") == pytest.approx(actual, rel=0.05)
+            assert calibration.tokens("m", ours) == pytest.approx(actual, rel=0.05)
         calibration.observe("m", ours, actual)

@@ -1,0 +1,32 @@
+"""What an answer said, kept to count its tokens where the upstream does not."""
+
+from __future__ import annotations
+
+from claude_code_proxy.core.tokens.text_features import features
+
+_MOST_PIECES = 512
+_MOST_CHARACTERS = 1 << 16
+
+
+class OutputText:
+    """The texts of an answer: joined now and then, and counted when they are long, so that it is bounded."""
+
+    __slots__ = ("_counts", "_pieces")
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._counts = 0
+
+    def add(self, text: str) -> None:
+        """Take note of the next piece."""
+        self._pieces.append(text)
+        if len(self._pieces) > _MOST_PIECES:
+            joined = "".join(self._pieces)
+            if len(joined) > _MOST_CHARACTERS:
+                self._counts += features(joined)
+                joined = ""
+            self._pieces = [joined]
+
+    def counts(self) -> int:
+        """The packed counts of all of it (`core.tokens.text_features`)."""
+        return self._counts + features("".join(self._pieces))

@@ -1,0 +1,130 @@
+"""How models count: their weights for the features of texts, learned from the token counts that they report.
+
+A linear regression, updated with each report (a Kalman filter). Before any, a model counts as OpenAI's do and
+may differ from them in the ways in which public tokenizers differ: who counts Hindi like Qwen probably counts
+Thai like Qwen. So one or two reports are enough.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+from operator import mul
+from typing import TYPE_CHECKING, NamedTuple
+
+from claude_code_proxy.core.tokens.text_features import (
+    DEFAULT,
+    MEDIA,
+    SIZE,
+    TEMPLATE,
+    TOKENIZERS,
+    unpacked,
+    weighed,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_Matrix = list[list[float]]
+
+_NOISE = 0.025
+"""Of a count: what no weights explain."""
+_NOISE_TOKENS = 15.0
+_MOST_DEVIATIONS = 4.0
+"""A report that is less likely than so many standard deviations counts as one that is as likely."""
+_FORGOTTEN = 0.02
+"""How much of what is not known comes back with each report, since a model may change behind its name."""
+_GOOD_ENOUGH = 0.01
+"""An estimate that is as near as this teaches nothing; that saves 0.1 ms for most requests."""
+
+
+class _Model(NamedTuple):
+    weights: Sequence[float]
+    covariance: _Matrix
+    counts: Sequence[int]
+    tokens: float
+    """The last report, and what it was about: the next request of a conversation adds to it."""
+
+
+def _prior() -> _Matrix:
+    """The covariance of the weights of a model that nothing is known of."""
+    base, others = DEFAULT, [(*row, *DEFAULT[TEMPLATE:]) for row in TOKENIZERS[1:]]
+    away = [[weight - default for weight, default in zip(row, base, strict=True)] for row in others]
+    spread = [0.3 * sqrt(sum(row[i] ** 2 for row in others) / len(others)) + 0.005 for i in range(SIZE)]
+    spread[TEMPLATE], spread[MEDIA] = 20.0, 0.5
+    return [
+        [
+            1.5 * sum(row[i] * row[j] for row in away) / len(away)
+            + 0.01 * base[i] * base[j]  # all of them together, by a tenth
+            + (spread[i] ** 2 if i == j else 0.0)
+            for j in range(SIZE)
+        ]
+        for i in range(SIZE)
+    ]
+
+
+_PRIOR = _prior()
+
+
+class Calibration:
+    """The weights of each model. Bounded: the models seen last are kept. Holds no time and no text."""
+
+    MAX_MODELS = 128
+    """Each takes about 30 kB."""
+    MIN_FACTOR = 0.5
+    MAX_FACTOR = 6.0
+    """No model counts less or more than so many times what OpenAI's do; some have four times, for Hindi."""
+    MIN_TOKENS = 100
+    """Shorter prompts teach nothing: the fixed part of a prompt template outweighs the text."""
+
+    def __init__(self) -> None:
+        self._models: dict[str, _Model] = {}
+
+    def knows(self, model: str) -> bool:
+        """Whether `model` ever counted a prompt for us."""
+        return model in self._models
+
+    def tokens(self, model: str, counts: int) -> float:
+        """How many tokens `model` probably makes of what has these packed `counts`."""
+        seen = unpacked(counts)
+        known = self._models.get(model)
+        usual = weighed(seen, DEFAULT)
+        return usual if known is None else self._bounded(weighed(seen, known.weights), usual)
+
+    def _bounded(self, tokens: float, usual: float) -> float:
+        return min(max(tokens, self.MIN_FACTOR * usual), self.MAX_FACTOR * usual)
+
+    def observe(self, model: str, counts: int, actual: int) -> None:
+        """Learn that `model` counted `actual` tokens in a prompt with these packed `counts`."""
+        seen = unpacked(counts)
+        usual = weighed(seen, DEFAULT)
+        if usual < self.MIN_TOKENS or actual <= 0:
+            return
+        tokens = self._bounded(actual, usual)
+        known = self._models.pop(model, None)
+        weights, covariance = (known.weights, known.covariance) if known else (DEFAULT, _PRIOR)
+        if known is None or abs(weighed(seen, weights) - tokens) > _GOOD_ENOUGH * tokens:
+            if known and tokens > known.tokens and all(map(int.__ge__, seen, known.counts)):
+                added = tuple(map(int.__sub__, seen, known.counts))
+                weights, covariance = _learned(weights, covariance, added, tokens - known.tokens)
+            weights, covariance = _learned(weights, covariance, seen, tokens)
+        self._models[model] = _Model(weights, covariance, seen, tokens)
+        if len(self._models) > self.MAX_MODELS:
+            del self._models[next(iter(self._models))]
+
+
+def _learned(
+    weights: Sequence[float], covariance: _Matrix, counts: Sequence[int], actual: float
+) -> tuple[Sequence[float], _Matrix]:
+    """The weights and their covariance after a report of `actual` tokens for `counts`."""
+    shared = [sum(map(mul, row, counts)) for row in covariance]
+    variance = sum(map(mul, shared, counts)) + (_NOISE * actual) ** 2 + _NOISE_TOKENS**2
+    most = _MOST_DEVIATIONS * sqrt(variance)
+    surprise = min(max(actual - sum(map(mul, weights, counts)), -most), most) / variance
+    weights = [weight + surprise * share for weight, share in zip(weights, shared, strict=True)]
+    return weights, [
+        [
+            (1 - _FORGOTTEN) * (value - share * other / variance) + _FORGOTTEN * first
+            for value, other, first in zip(row, shared, firsts, strict=True)
+        ]
+        for row, share, firsts in zip(covariance, shared, _PRIOR, strict=True)
+    ]

@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+import pytest
+
+from claude_code_proxy.core.answer.output_text import OutputText
+from claude_code_proxy.core.tokens.text_features import default_tokens, features
+
+
+@pytest.mark.parametrize("pieces", [0, 1, 1000, 40_000])
+def test_as_much_as_the_whole_text(pieces: int) -> None:
+    said = OutputText()
+    for number in range(pieces):
+        said.add(f"word {number} ")
+        assert len(said._pieces) <= 513
+    assert sum(map(len, said._pieces)) < 1 << 17
+    whole = "".join(f"word {number} " for number in range(pieces))
+    assert default_tokens(said.counts()) == pytest.approx(default_tokens(features(whole)), rel=0.001)
