@@ -33,7 +33,7 @@ _WHILE_THINKING = re.compile(r"thinking|reasoning", re.IGNORECASE)
 
 _OF_THE_API = frozenset(
     {
-        "max_tokens_field", "schema_dialect", "structured_output", "structured_with_tools",
+        "max_tokens_field", "schema_dialect", "tool_name_start", "structured_output", "structured_with_tools",
         "tool_choice_support", "tool_choice_thinking", "parallel_param", "stop_max", "send_user",
         "prompt_cache_key", "stream_usage",
         "drop_params", "effort_values", "thinking_switch",
