@@ -50,7 +50,7 @@ def test_without_a_terminal_it_is_refused(desk: Desk, word: str) -> None:
 def test_on_a_terminal_it_is_asked_about(desk: Desk) -> None:
     assert talk(desk, "status", types=[("as a prompt? [y/N]", "")])[0] == output.USAGE
     code, said = talk(desk, "status", types=[("as a prompt? [y/N]", "y")])
-    assert (code, '"argv": ["status"]' in said) == (0, True)
+    assert (code, '"status"], "env"' in said) == (0, True)
 
 
 @pytest.mark.parametrize(

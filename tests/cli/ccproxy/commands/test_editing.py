@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from claude_code_proxy.cli import output
-from claude_code_proxy.config.cc_proxy_json.edit_text import CannotEditError, with_default, with_provider
+from claude_code_proxy.config.cc_proxy_json.edit_text import (
+    CannotEditError,
+    with_default,
+    with_provider,
+    without_provider,
+)
 from claude_code_proxy.config.jsonc import read_document
 from tests.cli.desk import KEY, LEAST, Desk
 
@@ -108,6 +114,41 @@ def test_use_keeps_the_order_of_the_file(tmp_path: Path) -> None:
         text = with_default(ORDER, name)
         assert last in text
         assert list(parsed(tmp_path, text)[name])[-1] == "default"
+
+
+def odd_file(chance: random.Random) -> tuple[str, list[str]]:
+    """A file as nobody would lay it out, and the names of its providers."""
+
+    def gap() -> str:
+        return chance.choice(["", " ", "\n  ", ' // c, {"default": true}\n', " /* x } , */ ", '\n// a "b\n'])
+
+    names = chance.sample(["a", "né", "d e", "x/y", 'q"r'], chance.randint(1, 4))
+    default = chance.choice([*names, None])
+    text = "{" + gap()
+    for name in names:
+        keys = [("model", '"m"'), ("base_url", '"http://x//y"'), ("list", '["a", {"default": true}, "]}"]')]
+        keys = chance.sample(keys, chance.randint(0, 3)) + [("default", "true")] * (name == default)
+        members = ",".join(f'{gap()}"{key}"{gap()}:{gap()}{value}{gap()}' for key, value in keys)
+        text += f"{json.dumps(name)}{gap()}:{gap()}{{{members}{gap()}}}{gap()}"
+        text += "," + gap() if name != names[-1] or chance.random() < 0.3 else ""
+    return text + "}" + gap(), names
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_any_layout_keeps_its_meaning(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    text, names = odd_file(chance)
+    name = chance.choice(names)
+    before = parsed(tmp_path, text)
+    marked = {
+        key: {**entry, "default": key == name} if "default" in entry or key == name else entry
+        for key, entry in before.items()
+    }
+    assert parsed(tmp_path, with_default(text, name)) == marked
+    assert parsed(tmp_path, with_provider(text, "zz", {"model": "q"})) == {**before, "zz": {"model": "q"}}
+    assert parsed(tmp_path, without_provider(text, name)) == {
+        key: before[key] for key in before if key != name
+    }
 
 
 def test_remove(desk: Desk) -> None:
