@@ -1,13 +1,20 @@
-complete -c claude-code-proxy -f -n __fish_use_subcommand -a "serve init models explain demo"
+complete -c claude-code-proxy -f -n __fish_use_subcommand -a "serve init models usage explain demo"
 complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l help
 complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l host
 complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l port
 complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l allow-remote
 complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l allowed-hosts
 complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l admin-tokens
+complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l client-tokens
+complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l tls-cert
+complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l tls-key
+complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l allow-plain-http
 complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l models
 complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l default-model
 complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l log-level
+complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l log-format
+complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l metrics
+complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l usage-file
 complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l max-retries
 complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l hold
 complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l ping-interval
@@ -25,6 +32,11 @@ complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l body-tim
 complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l max-requests
 complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l max-requests-per-key
 complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l max-response-bytes
+complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l max-stream-bytes
+complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l answer-timeout
+complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l max-event-bytes
+complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l max-tool-arguments
+complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l max-tool-calls
 complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l max-connections
 complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l max-connections-per-address
 complete -c claude-code-proxy -n "__fish_seen_subcommand_from serve" -l max-head-bytes
@@ -60,6 +72,11 @@ complete -c claude-code-proxy -n "__fish_seen_subcommand_from models" -l url
 complete -c claude-code-proxy -n "__fish_seen_subcommand_from models" -l models
 complete -c claude-code-proxy -n "__fish_seen_subcommand_from models" -l host
 complete -c claude-code-proxy -n "__fish_seen_subcommand_from models" -l port
+complete -c claude-code-proxy -n "__fish_seen_subcommand_from usage" -l help
+complete -c claude-code-proxy -n "__fish_seen_subcommand_from usage" -l since
+complete -c claude-code-proxy -n "__fish_seen_subcommand_from usage" -l by
+complete -c claude-code-proxy -n "__fish_seen_subcommand_from usage" -l json
+complete -c claude-code-proxy -n "__fish_seen_subcommand_from usage" -l usage-file
 complete -c claude-code-proxy -n "__fish_seen_subcommand_from explain" -l help
 complete -c claude-code-proxy -n "__fish_seen_subcommand_from explain" -l model
 complete -c claude-code-proxy -n "__fish_seen_subcommand_from explain" -l diff
