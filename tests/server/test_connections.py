@@ -119,8 +119,10 @@ async def test_a_slow_body_and_a_slow_response_are_no_slow_head(monkeypatch: pyt
     async with running_upstream(slow) as upstream:  # noqa: SIM117 - the proxy asks it
         async with running_proxy([model(upstream.base)], head_timeout=0.2) as proxy:
             client = await Client.connect(proxy)
-            await client.send(b'{"model":"m","max_tokens":5,', headers={"content-length": "84"})
-            await asyncio.sleep(0.5)
+            await client.send(b'{"model":"m","max_tokens":5,', headers={"content-length": "89"})
+            for _ in range(5):
+                await asyncio.sleep(0.1)
+                client.writer.write(b" ")
             client.writer.write(b'"messages":[{"role":"user","content":"hi and more"}]}   ')
             assert (await client.reply()).status == 200
             client.close()
@@ -178,3 +180,23 @@ async def test_nonsense_gets_an_anthropic_error() -> None:
     async with running_proxy(NOWHERE) as proxy:
         reply, closed = await said(proxy, [b"\x16\x03\x01 hello\r\n\r\n"])
     assert (reply.status, reply.json["error"]["type"], closed) == (400, "invalid_request_error", True)
+
+
+@pytest.mark.parametrize(
+    ("limit", "more"), [("body_timeout", b""), ("body_timeout", b"x"), ("head_timeout", b"")]
+)
+async def test_a_body_must_come_in_time(limit: str, more: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "_LOOK_EVERY", 0.05)
+    async with running_proxy(NOWHERE, **{limit: 0.3}) as proxy:
+        client = await Client.connect(proxy)
+        await client.send(b"{", headers={"content-length": "100"})
+        for _ in range(3):
+            await asyncio.sleep(0.05)
+            client.writer.write(more)
+        reply = await client.reply()
+        assert (reply.status, reply.json["error"]["type"]) == (408, "timeout_error")
+        assert limit in reply.json["error"]["message"]
+        assert await client.reader.read() == b""
+        client.close()
+        assert (await ask(proxy, None, method="GET", path="/health")).status == 200
+        assert proxy.gateway.in_flight == 0

@@ -66,7 +66,7 @@ class ServerSettings:
     max_json_depth: int = 128
     max_name_length: int = 256
     max_bytes_in_flight: int = 512 << 20
-    body_timeout: float = 120.0
+    body_timeout: float = 300.0
     max_requests: int = 1024
     max_requests_per_key: int = 1024
     max_response_bytes: int = 64 << 20
@@ -257,7 +257,12 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("max_head_bytes", size, "SIZE", "largest head of a request: its path and headers"),
     Setting("max_headers", whole(8, 10_000), "N", "most headers of a request"),
-    Setting("head_timeout", seconds(1), "S", "longest time for the head of a request to arrive"),
+    Setting(
+        "head_timeout",
+        seconds(1),
+        "S",
+        "longest time for the head of a request, and longest silence in its body",
+    ),
     Setting("drain_timeout", seconds(0), "S", "longest wait for running requests at shutdown"),
     Setting("settle_timeout", seconds(0), "S", "longest wait for token counts after an answer is complete"),
     Setting(

@@ -88,6 +88,7 @@ class Connection(HttpToolsProtocol):
         self._settings = connections.settings
         self._head_since: float | None = None  # None: no head is due
         self._head_size = 0  # bytes, with what may follow the head in the same read
+        self._body_since = self._heard = 0.0
         self._problem: ApiError | None = None
         self._unsent: tuple[int, float] | None = None  # bytes for a client that is to go, and since when
 
@@ -110,6 +111,7 @@ class Connection(HttpToolsProtocol):
             return
         if self._head_since is None:
             if self.cycle is not None and not self.cycle.response_complete:  # a body
+                self._heard = self.loop.time()
                 super().data_received(data)
                 return
             self._head_since, self._head_size = self.loop.time(), 0
@@ -135,6 +137,7 @@ class Connection(HttpToolsProtocol):
                 self._problem = self._too_large()
                 raise self._problem
         self._head_since = None
+        self._body_since = self._heard = self.loop.time()
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -154,6 +157,16 @@ class Connection(HttpToolsProtocol):
                 )
                 self._refuse(ApiError(408, "timeout_error", late))
             elif now - self._head_since > limit:
+                self.transport.close()
+        elif self.cycle is not None and self.cycle.more_body and not self.cycle.response_started:
+            settings = self._settings
+            late = ""
+            if now - self._body_since > settings.body_timeout:
+                late = f"did not arrive within {settings.body_timeout:g} s (server setting body_timeout)"
+            elif now - self._heard > settings.head_timeout:
+                late = f"stopped for {settings.head_timeout:g} s (server setting head_timeout)"
+            if late:
+                self._respond(ApiError(408, "timeout_error", f"the request body {late}"))
                 self.transport.close()
 
     def _end_stalled(self, now: float, unsent: tuple[int, float] | None) -> None:
@@ -176,13 +189,16 @@ class Connection(HttpToolsProtocol):
     def _refuse(self, error: ApiError) -> None:
         """Send an error over a connection that waits for no other response, and close it."""
         if self.cycle is None or self.cycle.response_complete:
-            body = wire.dumps(error.envelope(ids.request_id()))
-            head = (
-                f"HTTP/1.1 {error.status} {_REASONS.get(error.status, 'Bad Request')}\r\n"
-                f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
-            )
-            self.transport.write(head.encode() + body)
+            self._respond(error)
         self.transport.close()
+
+    def _respond(self, error: ApiError) -> None:
+        body = wire.dumps(error.envelope(ids.request_id()))
+        head = (
+            f"HTTP/1.1 {error.status} {_REASONS.get(error.status, 'Bad Request')}\r\n"
+            f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
 
 
 def _error(status: int, kind: Any, what: str, setting: str) -> ApiError:

@@ -106,3 +106,15 @@ def test_state_is_only_left_out_of_a_list() -> None:
         corrections(400, {"error": {"message": "Corrupted thought signature."}}, Profile(), {"input": "q"})
         is None
     )
+
+
+def test_what_the_caller_may_have_said_helps_once_and_teaches_nothing() -> None:
+    body = {"error": {"message": "max_tokens: at most 1024"}}
+    sent = {"max_tokens": 9000, "stop": ["END"]}
+    found = corrections(400, body, Profile(), sent)
+    assert found is not None
+    assert found.learned
+    assert found.lesson == {"max_output": 1024}
+    found = corrections(400, body, Profile(), {**sent, "stop": ["1024"]})
+    assert found is not None
+    assert (found.value, found.learned, dict(found.lesson)) == (1024, False, {})

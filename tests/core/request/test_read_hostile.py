@@ -141,3 +141,16 @@ def test_lone_surrogates_and_nan() -> None:
     wire.dumps(body).decode("utf-8")
     assert convert_or_refuse({**request, "temperature": float("nan")}, Profile()) is None
     assert convert_or_refuse({**request, "temperature": 10**400}, Profile()) is None
+
+
+@pytest.mark.parametrize(("stops", "refused"), [(["x" * 8000, "y" * 8000], False), (["x" * 20_000], True)])
+def test_stop_sequences_may_not_be_endless(stops: list[str], refused: bool) -> None:
+    messages = [{"role": "user", "content": "hi"}]
+    body = {"model": "m", "max_tokens": 5, "messages": messages, "stop_sequences": stops}
+    try:
+        convert_request(body, profile=Profile(), model="m", message_id="msg_1")
+    except ApiError as error:
+        said = error.message
+    else:
+        said = ""
+    assert ("stop_sequences" in said) is refused

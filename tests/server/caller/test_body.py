@@ -138,16 +138,6 @@ async def test_bytes_in_flight_are_a_budget() -> None:
         await eventually(lambda: proxy.gateway.admission.bytes == 0)
 
 
-async def test_a_body_must_come_in_time() -> None:
-    async with running_proxy(NOWHERE, body_timeout=0.2) as proxy:
-        client = await Client.connect(proxy)
-        await client.send(b"{", headers={"content-length": "100"})
-        reply = await client.reply()
-        assert (reply.status, reply.json["error"]["type"]) == (408, "timeout_error")
-        assert await client.reader.read() == b""
-        client.close()
-
-
 @pytest.mark.parametrize(
     ("headers", "body", "path", "says"),
     [

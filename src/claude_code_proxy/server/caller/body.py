@@ -31,26 +31,16 @@ class ClientGoneError(Exception):
 async def read_body(call: Call, settings: ServerSettings, admission: Admission) -> bytes:
     """The whole request body, decompressed.
 
-    `max_body_bytes` holds for what is sent and for what it unpacks to. Raises `ApiError` 413 above it, 408
-    when the body does not arrive in time, 529 when too many bytes are held already, 415 for an unknown
-    content encoding, 400 for a broken one, and `ClientGoneError`.
+    `max_body_bytes` holds for what is sent and for what it unpacks to. Raises `ApiError` 413 above it, 529
+    when too many bytes are held already, 415 for an unknown content encoding, 400 for a broken one, and
+    `ClientGoneError`. That it arrives in time is the connection's to see to.
     """
     limit = settings.max_body_bytes
     if (announced := whole_number(call.headers.get("content-length", "")) or 0) > limit:
         raise _too_large(limit)
     if admission.bytes + announced > settings.max_bytes_in_flight:
         admission.hold(call, announced)  # it says so before any of it is read
-    try:
-        async with asyncio.timeout(settings.body_timeout):
-            data = await _receive(call, limit, admission)
-    except TimeoutError:
-        raise ApiError(
-            408,
-            "timeout_error",
-            f"the request body did not arrive within {settings.body_timeout:g} s "
-            "(server setting body_timeout)",
-            headers={"connection": "close"},
-        ) from None
+    data = await _receive(call, limit, admission)
     encodings = [name for name in listed(call.headers.get("content-encoding", "")) if name != "identity"]
     if not encodings:
         return data
