@@ -91,6 +91,7 @@ class ServerSettings:
     transport: Transport = "http1"
     upstream_connections: int = 1024
     connection_age: float = 600.0
+    separate_connections: bool = False
     ca_bundle: Path | None = None
     client_certificate: Path | None = None
     workers: int = 1
@@ -276,6 +277,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("transport", one_of(get_args(Transport)), "WORD", "http1, or http2 with the extra [http2]"),
     Setting("upstream_connections", whole(1, 1_000_000), "N", "most connections in use to one upstream"),
     Setting("connection_age", seconds(0), "S", "longest use of one connection to an upstream"),
+    Setting(
+        "separate_connections",
+        switch,
+        "[no]",
+        "use a connection to an upstream for one key only, where the upstream is not trusted (http1)",
+    ),
     Setting("ca_bundle", file, "FILE", "certificate authorities to trust beside the system's"),
     Setting("client_certificate", file, "FILE", "certificate and key to show to upstreams (PEM)"),
     Setting("workers", whole(1, 64), "N", "number of server processes"),

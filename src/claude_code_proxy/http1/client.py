@@ -82,8 +82,11 @@ class Client:
         proxy: str | None = None,
         connect_timeout: float = 30.0,
         resend: bool = False,
+        whose: int = 0,
     ) -> Response:
         """Send a request; returns when the head of the answer is there, of whatever status.
+
+        A kept connection is used only for requests that are `whose` the one was that it was made for.
 
         `proxy` is the URL of an HTTP proxy to go through, `connect_timeout` the seconds that looking up the
         host, TCP, the proxy's tunnel and TLS may take together. Cancelling it closes the connection.
@@ -102,17 +105,17 @@ class Client:
         head = line + headers.encode() + length
         await self._pool.enter(target.origin, connect_timeout)
         try:
-            connection = await self._ask(target.origin, head, body, connect_timeout, resend=resend)
+            connection = await self._ask(target.origin, head, body, connect_timeout, whose, resend=resend)
         except BaseException:
             self._pool.leave(target.origin)
             raise
         return Response(connection, self._pool)
 
     async def _ask(
-        self, origin: Origin, head: bytes, body: bytes, connect_timeout: float, *, resend: bool
+        self, origin: Origin, head: bytes, body: bytes, connect_timeout: float, whose: int, *, resend: bool
     ) -> Connection:
         """The connection on which the head of the response has come."""
-        connection = self._pool.take(origin)
+        connection = self._pool.take(origin, whose)
         if connection is not None:
             try:
                 await connection.ask(head, body)
@@ -124,7 +127,7 @@ class Client:
                     raise
             else:
                 return connection
-        connection = await self._pool.dial(origin, connect_timeout)
+        connection = await self._pool.dial(origin, connect_timeout, whose)
         await connection.ask(head, body)
         return connection
 

@@ -33,7 +33,7 @@ class Connection(asyncio.Protocol):
     """A connection to an origin, for one exchange after the other: `ask`, `read` to the end, `rest`.
 
     `lost` is called once, when the connection is closed by whomever. `born` and `expires` are the pool's
-    notes of when it was made and of when it is closed if it is idle.
+    notes of when it was made, and of when it is closed if it is idle; `whose` says whose requests it serves.
     """
 
     __slots__ = (
@@ -50,6 +50,7 @@ class Connection(asyncio.Protocol):
         "born",
         "expires",
         "origin",
+        "whose",
     )
 
     def __init__(
@@ -58,6 +59,7 @@ class Connection(asyncio.Protocol):
         self.origin = origin
         self.born = 0.0
         self.expires = 0.0
+        self.whose = 0
         self._loop = loop
         self._lost = lost
         self._transport: asyncio.Transport

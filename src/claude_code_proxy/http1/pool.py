@@ -59,20 +59,22 @@ class Pool:
         """Let the next one have its turn."""
         self._turns[origin].release()
 
-    def take(self, origin: Origin) -> Connection | None:
-        """A kept connection to `origin`, if there is one."""
-        idle = self._idle.get(origin)
+    def take(self, origin: Origin, whose: int = 0) -> Connection | None:
+        """A kept connection to `origin`, if there is one that was made for `whose`."""
+        idle = self._idle.get(origin, [])
         now = time.monotonic()
-        while idle:
-            connection = idle.pop()
-            if connection.is_idle and now < connection.expires:
-                return connection
-            connection.close()
+        for at in range(len(idle) - 1, -1, -1):
+            if idle[at].whose == whose:
+                connection = idle.pop(at)
+                if connection.is_idle and now < connection.expires:
+                    return connection
+                connection.close()
         return None
 
-    async def dial(self, origin: Origin, seconds: float) -> Connection:
-        """A new connection to `origin` within `seconds`. Raises `ConnectError`."""
+    async def dial(self, origin: Origin, seconds: float, whose: int = 0) -> Connection:
+        """A new connection to `origin` within `seconds`, for `whose`. Raises `ConnectError`."""
         connection = await self._dialer.dial(origin, seconds, self._lost)
+        connection.whose = whose
         if connection.is_idle:
             connection.born = time.monotonic()
             self._open.add(connection)

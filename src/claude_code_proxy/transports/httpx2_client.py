@@ -95,6 +95,7 @@ class Httpx2Client:
         proxy: str | None = None,
         connect_timeout: float = 30.0,
         resend: bool = False,
+        whose: int = 0,  # noqa: ARG002 - httpx2 shares its connections
     ) -> Httpx2Response:
         """As `Transport.request`."""
         headers.encode()  # refuses what cannot be sent, in words without any value

@@ -48,9 +48,11 @@ class Transport(Protocol):
         proxy: str | None = None,
         connect_timeout: float = 30.0,
         resend: bool = False,
+        whose: int = 0,
     ) -> Response:
         """Send a request; returns when the head of the response is there, of whatever status.
 
+        Connections are not shared between requests with another `whose`, where the transport can do that.
         `resend`: it goes out once more when a kept connection turns out to be dead. Cancelling it closes the
         connection. Raises `RequestError`, `ConnectError`, `ResetError` and `AnswerError`.
         """

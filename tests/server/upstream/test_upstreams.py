@@ -2,16 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from claude_code_proxy import http1
+from claude_code_proxy.config.models_yaml.model_table import ModelTable
+from claude_code_proxy.config.models_yaml.models_file import FixedModels
+from claude_code_proxy.config.problems import ConfigError
+from claude_code_proxy.config.settings import ServerSettings
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.server.caller.auth import redact
 from claude_code_proxy.server.upstream import failures
 from claude_code_proxy.server.upstream import upstreams as upstream
 from tests.server.byte_upstream import Connection, Request, running_upstream, say_hello
-from tests.server.harness import KEY, Proxy, ask, model, running_proxy
+from tests.server.harness import BODY, KEY, Proxy, ask, model, running_proxy
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +86,7 @@ async def test_requests_go_through_the_proxy(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setenv("http_proxy", forward.base.replace("//", "//user:pass@"))
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("NO_PROXY", raising=False)
-        async with running_proxy([model("http://api.example.com/v1")]) as proxy:
+        async with running_proxy([model("http://api.example.com/v1")], allow_plain_http=True) as proxy:
             reply = await ask(proxy)
     assert reply.status == 200
     request = forward.requests[0]
@@ -121,7 +126,7 @@ async def test_plain_http_where_tls_is_expected() -> None:
 
 
 async def test_a_host_that_does_not_exist() -> None:
-    async with running_proxy([model("http://does-not-exist.invalid")], max_retries=0) as proxy:
+    async with running_proxy([model("https://does-not-exist.invalid")], max_retries=0) as proxy:
         reply = await ask(proxy)
     assert reply.status == 502
     assert "does-not-exist.invalid" in reply.json["error"]["message"]
@@ -158,3 +163,19 @@ def test_redacting_takes_both_keys_and_leaves_placeholders() -> None:
     headers = {"authorization": "Bearer first-secret", "x-api-key": "second-secret"}
     assert redact("first-secret, second-secret", headers) == "[key], [key]"
     assert redact("none of it", {"x-api-key": "none"}) == "none of it"
+
+
+@pytest.mark.parametrize(("separate", "connections"), [(False, 1), (True, 2)])
+@pytest.mark.parametrize("kind", ["openai", "anthropic"])
+async def test_connections_of_one_key(separate: bool, connections: int, kind: str) -> None:
+    async with running_upstream(say_hello) as provider:  # noqa: SIM117 - the proxy asks it
+        async with running_proxy([model(provider.base, format=kind)], separate_connections=separate) as proxy:
+            for key in ("key-of-ann", "key-of-bob", "key-of-ann", "key-of-bob"):
+                await ask(proxy, BODY, key=key)
+            assert provider.open_connections == connections
+
+
+def test_only_http1_can_separate_them(tmp_path: Path) -> None:
+    settings = ServerSettings(models=tmp_path / "none", separate_connections=True, transport="http2")
+    with pytest.raises(ConfigError, match="separate-connections"):
+        upstream.Upstreams(FixedModels(ModelTable([])), settings)

@@ -40,6 +40,8 @@ class UpstreamClient:
     connect_timeout: float
     socks: bool
     """Whether the transport can use SOCKS proxies."""
+    whose: int
+    """Whose connections it uses: 0 where they are shared."""
     resends: bool
     """Whether a request goes out again at once when its connection, a kept one, turns out to be dead."""
 
@@ -58,6 +60,7 @@ class UpstreamClient:
                 proxy=proxy,
                 connect_timeout=self.connect_timeout,
                 resend=self.resends,
+                whose=self.whose,
             )
         if 300 <= response.status < 400:
             response.close()
@@ -139,7 +142,10 @@ class Upstreams:
         self._check_secret(url, request_headers)
         connect = config.connect_timeout or self._settings.connect_timeout
         resends = self._settings.max_retries > 0
-        return UpstreamClient(config, url, request_headers, self._http, connect, self._socks, resends)
+        whose = 0
+        if self._settings.separate_connections:  # by a hash that only this process can make
+            whose = hash(tuple(map(request_headers.get, _KEY_HEADERS)))
+        return UpstreamClient(config, url, request_headers, self._http, connect, self._socks, whose, resends)
 
     async def get(
         self, url: str, request_headers: http1.Headers, *, seconds: float, limit: int
@@ -210,6 +216,8 @@ def _route(url: str, *, socks: bool) -> tuple[str, str | None]:
 
 
 def _transport(settings: ServerSettings) -> Transport:
+    if settings.separate_connections and settings.transport != "http1":
+        raise ConfigError("--separate-connections: only --transport http1 can do that")
     tls = http1.Tls(settings.ca_bundle, settings.client_certificate)
     options = http1.Options(
         age_seconds=settings.connection_age, connections=settings.upstream_connections, tls=tls
