@@ -129,3 +129,26 @@ def test_what_must_travel_beside_a_call() -> None:
     extra = {"google": {"thought_signature": "S"}}
     calls = ToolCalls(NAMES)
     assert calls.feed([call("Read", A, id="x", extra_content=extra)])[0] == ToolStart(0, "x", "Read", extra)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "calls_found"),
+    [
+        (['{"a":1}'], 2),
+        (['{"a":', "1}"], 2),
+        (['{"a":1}', " "], 2),
+        (['{"a":1}', "x"], 1),
+        (['{"a":'], 1),
+        (["abc"], 1),
+        (["abc}"], 1),
+        (['["x"]'], 2),
+        (['["' + "x" * 2000 + '"]'], 1),
+    ],
+)
+def test_a_name_after_complete_arguments_begins_another_call(arguments: list[str], calls_found: int) -> None:
+    calls = ToolCalls(NAMES)
+    found = calls.feed([call("Read", arguments[0], index=0)])
+    for piece in arguments[1:]:
+        found += calls.feed([call(None, piece, index=0)])
+    found += calls.feed([call("Bash", "{}", index=0)])
+    assert sum(isinstance(delta, ToolStart) for delta in found + calls.end()) == calls_found
