@@ -11,6 +11,7 @@ complete -c ccproxy -x -n "__fish_seen_subcommand_from doctor" -a "--offline --j
 complete -c ccproxy -x -n "__fish_seen_subcommand_from env" -a "--shell --show-key --json"
 complete -c ccproxy -x -n "__fish_seen_subcommand_from import" -a "ccr cc-switch litellm"
 complete -c ccproxy -x -n "__fish_seen_subcommand_from logs" -a "--list --follow"
+complete -c ccproxy -x -n "__fish_seen_subcommand_from usage" -a "--by --since --json"
 complete -c ccproxy -r -s C -l config
 complete -c ccproxy -l dry-run
 complete -c ccproxy -s h -l help

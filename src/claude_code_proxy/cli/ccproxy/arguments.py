@@ -39,7 +39,8 @@ commands:
   init [NAME ...] [--model MODEL] [--force]
                                    write the file
   logs [--list] [--follow]         the log of the newest session's own proxy
-  usage [--json]                   tokens of the latest sessions, by day and model
+  usage [--by model] [--since 7d] [--json]
+                                   tokens of the past days
   config show [--origin]           what a session goes by, and where it is said
   completion bash|zsh|fish         a completion script for your shell
   version                          of ccproxy and of claude

@@ -37,10 +37,11 @@ def test_the_log_of_a_session_is_kept(desk: Desk, upstream: Upstream) -> None:
     assert desk.run("logs", "-n", "1")[1].count("\n") == 1
     assert desk.run("logs", "--list")[1].startswith(f"{log}  ")
     session(desk, "demo", "demo")
-    rows = json.loads(desk.run("usage", "--json")[1])["usage"]
-    assert [(row["model"], row["requests"]) for row in rows] == [("demo", 3)]
-    assert rows[0]["input_tokens"] > rows[0]["output_tokens"] > 0
-    assert "demo" in desk.run("usage")[1]
+    rows = {row["name"]: row for row in json.loads(desk.run("usage", "--by", "model", "--json")[1])}
+    assert rows["demo"]["requests"] == 3
+    assert rows["demo"]["input"] + rows["demo"]["cache_read"] > rows["demo"]["output"] > 0
+    assert "demo" in desk.run("usage", "--by=model", "--since", "7d")[1]
+    assert desk.run("usage", CLAUDE_CODE_PROXY_USAGE_FILE="no")[0] == output.CONFIG
 
 
 def test_other_places(desk: Desk, upstream: Upstream) -> None:
@@ -48,6 +49,7 @@ def test_other_places(desk: Desk, upstream: Upstream) -> None:
     desk.env["XDG_STATE_HOME"] = str(desk.home / "state")
     session(desk, "demo")
     assert len(list((desk.home / "state" / "claude-code-proxy" / "sessions").iterdir())) == 1
+    assert (desk.home / "state" / "claude-code-proxy" / "usage.sqlite3").exists()
     desk.env["XDG_STATE_HOME"] = "/proc/none"
     session(desk, "demo")  # nowhere to write is no reason not to start
 
@@ -69,3 +71,4 @@ def test_wrong_usage(desk: Desk) -> None:
     assert desk.run("logs", "-n", "few")[0] == output.USAGE
     assert "ccproxy -- logs ID" in desk.run("logs", "1234")[2]
     assert desk.run("usage", "today")[0] == output.USAGE
+    assert desk.run("usage", "--by", "planet")[0] == output.USAGE

@@ -18,6 +18,7 @@ _AFTER = {
     "env": "--shell --show-key --json",
     "import": "ccr cc-switch litellm",
     "logs": "--list --follow",
+    "usage": "--by --since --json",
 }
 """What may follow a command, beside the names of providers."""
 _KNOWN = " ".join(PRESETS)
