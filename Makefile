@@ -41,11 +41,13 @@ bench: $(INSTALLED_DEV) ## compare the proxy with a plain pass-through
 
 release: $(INSTALLED_DEV) ## build the distribution, check it, and run the demo from it in a bare environment
 	$(PIP) install --group release
-	rm -rf dist build/bare
+	rm -rf dist build/bare share
+	$(BIN)/python -m claude_code_proxy.cli.shared_files share
 	$(BIN)/python -m build
 	$(BIN)/twine check --strict dist/*
 	$(PYTHON) -m venv build/bare
 	build/bare/bin/python -m pip --disable-pip-version-check --quiet install dist/*.whl
+	test -f build/bare/share/man/man1/ccproxy.1
 	build/bare/bin/ccproxy --version
 	env -i HOME=$(CURDIR)/build/bare PATH=/usr/bin:/bin DEEPSEEK_API_KEY=none build/bare/bin/ccproxy init --force
 	env -i HOME=$(CURDIR)/build/bare PATH=/usr/bin:/bin build/bare/bin/ccproxy --dry-run
@@ -55,7 +57,7 @@ release: $(INSTALLED_DEV) ## build the distribution, check it, and run the demo 
 	else echo "no Docker here: the container was not tried"; fi
 
 clean: ## remove everything that was made here, the environment too
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* build dist
+	rm -rf $(VENV) share .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* build dist
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -1,33 +1,29 @@
-"""Manual pages and completions: as the commands are now, and usable.
-
-`python -m claude_code_proxy.cli.shared_files share` writes them again.
-"""
+"""Manual pages and completions, as `make release` puts them into the package."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
+from typing import TYPE_CHECKING
 
 import pytest
 
 from claude_code_proxy.cli.ccproxy.arguments import COMMANDS
-from claude_code_proxy.cli.shared_files import shared_files
+from claude_code_proxy.cli.shared_files import shared_files, write
 from claude_code_proxy.config.settings import SETTINGS
 from claude_code_proxy.core.providers import PRESETS
-from tests import paths
 
-SHARE = paths.REPOSITORY / "share"
+if TYPE_CHECKING:
+    from pathlib import Path
+
 FILES = shared_files()
 
 
-@pytest.mark.parametrize("place", FILES)
-def test_the_files_are_as_the_commands(place: str) -> None:
-    """But for white space: Python versions break lines of help differently."""
-    assert (SHARE / place).read_text(encoding="utf-8").split() == FILES[place].split()
-
-
-def test_nothing_else_is_shipped() -> None:
-    assert {path.relative_to(SHARE).as_posix() for path in SHARE.rglob("*") if path.is_file()} == set(FILES)
+def test_they_are_written_where_packages_look_for_them(tmp_path: Path) -> None:
+    write(tmp_path)
+    found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert found == set(FILES)
+    assert "man/man1/ccproxy.1" in found
 
 
 def test_everything_is_named() -> None:
@@ -39,7 +35,7 @@ def test_everything_is_named() -> None:
         assert [name for name in PRESETS if name not in text] == [], place
 
 
-def test_the_completion_of_the_server(tmp_path: object) -> None:
+def test_the_completion_of_the_server(tmp_path: Path) -> None:
     bash = shutil.which("bash")
     if bash is None:
         pytest.skip("bash is not installed")

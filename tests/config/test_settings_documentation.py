@@ -1,6 +1,6 @@
 """docs/configuration.md says what the code does: its tables are rendered from the code and compared.
 
-`python -m tests.config.test_settings_documentation` writes them anew, the manual pages and completions too.
+`python -m tests.config.test_settings_documentation` writes them anew.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from claude_code_proxy.cli import shared_files
 from claude_code_proxy.cli.ccproxy.arguments import HELP
 from claude_code_proxy.config.cc_proxy_json import providers_file
 from claude_code_proxy.config.models_yaml import entry
@@ -109,4 +108,3 @@ def rewrite() -> None:
 
 if __name__ == "__main__":
     rewrite()
-    shared_files.write(paths.REPOSITORY / "share")
