@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test client check format bench release clean
+.PHONY: help demo test client check format fuzz bench release clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -35,6 +35,9 @@ check: $(INSTALLED_DEV) ## linter, formatter, types
 format: $(INSTALLED_DEV) ## format the code
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+fuzz: $(INSTALLED_DEV) ## feed 100,000 mutated inputs to each reader; ARGS="--target sse --inputs 1000"
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 bench: $(INSTALLED_DEV) ## compare the proxy with a plain pass-through
 	$(BIN)/python -m bench $(ARGS)

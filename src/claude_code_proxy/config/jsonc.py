@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _TOKEN = re.compile(
     r"""
     (?P<string> "(?:[^"\\\n]|\\.)*" )
-  | (?P<comment> //[^\n]* | /\*.*?\*/ )
+  | (?P<comment> //[^\n]* | /\*(?:.*?\*/|.*) )  # one without its end takes all, or each would search for it
   | (?P<comma> ,(?=(?:\s|//[^\n]*+|(?>/\*.*?\*/))*+[}\]]) )
     """,
     re.VERBOSE | re.DOTALL,
@@ -44,6 +44,8 @@ def read_document(path: Path) -> Document:
         value = json.loads(plain)
     except json.JSONDecodeError as error:
         raise ConfigError.of([Problem(path, error.lineno, f"not valid JSON: {error.msg}")]) from error
+    except ValueError as error:  # more digits than Python converts
+        raise ConfigError.of([Problem(path, None, "a number with thousands of digits")]) from error
     except RecursionError as error:
         raise ConfigError.of([Problem(path, None, "not valid JSON: nested too deep")]) from error
     return Document(value, _key_lines(path, plain))

@@ -11,7 +11,7 @@ from claude_code_proxy.config.problems import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_COMMENT = re.compile(r'(?P<string>"(?:[^"\\\n]|\\.)*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
+_COMMENT = re.compile(r'(?P<string>"(?:[^"\\\n]|\\.)*")|//[^\n]*|/\*(?:.*?\*/|.*)', re.DOTALL)
 _TOKEN = re.compile(r'(?P<string>"(?:[^"\\\n]|\\.)*")(?P<colon>\s*:\s*)?|(?P<bracket>[{}\[\]])')
 _SCALAR = re.compile(r'"(?:[^"\\\n]|\\.)*"|[^\s,{}\[\]]*')
 _REST_OF_LINE = re.compile(r"[ \t]*(//[^\n]*)?\n?")
