@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 import pytest
 
@@ -47,3 +48,21 @@ def test_what_leaves_is_valid() -> None:
     assert wire.dumps([math.nan, True, None]) == b"[null,true,null]"
     assert json.loads(wire.dumps([2**80, "\ud800"])) == [2**80, "\ufffd"]
     assert wire.dumps_text({"a": 1}) == '{"a":1}'
+
+
+@pytest.mark.parametrize("number", ["1e-400", "-0", "1" * 5000, "0.1000"])
+@pytest.mark.parametrize("depth", [1, 5, 30])
+def test_depth_of_numbers_that_keep_their_digits(number: str, depth: int) -> None:
+    value = wire.loads("[" * depth + number + "]" * depth)
+    assert not wire.is_deeper(value, 40)
+    assert not wire.is_deeper(value, depth)
+    assert wire.is_deeper(value, depth - 1)
+
+
+def test_depth_of_many_values() -> None:
+    many: list[Any] = [{"a": 1}] * 30_000
+    assert not wire.is_deeper(many, 2)
+    assert wire.is_deeper(many, 1)
+    assert wire.is_deeper([many, [[[[[1]]]]]], 5)
+    assert not wire.is_deeper([many, [[[[[1]]]]]], 6)
+    assert not wire.is_deeper(many, 128)
