@@ -42,7 +42,7 @@ TWINS = (
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 TESTS = sorted((paths.REPOSITORY / "tests").rglob("test_*.py"))
-WHOLE_HOUSE = ("e2e",)
+WHOLE_HOUSE = ("deploy", "e2e")
 """Folders of tests that test no single file."""
 
 

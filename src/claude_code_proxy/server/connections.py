@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _MOST_SPARE = 64
 _SPARE_TIME = 2.0  # seconds in which a spare connection must have sent its head
 _LOOK_EVERY = 1.0  # seconds
+_LAST_REQUEST = 0.5  # seconds in which a new connection may still bring one when the server ends
 _REASONS = {408: "Request Timeout", 413: "Content Too Large", 429: "Too Many Requests", 529: "Overloaded"}
 
 
@@ -104,6 +105,13 @@ class Connection(HttpToolsProtocol):
         """Forget it."""
         self._connections.remove(self)
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """End after the request under way; where a head is due, one may be on its way."""
+        if self._head_since is not None:
+            self.loop.call_later(_LAST_REQUEST, super().shutdown)
+        else:
+            super().shutdown()
 
     def data_received(self, data: bytes) -> None:
         """Take a read, and no more of a head than it may have."""

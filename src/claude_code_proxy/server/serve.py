@@ -27,6 +27,7 @@ from . import log
 from .app import App
 from .certificate import Certificate, check_certificate
 from .connections import Connections
+from .drain import Server
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -102,7 +103,7 @@ def serve(settings: ServerSettings) -> int:
             with shared_counts() if settings.metrics else nullcontext():
                 Multiprocess(config, sockets=listeners).run()
         else:
-            uvicorn.Server(config).run(sockets=listeners)
+            Server(config).run(sockets=listeners)
     except KeyboardInterrupt:
         return 130
     finally:
