@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import wire
@@ -216,7 +217,8 @@ class OutgoingRequest:
         reply = self.converted.reply
         reply.input_tokens, reply.max_tokens = self.input_tokens, self.max_tokens
         reply.limits = self.gateway.answer_limits
-        reply.count = self._tokens
+        # not a method of ours: what we hold would hold us, until the garbage collector came
+        reply.count = partial(self.gateway.calibration.tokens, self.config.model_id)
         reply.errors = ErrorContext(
             profile=self.profile,
             model=reply.model,
