@@ -15,3 +15,11 @@ def test_as_much_as_the_whole_text(pieces: int) -> None:
     assert sum(map(len, said._pieces)) < 1 << 17
     whole = "".join(f"word {number} " for number in range(pieces))
     assert default_tokens(said.counts()) == pytest.approx(default_tokens(features(whole)), rel=0.001)
+
+
+def test_large_pieces_are_not_kept() -> None:
+    said = OutputText()
+    for _ in range(20):
+        said.add("word " * 100_000)
+        assert sum(map(len, said._pieces)) <= 1 << 16
+    assert said.counts() > 0

@@ -11,21 +11,22 @@ _MOST_CHARACTERS = 1 << 16
 class OutputText:
     """The texts of an answer: joined now and then, and counted when they are long, so that it is bounded."""
 
-    __slots__ = ("_counts", "_pieces")
+    __slots__ = ("_counts", "_pieces", "_size")
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
+        self._size = 0  # characters of the pieces
         self._counts = 0
 
     def add(self, text: str) -> None:
         """Take note of the next piece."""
         self._pieces.append(text)
-        if len(self._pieces) > _MOST_PIECES:
-            joined = "".join(self._pieces)
-            if len(joined) > _MOST_CHARACTERS:
-                self._counts += features(joined)
-                joined = ""
-            self._pieces = [joined]
+        self._size += len(text)
+        if self._size > _MOST_CHARACTERS:
+            self._counts += features("".join(self._pieces))
+            self._pieces, self._size = [], 0
+        elif len(self._pieces) > _MOST_PIECES:
+            self._pieces = ["".join(self._pieces)]
 
     def counts(self) -> int:
         """The packed counts of all of it (`core.tokens.text_features`)."""
