@@ -10,8 +10,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Most tests wait for processes and sockets: a few more workers than cores keep the cores busy.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
+EXTRAS := http2 metrics pdf tokens
+PERMISSIVE := MIT;BSD;Apache;ISC;PSF;Python Software Foundation
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test client check format fuzz bench release clean
+.PHONY: help demo test client check format fuzz bench release lock sbom licences audit clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -58,6 +61,29 @@ release: $(INSTALLED_DEV) ## build the distribution, check it, and run the demo 
 	@if docker info >/dev/null 2>&1; then \
 	  docker build --tag keyless-claude-proxy . && docker run --rm keyless-claude-proxy demo --client builtin; \
 	else echo "no Docker here: the container was not tried"; fi
+
+lock: $(INSTALLED_DEV) ## write requirements.lock anew: the newest versions within the bounds, with their hashes
+	$(PIP) install --group release
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  $(EXTRAS:%=--extra %) --output-file requirements.lock pyproject.toml
+
+# What is locked, in an environment that has nothing else.
+build/locked: $(INSTALLED_DEV) requirements.lock
+	$(PIP) install --group release
+	rm -rf $@
+	$(PYTHON) -m venv --without-pip $@
+	$(PIP) --python $@/bin/python install --require-hashes --no-deps --requirement requirements.lock
+
+sbom: build/locked ## write dist/sbom.json (CycloneDX): every package that is locked, with its licence
+	mkdir -p dist
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON -o dist/sbom.json build/locked/bin/python
+
+licences: build/locked ## list the licences of all that is locked; fails on one that is not known to be permissive
+	$(BIN)/pip-licenses --python=build/locked/bin/python --from=mixed --order=license --partial-match --allow-only='$(PERMISSIVE)'
+
+audit: $(INSTALLED_DEV) ## look for known vulnerabilities of what is locked
+	$(PIP) install --group release
+	$(BIN)/pip-audit --require-hashes --disable-pip --requirement requirements.lock
 
 clean: ## remove everything that was made here, the environment too
 	rm -rf $(VENV) share .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* build dist
