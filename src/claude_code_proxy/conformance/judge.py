@@ -146,13 +146,17 @@ def _merged(blocks: Iterable[Block]) -> list[Block]:
     return [block if block[0] == "tool" else (block[0], block[1].strip()) for block in merged]
 
 
+_ANYTHING = "*"
+"""In an expectation: a text in whatever words."""
+
+
 def _same(found: Block, wanted: Block) -> bool:
     if found[:-1] != wanted[:-1]:
         return False
     value, due = found[-1], wanted[-1]
     if isinstance(due, str) and isinstance(value, dict):  # what was no JSON, kept as text under some key
         return due in value.values()
-    return bool(value == due)
+    return bool(value == due) or (due == _ANYTHING and bool(value))
 
 
 def _input(text: str) -> Any:
