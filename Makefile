@@ -74,9 +74,8 @@ build/locked: $(INSTALLED_DEV) requirements.lock
 	$(PYTHON) -m venv --without-pip $@
 	$(PIP) --python $@/bin/python install --require-hashes --no-deps --requirement requirements.lock
 
-sbom: build/locked ## write dist/sbom.json (CycloneDX): every package that is locked, with its licence
-	mkdir -p dist
-	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON -o dist/sbom.json build/locked/bin/python
+sbom: build/locked ## write build/sbom.json (CycloneDX): every package that is locked, with its licence
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON -o build/sbom.json build/locked/bin/python
 
 licences: build/locked ## list the licences of all that is locked; fails on one that is not known to be permissive
 	$(BIN)/pip-licenses --python=build/locked/bin/python --from=mixed --order=license --partial-match --allow-only='$(PERMISSIVE)'
