@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from claude_code_proxy.cli.ccproxy.doctor.checks import FAIL, OK, SKIP, WARN, Check
 from claude_code_proxy.cli.ccproxy.doctor.messages_client import LIMIT, Answer, AnswerError, MessagesClient
 from claude_code_proxy.cli.ccproxy.doctor.suggested_entry import Learned
-from claude_code_proxy.cli.ccproxy.doctor.verdicts import mend, short, told
+from claude_code_proxy.cli.ccproxy.doctor.verdicts import advice, short, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -83,7 +83,7 @@ class Examination:
         try:
             return check()
         except AnswerError as error:
-            return Check(name, FAIL, told(error), mend(error))
+            return Check(name, FAIL, told(error), advice(error))
 
     def _other(self, role: str, model: str) -> Check:
         """Another model of the session: it must exist and answer, or it is missed when it is needed."""
@@ -91,7 +91,7 @@ class Examination:
             answer = self._client.ask(_user("say ready"), model=model)
         except AnswerError as error:
             state = WARN if role == "fallback" else FAIL
-            return Check(role, state, f"{model}: {told(error)}", mend(error, model))
+            return Check(role, state, f"{model}: {told(error)}", advice(error, model))
         return Check(role, OK, f"{model}: an answer in {answer.first:.1f} s")
 
     def _room(self) -> Check:

@@ -31,7 +31,7 @@ _ASK = "check base_url, and the provider's status page"
 _MOST = 160
 
 
-def mend(error: AnswerError, model: str = "") -> str:
+def advice(error: AnswerError, model: str = "") -> str:
     """What to do about an error; `model` is its name where that is not the session's own."""
     for pattern, advice in _BY_WORDS:
         if re.search(pattern, str(error)):
