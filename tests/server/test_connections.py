@@ -200,3 +200,18 @@ async def test_a_body_must_come_in_time(limit: str, more: bytes, monkeypatch: py
         client.close()
         assert (await ask(proxy, None, method="GET", path="/health")).status == 200
         assert proxy.gateway.in_flight == 0
+
+
+async def test_the_rest_of_a_refused_body_is_no_head() -> None:
+    async with running_proxy(NOWHERE, max_body_bytes=1000) as proxy:
+        client = await Client.connect(proxy)
+        body = b"x" * 300_000
+        head = f"POST /v1/messages HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer k\r\ncontent-length: {len(body)}\r\n\r\n"
+        client.writer.write(head.encode() + body[:2000])
+        assert (await client.reply()).status == 413
+        for start in range(2000, len(body), 50_000):
+            client.writer.write(body[start : start + 50_000])
+            await asyncio.sleep(0.01)
+        await client.send(None, method="GET", path="/v1/models")
+        assert (await client.reply()).status == 200
+        client.close()

@@ -89,6 +89,7 @@ class Connection(HttpToolsProtocol):
         self._settings = connections.settings
         self._head_since: float | None = None  # None: no head is due
         self._head_size = 0  # bytes, with what may follow the head in the same read
+        self._in_body = False  # also of a request that was answered before its body had come
         self._body_since = self._heard = 0.0
         self._problem: ApiError | None = None
         self._unsent: tuple[int, float] | None = None  # bytes for a client that is to go, and since when
@@ -118,7 +119,7 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self._head_since is None:
-            if self.cycle is not None and not self.cycle.response_complete:  # a body
+            if self._in_body or (self.cycle is not None and not self.cycle.response_complete):
                 self._heard = self.loop.time()
                 super().data_received(data)
                 return
@@ -146,7 +147,13 @@ class Connection(HttpToolsProtocol):
                 raise self._problem
         self._head_since = None
         self._body_since = self._heard = self.loop.time()
+        self._in_body = True
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """A body is complete."""
+        self._in_body = False
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Say what is wrong with a head, in Anthropic's shape."""

@@ -87,6 +87,13 @@ async def test_a_class_that_nobody_knows_and_long_texts(kept: Kept) -> None:
     assert (second.status, second.error) == (404, "not_found_error")
 
 
+async def test_a_key_where_a_name_belongs(kept: Kept) -> None:
+    headers = {"x-claude-code-session-id": KEY, "x-claude-code-agent-id": f"a{KEY}"}
+    async with running_proxy([model("http://127.0.0.1:1")]) as proxy:
+        await ask(proxy, {**BODY, "model": KEY}, headers=headers)
+    assert KEY not in repr(kept.records)
+
+
 async def test_a_client_that_leaves(kept: Kept) -> None:
     async def talk(_: Request, connection: Connection) -> None:
         await connection.head()

@@ -31,10 +31,10 @@ def test_sums(tmp_path: Path) -> None:
     store.close()
     assert oct(path.stat().st_mode & 0o777) == "0o600"
     rows = {row.name: row for row in read_usage(path, "model")}
-    assert set(rows) == {"m0", "m1", "nobody"}
+    assert set(rows) == {"m0", "m1", "unknown"}
     assert rows["m0"][1:] == (15, 0, 150, 1500, 105, 75, 30, 45_000)
     assert rows["m0"].total == 150 + 1500 + 105 + 75
-    assert (rows["nobody"].requests, rows["nobody"].errors) == (1, 1)
+    assert (rows["unknown"].requests, rows["unknown"].errors) == (1, 1)
     days = [row.name for row in read_usage(path, "day")]
     assert len(days) == 3
     assert [row.name for row in read_usage(path, "day", since=days[1])] == days[1:]

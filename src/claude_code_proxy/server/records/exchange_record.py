@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from claude_code_proxy.core.errors.api import ERROR_TYPES
+from claude_code_proxy.server.caller.auth import redact
 
 if TYPE_CHECKING:
     from claude_code_proxy.core.deltas import Usage
@@ -69,10 +70,10 @@ def record_of(call: Call) -> ExchangeRecord:
     return ExchangeRecord(
         ended=time.time(),
         request_id=call.request_id,
-        session_id=call.session_id[:_LONGEST],
-        agent_id=headers.get("x-claude-code-agent-id", "")[:_LONGEST],
+        session_id=redact(call.session_id, headers)[:_LONGEST],
+        agent_id=redact(headers.get("x-claude-code-agent-id", ""), headers)[:_LONGEST],
         request_class=request_class if request_class in _CLASSES else "",
-        asked=call.model[:_LONGEST],
+        asked=redact(call.model, headers)[:_LONGEST],  # somebody may put the key there
         model=served.model_id if served is not None else "",
         provider=profile,
         status=call.status,

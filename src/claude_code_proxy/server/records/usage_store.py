@@ -127,7 +127,7 @@ def _row(record: ExchangeRecord) -> tuple[Any, ...]:
         )
     )
     day = datetime.fromtimestamp(record.ended).astimezone().date().isoformat()
-    keys = day, record.model or record.asked, record.provider, record.session_id, record.request_class
+    keys = day, record.model or "unknown", record.provider, record.session_id, record.request_class
     return (*keys, 1, int(record.outcome == "error"), *tokens, round(record.seconds * 1000))
 
 
