@@ -66,3 +66,8 @@ def test_depth_of_many_values() -> None:
     assert wire.is_deeper([many, [[[[[1]]]]]], 5)
     assert not wire.is_deeper([many, [[[[[1]]]]]], 6)
     assert not wire.is_deeper(many, 128)
+
+
+def test_what_is_no_json_is_an_error() -> None:
+    with pytest.raises(TypeError):
+        wire.dumps({"a": object()})

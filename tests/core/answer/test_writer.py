@@ -28,6 +28,7 @@ from claude_code_proxy.core.deltas import (
     ToolArguments,
     ToolStart,
     Usage,
+    WebSearch,
 )
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.providers.profile import Profile
@@ -362,3 +363,14 @@ def test_the_estimate_is_there_at_the_start() -> None:
 
 def test_reasoning_state_of_nothing_is_no_block() -> None:
     assert contents(written([ReasoningState("rd", []), Text("t")])) == [{"type": "text", "text": "t"}]
+
+
+def test_a_search_waits_for_an_open_call() -> None:
+    deltas: list[Delta] = [
+        ToolStart(0, "x", "Read"),
+        ToolArguments(0, '{"a":'),
+        WebSearch(1, "q", ()),
+        ToolArguments(0, "1}"),
+    ]
+    kinds = [block["type"] for block in contents(written(deltas))]
+    assert kinds == ["tool_use", "server_tool_use", "web_search_tool_result"]

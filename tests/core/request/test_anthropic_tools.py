@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any, get_args
 
 import anthropic.types.beta as sdk
@@ -127,6 +128,10 @@ def test_members_can_be_dropped_and_deferred() -> None:
     offered = [tool["function"]["name"] for tool in request.body["tools"]]
     assert "browser_navigate" not in offered
     assert "browser_screenshot" in offered
+    request = made(replace(profile, drop_tools=("zoom", "left_*")), [BROWSER], [USER])
+    offered = [tool["function"]["name"] for tool in request.body["tools"]]
+    assert not {"browser_zoom", "browser_left_click"} & set(offered)
+    assert "browser_find" in offered
 
 
 def test_what_has_no_field_is_said_in_the_description() -> None:
