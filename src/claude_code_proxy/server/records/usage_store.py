@@ -6,10 +6,9 @@ may share the file. A crash loses what the last `_BATCH_SECONDS` brought.
 
 from __future__ import annotations
 
-import queue
 import sqlite3
 import threading
-import time
+from collections import deque
 from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -49,35 +48,36 @@ class UsageStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._waiting: queue.Queue[ExchangeRecord | None] = queue.Queue(_MOST_WAITING)
+        self._waiting: deque[ExchangeRecord] = deque()
+        self._due = threading.Event()  # something waits: set once a batch, not to wake the thread for each
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="usage", daemon=True)
         self._warned = False
         self._thread.start()
 
     def add(self, record: ExchangeRecord) -> None:
         """Take one record; never waits."""
-        try:
-            self._waiting.put_nowait(record)
-        except queue.Full:
+        if len(self._waiting) >= _MOST_WAITING:
             self._warn("its disk is too slow: figures are lost")
+            return
+        self._waiting.append(record)
+        if not self._due.is_set():
+            self._due.set()
 
     def close(self) -> None:
         """Write what waits, and end."""
-        self._waiting.put(None)
+        self._closing.set()
+        self._due.set()
         self._thread.join(_WAIT)
 
     def _run(self) -> None:
-        going_on = True
-        while going_on:
-            batch = [self._waiting.get()]
-            until = time.monotonic() + _BATCH_SECONDS
-            while batch[-1] is not None and len(batch) < _MOST_WAITING:
-                try:
-                    batch.append(self._waiting.get(timeout=max(0.0, until - time.monotonic())))
-                except queue.Empty:
-                    break
-            going_on = batch[-1] is not None
-            rows = [_row(record) for record in batch if record is not None]
+        ended = False
+        while not ended:
+            self._due.wait()
+            self._closing.wait(_BATCH_SECONDS)
+            self._due.clear()
+            ended = self._closing.is_set()  # before the records are taken: none comes after it
+            rows = [_row(self._waiting.popleft()) for _ in range(len(self._waiting))]
             try:
                 if rows:
                     self._write(rows)
