@@ -26,7 +26,7 @@ LIMIT = "CCPROXY_KEY_TIMEOUT"
 """The variable with the seconds for a `cmd:`, which may ask the user for a fingerprint or a password."""
 _COMMAND_LIMIT = 60.0
 _QUIET = 3.0
-"""Seconds after which the user is told what is waited for."""
+"""Seconds after which the user sees what is being waited for."""
 
 
 def key_of(provider: Provider, path: Path, env: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ _MASK = "[key]"
 
 def without_key(text: str, key: str) -> str:
     """`text` with every piece of `key` of 8 and more characters as `[key]`, in time linear in its length."""
-    if len(key) < MIN_PIECE:
+    if len(key) < MIN_PIECE or len(text) < MIN_PIECE:
         return text
     # Every piece that is long enough has one of these as a whole: most texts have none.
     if not any(key[start : start + _STEP] in text for start in range(0, len(key) - _STEP + 1, _STEP)):

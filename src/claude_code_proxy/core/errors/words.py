@@ -84,15 +84,16 @@ def _names(token: str, whole: Collection[str]) -> Iterator[str]:
         yield from (part for part in re.split(r"[-_/@$]+", name) if part)
 
 
-def _strings(value: Any) -> Iterator[str]:
-    """Every string in a JSON value, names of members included."""
+def _strings(value: Any, *, names: bool) -> Iterator[str]:
+    """Every string in a JSON value; with the `names` of members or without them, which are the format's."""
     pending = [value]
     while pending:
         item = pending.pop()
         if isinstance(item, str):
             yield item
         elif isinstance(item, dict):
-            pending.extend(item)
+            if names:
+                pending.extend(item)
             pending.extend(item.values())
         elif isinstance(item, list | tuple):
             pending.extend(item)
@@ -110,7 +111,7 @@ def own_words(message: str, sent: Any) -> str:
     """
     places = {message[start : start + _STEP]: start for start in range(len(message) - _STEP + 1)}
     ours = bytearray(len(message))
-    for text in _strings(sent):
+    for text in _strings(sent, names=True):
         if _STEP <= len(text) <= len(message) and not text.isidentifier():
             for form in {text, json.dumps(text)[1:-1], repr(text)[1:-1]}:
                 if (start := message.find(form)) >= 0:
@@ -132,25 +133,12 @@ def callers_own(message: str, sent: Any, trigger: re.Pattern[str], numbers: Coll
     """
     written = [re.escape(f"{number:,}").replace(",", "[,_.' ]?") for number in numbers]
     digits = re.compile(rf"(?<!\d)(?:{'|'.join(written)})(?!\d)") if written else None
-    for text in _values(sent):
+    for text in _strings(sent, names=False):
         if digits is not None and digits.search(text):
             return True
         if _LEAST_QUOTED <= len(text) < _STEP and text in message and trigger.search(text):
             return True
     return False
-
-
-def _values(value: Any) -> Iterator[str]:
-    """Every string in a JSON value, but not the names of members, which are the format's."""
-    pending = [value]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, str):
-            yield item
-        elif isinstance(item, dict):
-            pending.extend(item.values())
-        elif isinstance(item, list | tuple):
-            pending.extend(item)
 
 
 def _common(message: str, text: str, start: int, offset: int) -> tuple[int, int]:

@@ -100,7 +100,7 @@ def read_finish(word: str, context: ErrorContext, native: object = None) -> Fini
     if rule.stop is not None:
         return Finish(rule.stop)
     message = f"the upstream ended the response with finish_reason {word[:_LONGEST_WORD]!r}"
-    error = {"message": message, "code": _head(word), "type": rule.code}
+    error = {"message": message, "code": "_".join(_parts(_head(word))), "type": rule.code}
     return read_error(200, {}, {"error": error}, context)
 
 
@@ -123,20 +123,23 @@ _PLAIN_ENDS = frozenset(("stop", "eos", "eos_token", "end_turn", "stop_sequence"
 
 
 def _head(word: str) -> str:
-    """`word` as an error code: `InsufficientQuota: pay first` is `insufficient_quota`."""
-    head = _END_OF_HEAD.split(word.strip(), maxsplit=1)[0]
-    return "_".join(part.lower() for part in _PART.findall(head))
+    """`word` without what it says further: `InsufficientQuota` of `InsufficientQuota: pay first`."""
+    return _END_OF_HEAD.split(word.strip(), maxsplit=1)[0]
+
+
+def _parts(text: str) -> list[str]:
+    """The parts of a word in lower case: `insufficient` and `quota` of `InsufficientQuota`."""
+    return [part.lower() for part in _PART.findall(text)]
 
 
 @lru_cache(maxsize=256)
 def _match(word: str) -> _Rule | None:
-    head = _END_OF_HEAD.split(word.strip(), maxsplit=1)[0]
-    rule = _match_parts(head)
+    rule = _match_parts(_head(word))
     return rule if rule is not None and rule.code != _VAGUE else _match_parts(word) or rule
 
 
 def _match_parts(text: str) -> _Rule | None:
-    parts = {part.lower() for part in _PART.findall(text)}
+    parts = set(_parts(text))
     for rule in _RULES:
         if parts & rule.any_of and (not rule.beside or parts & rule.beside):
             return rule

@@ -1,4 +1,4 @@
-"""The model of a new provider: the one that is told, the provider's usual one, or one of its list."""
+"""The model of a new provider: the one that was named, the provider's usual one, or one of its list."""
 
 from __future__ import annotations
 
