@@ -17,12 +17,13 @@ PACKAGE = paths.REPOSITORY / "src" / NAME
 ROOMS = {
     "core": {"core"},
     "config": {"config", "core"},
+    "credentials": {"credentials"},
     "http1": {"http1"},
     "transports": {"transports", "http1"},
-    "server": {"server", "config", "core", "http1", "transports"},
+    "server": {"server", "config", "core", "credentials", "http1", "transports"},
     "demo": {"demo", "config", "core"},
     "conformance": {"conformance", "core", "http1"},
-    "cli": {"cli", "server", "config", "core", "demo"},
+    "cli": {"cli", "server", "config", "core", "credentials", "demo"},
 }
 """Each room and the rooms it may import."""
 
