@@ -54,7 +54,7 @@ def serve(settings: ServerSettings) -> int:
     if not settings.allow_remote and not is_loopback(settings.host):
         raise ConfigError(
             f"--host {settings.host}: other machines could reach this server; --allow-remote allows that "
-            "(SECURITY.md says what to look after)"
+            "(what to look after: claude-code-proxy docs security)"
         )
     table = load_models(settings.models)  # a bad file is the user's to see at once, not a failing worker's
     default = settings.default_model

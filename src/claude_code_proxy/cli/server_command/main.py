@@ -1,4 +1,4 @@
-"""`claude-code-proxy`: run the server, write a configuration, list the models, explain a request, see a demo.
+"""`claude-code-proxy`: run the server, write a configuration, list models, explain a request, read, see a demo.
 
 Each command imports what it needs when it runs, so that `--help` answers at once.
 """
@@ -28,6 +28,7 @@ Run Claude Code, and every other Anthropic Messages client, on any model provide
   claude-code-proxy models    list what is configured (--learned: what was found out)
   claude-code-proxy usage     show the tokens of the past days
   claude-code-proxy explain   show what a request becomes, without calling anyone
+  claude-code-proxy docs      read the documentation (docs configuration)
   claude-code-proxy demo      watch a conversation through it, no account needed
 """
 _EPILOG = """\
@@ -67,6 +68,10 @@ def _dispatch(arguments: list[str]) -> int:
         return demo(rest)
     if rest:
         parser.error(f"unknown arguments: {' '.join(rest)}")
+    if options.command == "docs":
+        from claude_code_proxy.cli.server_command.show_docs import show_docs
+
+        return show_docs(options.page)
     settings = ServerSettings.load(_flags(options), os.environ)
     if options.command == "serve":
         from claude_code_proxy.server.serve import serve
@@ -149,6 +154,9 @@ def build_parser() -> argparse.ArgumentParser:
     explain.add_argument("--json", action="store_true", help="as a JSON document")
     for name in ("models", "hooks", "hook_errors"):
         _add(explain, by_name[name])
+
+    docs = commands.add_parser("docs", help="read the documentation", allow_abbrev=False)
+    docs.add_argument("page", metavar="PAGE", nargs="?", help="such as configuration; without one, a list")
 
     # The demo reads its own arguments, its --help included.
     commands.add_parser(

@@ -20,7 +20,7 @@ _ELSEWHERE = {
     "LOG_LEVEL": "CLAUDE_CODE_PROXY_LOG_LEVEL",
     "API_TIMEOUT_MS": "CLAUDE_CODE_PROXY_FIRST_BYTE_TIMEOUT, in seconds",
     "CUSTOM_ROUTER_PATH": "claude-code-proxy serve --hooks FILE",
-    "transformers": "what a provider needs is found by its address (docs/providers.md)",
+    "transformers": "what a provider needs is found by its address (claude-code-proxy docs providers)",
 }
 _ROUTES = {
     "think": "the model decides by itself; choose another one with /model",

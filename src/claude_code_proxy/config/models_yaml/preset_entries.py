@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Sequence
 
 HEAD = """\
-# The models that claude-code-proxy offers. Every key: docs/configuration.md
+# The models that claude-code-proxy offers. Every key: claude-code-proxy docs configuration
 #
 # There is no place for API keys: each request brings its own, and it goes to that model's api_base only.
 # The running server reads this file again when it changes.
