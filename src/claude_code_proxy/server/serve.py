@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 _BACKLOG = 2048
 # uvloop takes one connection from each listener in a turn of its loop (libuv/libuv#3696). A turn of a busy
 # server takes 10 ms: of 256 clients that come at once the last ones would wait for more than a second.
-_MORE_LISTENERS = 15
+# On Windows there is no uvloop, and a listener that is doubled cannot wait for connections twice.
+_MORE_LISTENERS = 0 if sys.platform == "win32" else 15
 _OBJECTS_BEFORE_COLLECTION = 20_000  # docs/performance.md
 _TURN = 0.001  # seconds for which a thread that works on a large body keeps the interpreter from the loop
 _FILES = 65_536
@@ -170,7 +171,8 @@ def _bind(host: str, port: int) -> socket.socket:
     # The protocol must be said: asyncio turns Nagle's algorithm off only for sockets that name TCP.
     listener = socket.socket(family, kind, protocol)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform != "win32":  # where it would let another program take the same port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(_BACKLOG)
     except OSError:

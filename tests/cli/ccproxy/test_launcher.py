@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from claude_code_proxy.cli import output
 from claude_code_proxy.cli.ccproxy.arguments import UsageError, parse
+from claude_code_proxy.cli.ccproxy.launcher import run
 from tests.cli.desk import KEY, LEAST, Desk
 from tests.cli.person import talk
 
@@ -200,6 +202,15 @@ def test_claude_that_cannot_run(desk: Desk) -> None:
     code, _, err = desk.run()
     assert code == output.NOT_EXECUTABLE
     assert "cannot be run" in err
+
+
+def test_windows_is_told_what_works_there(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setenv("PATH", "")  # no claude to become, whatever happens
+    assert run(["-C", str(desk.config), "-p", "hello"]) == 1
+    assert "claude-code-proxy serve" in capsys.readouterr().err
 
 
 def test_file_that_others_can_read(desk: Desk) -> None:

@@ -49,6 +49,9 @@ if TYPE_CHECKING:
     from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
 
 INSTALL = "claude is not installed (hint: curl -fsSL https://claude.ai/install.sh | bash)"
+NOT_ON_WINDOWS = """\
+ccproxy starts Claude Code on Linux, on macOS and in WSL
+on Windows itself: claude-code-proxy serve, and claude with the variables that it names"""
 HIDDEN = "(hidden)"
 FREE_PORT = "http://127.0.0.1:FREE-PORT"
 """Stands where a private proxy's address will be."""
@@ -120,6 +123,9 @@ def warn(launch: Launch, env: Mapping[str, str]) -> None:
 
 def run(launch: Launch, path: Path, rest: Sequence[str], env: Mapping[str, str]) -> int:
     """Become Claude Code with the arguments `rest`; returns an exit code only when that fails."""
+    if sys.platform == "win32":
+        output.error(NOT_ON_WINDOWS)
+        return output.FAILURE
     warn(launch, env)
     claude = find_claude(env)
     if claude is None:

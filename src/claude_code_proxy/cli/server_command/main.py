@@ -1,4 +1,4 @@
-"""`claude-code-proxy`: run the server, write a configuration, list models, explain a request, read, see a demo.
+"""`claude-code-proxy`: run the server, write a configuration, list models, explain a request, read, demo.
 
 Each command imports what it needs when it runs, so that `--help` answers at once.
 """
