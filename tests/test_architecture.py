@@ -16,7 +16,7 @@ NAME = "claude_code_proxy"
 PACKAGE = paths.REPOSITORY / "src" / NAME
 ROOMS = {
     "core": {"core"},
-    "config": {"config", "core"},
+    "config": {"config", "core", "credentials"},
     "credentials": {"credentials"},
     "http1": {"http1"},
     "transports": {"transports", "http1"},

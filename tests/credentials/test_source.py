@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from claude_code_proxy.credentials.source import Credential, CredentialError
+import pytest
+
+from claude_code_proxy.credentials.source import Credential, CredentialError, checked
 
 
 def test_a_credential_hides_what_is_secret() -> None:
@@ -15,7 +17,18 @@ def test_a_credential_hides_what_is_secret() -> None:
 
 
 def test_an_error_says_what_failed_and_what_to_run() -> None:
-    assert str(CredentialError("the login has ended", "ccproxy login copilot")) == (
-        "the login has ended (hint: ccproxy login copilot)"
+    error = CredentialError("the login has ended", "ccproxy login copilot")
+    assert (str(error), error.hint, error.transient) == (
+        "the login has ended",
+        "ccproxy login copilot",
+        False,
     )
-    assert str(CredentialError("the issuer is down", transient=True)) == "the issuer is down"
+    assert error.told == "the login has ended (hint: ccproxy login copilot)"
+    assert CredentialError("the issuer is down", transient=True).told == "the issuer is down"
+
+
+@pytest.mark.parametrize("token", ["", "a b", "a\nb", "a\x00b", "ключ", "a\r\nx-injected: 1"])
+def test_what_cannot_be_a_header_is_no_token(token: str) -> None:
+    with pytest.raises(CredentialError) as caught:
+        checked(token)
+    assert not token or token not in caught.value.told

@@ -22,10 +22,10 @@ class Credential:
     """The provider's address where the issuer names one, else ""."""
 
 
-class CredentialError(Exception):
-    """There is no usable credential. The text says what failed, `hint` what to run; neither has a token in it.
+class CredentialError(ValueError):
+    """There is no usable credential. The text says what failed, `hint` what to run; neither has a token.
 
-    `transient` is set where the same may work later (an issuer that is down), without the user doing anything.
+    `transient`: the same may work later without the user doing anything, as with an issuer that is down.
     """
 
     def __init__(self, what: str, hint: str = "", *, transient: bool = False) -> None:
@@ -33,17 +33,45 @@ class CredentialError(Exception):
         self.hint = hint
         self.transient = transient
 
-    def __str__(self) -> str:
-        return f"{self.args[0]} (hint: {self.hint})" if self.hint else str(self.args[0])
+    @property
+    def told(self) -> str:
+        """The whole of it in one line."""
+        return f"{self} (hint: {self.hint})" if self.hint else str(self)
 
 
 class CredentialSource(Protocol):
-    """A source for one provider, in one process. Both methods raise `CredentialError`."""
+    """A source for one provider, in one process (`renewing.Renewing`). Both raise `CredentialError`."""
 
     async def current(self) -> Credential:
         """The credential to use now; renewed first where it is about to expire."""
         ...
 
     async def renew(self) -> Credential:
-        """A credential newer than the last one, which the provider refused."""
+        """A newer credential than the last one, which the provider refused.
+
+        The same again where its source has no newer one: then the provider's refusal is the answer.
+        """
         ...
+
+
+class Fetcher(Protocol):
+    """Where a credential is got. Both methods may block; several threads never call at once."""
+
+    def fetch(self, refused: Credential | None = None) -> Credential:
+        """A credential; one that differs from `refused`, where that is possible. Raises `CredentialError`."""
+        ...
+
+    def stamp(self) -> object:
+        """Something that differs from before once what is stored has changed; takes microseconds."""
+        ...
+
+
+def checked(token: str) -> str:
+    """`token`, if it can go into a header. Raises `CredentialError`."""
+    if not token:
+        raise CredentialError("auth_key is empty")
+    if any(character.isspace() or not character.isprintable() for character in token):
+        raise CredentialError("auth_key has white space inside", "copy the key again")
+    if not token.isascii():
+        raise CredentialError("auth_key has characters that no key has", "copy the key again")
+    return token

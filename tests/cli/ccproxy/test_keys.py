@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from claude_code_proxy.cli import output
-from claude_code_proxy.config.cc_proxy_json.key_sources import BadKey, parse_key
+from claude_code_proxy.config.cc_proxy_json.key_sources import parse_key
+from claude_code_proxy.credentials.source import CredentialError
 from tests.cli.desk import KEY, LEAST, Desk
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def get_password(service, user):
         ("env:MY_KEY", "env", "env:MY_KEY"),
         ("env: MY_KEY", "env", "env:MY_KEY"),
         ("cmd:op read 'op://a/b c'", "cmd", "cmd:op read 'op://a/b c'"),
+        ("cmd:ttl=50m op read x", "cmd", "cmd:ttl=50m op read x"),
+        ("file:~/keys/deepseek", "file", "file:~/keys/deepseek"),
         ("keyring:llm/deepseek/me", "keyring", "keyring:llm/deepseek/me"),
     ],
 )
@@ -46,10 +49,25 @@ def test_sources(text: str, kind: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "env:", "env:a-b", "cmd:", "keyring:x", "keyring:/x", "a b", "ключ", "a\nb"]
+    "text",
+    [
+        "",
+        "env:",
+        "env:a-b",
+        "cmd:",
+        "cmd:ttl=50",
+        "cmd:ttl=0s x",
+        "file:",
+        "file:x",
+        "keyring:x",
+        "keyring:/x",
+        "a b",
+        "ключ",
+        "a\nb",
+    ],
 )
 def test_bad_sources(text: str) -> None:
-    with pytest.raises(BadKey) as caught:
+    with pytest.raises(CredentialError) as caught:
         parse_key(text)
     assert not text or text not in str(caught.value)
 

@@ -1,31 +1,26 @@
-"""Where a provider's key is: written out, in the environment, told by a command, in the keyring, nowhere."""
+"""What an `auth_key` says: a key that is written out, or where one is got (`credentials`)."""
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-Kind = Literal["plain", "env", "cmd", "keyring", "none"]
-_KINDS: tuple[Kind, ...] = ("env", "cmd", "keyring")
+from claude_code_proxy.credentials.factory import KINDS, make_fetcher
+from claude_code_proxy.credentials.source import CredentialError, checked
 
-
-class BadKey(ValueError):  # noqa: N818 - the module's own word, caught by name
-    """An `auth_key` that cannot be used. `hint` says how to fix it; neither text repeats the key."""
-
-    def __init__(self, what: str, hint: str = "") -> None:
-        super().__init__(what)
-        self.hint = hint
+_NO_KEY = "none"
 
 
 class KeySource(NamedTuple):
     """What an `auth_key` says. `value` is the key itself only where `kind` is "plain"."""
 
-    kind: Kind
+    kind: str
+    """One of `credentials.factory.KINDS`, or "none"."""
     value: str
 
     @property
     def shown(self) -> str:
         """The source for a listing: everything but a key that is written out."""
-        if self.kind == "none":
+        if self.kind == _NO_KEY:
             return "none"
         return "(hidden)" if self.kind == "plain" else f"{self.kind}:{self.value}"
 
@@ -33,38 +28,24 @@ class KeySource(NamedTuple):
         return f"KeySource({self.shown})"
 
 
-NO_KEY = KeySource("none", "")
+NO_KEY = KeySource(_NO_KEY, "")
 """Of a server on a private network that asks for none."""
 
 
 def parse_key(text: str) -> KeySource:
-    """Read `env:NAME`, `cmd:COMMAND`, `keyring:SERVICE/USER` or a plain key. Raises `BadKey`."""
+    """Read `KIND:VALUE` (`env:NAME`, `cmd:COMMAND` ...) or a plain key. Raises `CredentialError`."""
     head, colon, rest = text.strip().partition(":")
-    for kind in _KINDS:
-        if colon and head == kind:
-            return KeySource(kind, _checked(kind, rest.strip()))
-    plain = text.strip()
-    check_key(plain)
-    return KeySource("plain", plain)
+    if colon and head in KINDS and head != "plain":
+        return KeySource(head, _checked(head, rest.strip()))
+    return KeySource("plain", checked(text.strip()))
 
 
-def check_key(key: str) -> None:
-    """Whether `key` can go into a header. Raises `BadKey`."""
-    if not key:
-        raise BadKey("auth_key is empty")
-    if any(character.isspace() or not character.isprintable() for character in key):
-        raise BadKey("auth_key has white space inside", "copy the key again")
-    if not key.isascii():
-        raise BadKey("auth_key has characters that no key has", "copy the key again")
-
-
-def _checked(kind: Kind, value: str) -> str:
+def _checked(kind: str, value: str) -> str:
     if kind == "env" and not (value.isidentifier() and value.isascii()):
-        raise BadKey("auth_key names no environment variable", 'write "env:NAME_OF_THE_VARIABLE"')
-    if kind == "cmd" and not value:
-        raise BadKey("auth_key has no command", 'write "cmd:op read op://vault/item/key"')
+        raise CredentialError("auth_key names no environment variable", 'write "env:NAME_OF_THE_VARIABLE"')
     if kind == "keyring":
         service, slash, user = value.rpartition("/")
         if not (service and slash and user):
-            raise BadKey("auth_key names no keyring entry", 'write "keyring:SERVICE/USER"')
+            raise CredentialError("auth_key names no keyring entry", 'write "keyring:SERVICE/USER"')
+    make_fetcher(kind, value, {"HOME": "/"})  # refuses what makes no sense
     return value

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.config import urls
-from claude_code_proxy.config.cc_proxy_json.key_sources import NO_KEY, BadKey, KeySource, parse_key
+from claude_code_proxy.config.cc_proxy_json.key_sources import NO_KEY, KeySource, parse_key
 from claude_code_proxy.config.field_reader import FieldReader
 from claude_code_proxy.config.jsonc import Document, read_document
 from claude_code_proxy.config.problems import ConfigError, Problem, did_you_mean
 from claude_code_proxy.core import hosts
 from claude_code_proxy.core.providers.registry import provider_at
+from claude_code_proxy.credentials.source import CredentialError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -171,7 +172,7 @@ def _provider(
     if texts.get("auth_key"):
         try:
             source = parse_key(texts["auth_key"])
-        except BadKey as error:
+        except CredentialError as error:
             problem("auth_key", str(error), error.hint)
     if texts["base_url"]:
         try:

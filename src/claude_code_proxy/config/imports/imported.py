@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.config import urls
-from claude_code_proxy.config.cc_proxy_json.key_sources import BadKey, parse_key
+from claude_code_proxy.config.cc_proxy_json.key_sources import parse_key
 from claude_code_proxy.core import providers
 from claude_code_proxy.core.providers.registry import provider_at
+from claude_code_proxy.credentials.source import CredentialError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +57,7 @@ class Imported:
             return f"env:{holding}"
         try:
             parse_key(text)
-        except BadKey as error:
+        except CredentialError as error:
             self.lacks(f"the key of {name}", str(error))
             return f"env:{usual[0]}" if usual else None
         self.notes.append(

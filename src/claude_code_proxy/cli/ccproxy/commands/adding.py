@@ -12,10 +12,11 @@ from claude_code_proxy.cli.ccproxy.commands.changed_file import change, write
 from claude_code_proxy.cli.ccproxy.commands.chosen_model import choose_model
 from claude_code_proxy.config import urls
 from claude_code_proxy.config.cc_proxy_json.edit_text import new_text, with_default, with_provider
-from claude_code_proxy.config.cc_proxy_json.key_sources import NO_KEY, BadKey, KeySource, parse_key
+from claude_code_proxy.config.cc_proxy_json.key_sources import NO_KEY, KeySource, parse_key
 from claude_code_proxy.config.cc_proxy_json.providers_file import Provider, load_providers, needs_no_key
 from claude_code_proxy.config.problems import ConfigError, Problem, did_you_mean
 from claude_code_proxy.core.providers import CALLED, PRESETS, preset_called, profile_for
+from claude_code_proxy.credentials.source import CredentialError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -160,7 +161,8 @@ def _key(given: Given, preset: Preset | None, url: str, env: Mapping[str, str]) 
     if given.key is not None:
         if _parsed(given.key, "--key: ").kind == "plain":
             raise UsageError(
-                "--key takes env:NAME, cmd:COMMAND or keyring:SERVICE/USER; leave it out to be prompted"
+                "--key takes env:NAME, cmd:COMMAND, file:PATH or keyring:SERVICE/USER; "
+                "leave it out to be prompted"
             )
         return given.key
     if preset is not None and (variable := _variable_set(preset, env)):
@@ -182,7 +184,7 @@ def _key(given: Given, preset: Preset | None, url: str, env: Mapping[str, str]) 
 def _parsed(key: str, before: str = "") -> KeySource:
     try:
         return parse_key(key)
-    except BadKey as error:
+    except CredentialError as error:
         raise UsageError(f"{before}{error}") from None
 
 

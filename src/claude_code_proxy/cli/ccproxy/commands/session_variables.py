@@ -10,6 +10,7 @@ from claude_code_proxy.cli.ccproxy import launch
 from claude_code_proxy.cli.ccproxy.arguments import UsageError, take_options
 from claude_code_proxy.config.cc_proxy_json.providers_file import choose, load_providers
 from claude_code_proxy.config.claude_code.environment import KEY_VARIABLE
+from claude_code_proxy.credentials.command import split_ttl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -76,7 +77,7 @@ def _reference(provider: Provider, *, is_fish: bool) -> str:
     if provider.key.kind == "env":
         return f'"${provider.key.value}"'
     if provider.key.kind == "cmd":
-        command = f"sh -c {shlex.quote(provider.key.value)} | head -n 1"
+        command = f"sh -c {shlex.quote(split_ttl(provider.key.value)[0])} | head -n 1"
         return f"({command})" if is_fish else f'"$({command})"'
     return "no-key" if provider.key.kind == "none" else ""
 

@@ -1,0 +1,30 @@
+"""From what `auth_key` says to the fetcher behind it; each kind is imported only where it is used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .source import Fetcher
+
+KINDS = {
+    "plain": ("fixed", "Written"),
+    "env": ("fixed", "Variable"),
+    "keyring": ("keyring_entry", "KeyringEntry"),
+    "cmd": ("command", "Command"),
+    "file": ("key_file", "KeyFile"),
+}
+"""The file and the class of each kind; the class takes what follows the kind, and the environment."""
+
+RENEWED = frozenset(KINDS) - {"plain", "env"}
+"""The kinds that a session asks again."""
+
+
+def make_fetcher(kind: str, value: str, env: Mapping[str, str]) -> Fetcher:
+    """The fetcher of `auth_key: "KIND:VALUE"`. Raises `CredentialError` for a value that makes no sense."""
+    module, name = KINDS[kind]
+    made = getattr(import_module(f".{module}", __package__), name)
+    return cast("Fetcher", made(value, env))
