@@ -20,6 +20,7 @@ from claude_code_proxy.server.connections import Connections
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from claude_code_proxy.server.caller.session_keys import SessionKeys
     from claude_code_proxy.server.gateway import Gateway
 
 KEY = "planted-key-4711"
@@ -64,12 +65,14 @@ class Reply:
 
 
 @asynccontextmanager
-async def running_proxy(models: list[dict[str, Any]], **settings: Any) -> AsyncIterator[Proxy]:
+async def running_proxy(
+    models: list[dict[str, Any]], session_keys: SessionKeys | None = None, /, **settings: Any
+) -> AsyncIterator[Proxy]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "models.yaml"
         path.write_text(yaml.safe_dump(models))
         chosen = ServerSettings(models=path, **settings)
-        app = App(chosen)
+        app = App(chosen, session_keys=session_keys)
         connections = Connections(chosen)
         config = uvicorn.Config(
             app,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.config.models_yaml.models_file import FixedModels
     from claude_code_proxy.config.settings import ServerSettings
     from claude_code_proxy.server.caller.call import Receive, Scope, Send
+    from claude_code_proxy.server.caller.session_keys import SessionKeys
 
     Handler = Callable[[Gateway, Call], Awaitable[None]]
 
@@ -48,6 +49,8 @@ ROUTES: dict[str, dict[str, Handler]] = {
 
 _UNLIMITED = frozenset(("/health", "/ready"))
 """What answers however busy the server is."""
+_GREETINGS = frozenset(("/", "/api/hello"))
+"""What tells everybody whose server this is, and no more."""
 _ADMIN = frozenset(("/metrics", "/test-connection", "/v1/stats", "/v1/messages/test_conversion"))
 """What tells of others' requests, dials, or works without a key: for this machine and admins."""
 
@@ -60,15 +63,21 @@ class App:
     """The application for one process. `settings` is all it is made of until the server starts it.
 
     So it can be handed to worker processes. A bad models or hooks file is a start that failed.
-    With `models` it serves those; `private` says that it ends with one session of one client.
+    With `models` it serves those; `session_keys` are those of the one session with which it ends.
     """
 
     def __init__(
-        self, settings: ServerSettings, models: FixedModels | None = None, *, private: bool = False
+        self,
+        settings: ServerSettings,
+        models: FixedModels | None = None,
+        session_keys: SessionKeys | None = None,
+        *,
+        private: bool = False,
     ) -> None:
         self.settings = settings
         self._models = models
-        self._private = private
+        self._session_keys = session_keys
+        self._private = private or session_keys is not None
         self._key_is_for = models.key_is_for if models is not None else ""
         self._gateway: Gateway | None = None
 
@@ -87,6 +96,7 @@ class App:
         elif scope["type"] == "http":
             call = Call(scope, receive, send)
             call.key_is_for = self._key_is_for
+            call.session_keys = self._session_keys
             call.is_private = self._private and self._models is not None
             await self._serve(call)
 
@@ -154,7 +164,10 @@ async def _dispatch(gateway: Gateway, call: Call) -> None:
             "the proxy is at its limit of connections (max_connections, max_connections_per_address)",
             headers={"connection": "close"},
         )
-    gateway.access.check_client(call)
+    if call.session_keys is None:
+        gateway.access.check_client(call)
+    elif path not in _GREETINGS:
+        call.session_keys.admit(call.headers)
     try:
         gateway.admission.enter(call)
         await _route(gateway, call, path)

@@ -13,12 +13,13 @@ from claude_code_proxy.server.caller.auth import redact
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Awaitable, Callable, MutableMapping
+    from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 
     from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.core.deltas import Usage
     from claude_code_proxy.core.errors.api import ApiError
     from claude_code_proxy.core.report import Report
+    from claude_code_proxy.server.caller.session_keys import SessionKeys
 
     Scope = MutableMapping[str, Any]
     Message = MutableMapping[str, Any]
@@ -72,6 +73,8 @@ class Call:
 
         self.is_private = False  # the server is a session's own, whose models stand in cc-proxy.json
         self.key = ""
+        self.key_headers: Mapping[str, str] = {}  # further headers that belong to the key
+        self.session_keys: SessionKeys | None = None  # where the server has the keys itself
         self.key_is_for = ""  # the only upstream that an Authorization key may reach; "": any
         self.model = ""
         self.upstream_id = ""
@@ -88,6 +91,16 @@ class Call:
     def session_id(self) -> str:
         """The client's id of its session; "" when it has none."""
         return self.headers.get("x-claude-code-session-id", "")
+
+    def use_key(self, config: ModelConfig, key: str, further: Mapping[str, str] | None = None) -> None:
+        """Make `key` the call's own, for the upstream of `config`, as if it alone had come."""
+        self.key, self.key_headers = key, further or {}
+        self.headers.pop("x-api-key", None)
+        self.headers.pop("authorization", None)
+        if config.is_anthropic:
+            self.headers["x-api-key"] = key
+        else:
+            self.headers["authorization"] = f"Bearer {key}"
 
     def note_upstream(self, model: str, request_id: str) -> None:
         """Remember which model answered under which id, for the headers and the log."""

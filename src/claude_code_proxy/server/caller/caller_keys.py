@@ -14,15 +14,17 @@ if TYPE_CHECKING:
 
 
 class CallerKeys:
-    """The keys that came with one request: one for whatever model is asked, or some sealed to addresses.
+    """The keys of one request: one for whatever model is asked, some sealed to addresses, or the session's.
 
     Raises `ApiError` 401 when there is none, 400 when the header of sealed keys cannot be read.
     """
 
     def __init__(self, call: Call) -> None:
         self._call = call
-        header = call.headers.get(sealed_keys.HEADER)
         self._sealed: dict[str, str] | None = None
+        if call.session_keys is not None:
+            return
+        header = call.headers.get(sealed_keys.HEADER)
         if header is None:
             call.key = extract_api_key(call.headers)
             return
@@ -36,20 +38,23 @@ class CallerKeys:
 
     def covers(self, config: ModelConfig) -> bool:
         """Whether there is a key for the upstream of `config`."""
+        if self._call.session_keys is not None:
+            return self._call.session_keys.covers(config)
         if self._sealed is None:
             return self._call.key_is_for in ("", config.api_base)
         return config.api_base in self._sealed
 
     def may_follow(self, config: ModelConfig, asked: ModelConfig) -> bool:
         """Whether `config` may answer for `asked`: an unsealed key was meant for the latter's address."""
-        if self._sealed is None and config.api_base != asked.api_base:
+        unsealed = self._sealed is None and self._call.session_keys is None
+        if unsealed and config.api_base != asked.api_base:
             return False
         return self.covers(config)
 
-    def use(self, config: ModelConfig) -> None:
+    async def use(self, config: ModelConfig) -> None:
         """Make the key for the upstream of `config` the call's own, as if only that had come.
 
-        Raises `ApiError` 401 when none of them is for exactly this address.
+        Raises `ApiError`: 401 when none of them is for exactly this address, or can be had.
         """
         call = self._call
         if not self.covers(config):
@@ -60,12 +65,8 @@ class CallerKeys:
                 "it (ccproxy: name it as PROVIDER/MODEL in cc-proxy.json)",
                 headers={"x-should-retry": "false"},
             )
-        if self._sealed is None:
-            return
-        call.key = self._sealed[config.api_base]
-        call.headers.pop("x-api-key", None)
-        call.headers.pop("authorization", None)
-        if config.is_anthropic:
-            call.headers["x-api-key"] = call.key
-        else:
-            call.headers["authorization"] = f"Bearer {call.key}"
+        if call.session_keys is not None:
+            credential = await call.session_keys.current(config)
+            call.use_key(config, credential.token, credential.headers)
+        elif self._sealed is not None:
+            call.use_key(config, self._sealed[config.api_base])

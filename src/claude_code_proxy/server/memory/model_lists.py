@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -21,7 +22,7 @@ from claude_code_proxy.server.caller.caller_keys import CallerKeys
 from claude_code_proxy.server.upstream import forwarded_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.config.models_yaml.models_file import FixedModels, ModelsFile
@@ -78,7 +79,7 @@ class Catalogue:
         entries = [config for config in self._models.table.models if _has_catalogue(config)][:_MOST_UPSTREAMS]
         if not entries:
             return []
-        sealed = sealed_keys.HEADER in call.headers
+        bound = call.session_keys is not None or sealed_keys.HEADER in call.headers
         try:
             keys = CallerKeys(call)
         except ApiError:
@@ -87,10 +88,12 @@ class Catalogue:
         asks = []
         for config in entries:
             key = ""
-            if keys.covers(config) and (alone or sealed or call.key_is_for):
-                keys.use(config)
-                key = call.key
-            asks.append(self._list(config, key, local=is_local(call)))
+            further: Mapping[str, str] = {}
+            if keys.covers(config) and (alone or bound or call.key_is_for):
+                with suppress(ApiError):  # of one whose key cannot be had
+                    await keys.use(config)
+                    key, further = call.key, call.key_headers
+            asks.append(self._list(config, key, further, local=is_local(call)))
         lists = await asyncio.gather(*asks)
         return [
             (model_id, config, listed)
@@ -98,14 +101,17 @@ class Catalogue:
             for model_id, listed in _offered(config, found)
         ]
 
-    async def _list(self, config: ModelConfig, key: str, *, local: bool) -> list[Listed]:
+    async def _list(
+        self, config: ModelConfig, key: str, further: Mapping[str, str], *, local: bool
+    ) -> list[Listed]:
         place = (config.api_base, config.profile.name, bool(key))
         keeps = local or not key
         until, found = self._kept.get(place, (0.0, []))
         if keeps and self._clock() < until:
             return found
         try:
-            found, fresh = await published(self._upstreams, config, key, self._seconds), FRESH
+            found = await published(self._upstreams, config, key, self._seconds, further)
+            fresh = FRESH
         except (ApiError, wire.WireError):
             found, fresh = [], _FAILED
         if keeps:
@@ -113,14 +119,20 @@ class Catalogue:
         return found
 
 
-async def published(upstreams: Upstreams, config: ModelConfig, key: str, seconds: float) -> list[Listed]:
-    """The list that the provider of `config` publishes; `key` "" asks without one.
+async def published(
+    upstreams: Upstreams,
+    config: ModelConfig,
+    key: str,
+    seconds: float,
+    further: Mapping[str, str] | None = None,
+) -> list[Listed]:
+    """The list that the provider of `config` publishes; `key` "" asks without one, `further` goes along.
 
     Raises `ApiError` and `WireError` where there is none within `seconds`.
     """
-    status, data = await upstreams.get(
-        config.models_url, _headers(config, key), seconds=seconds, limit=_MOST_BYTES
-    )
+    sent = _headers(config, key)
+    sent.update(further or {})
+    status, data = await upstreams.get(config.models_url, sent, seconds=seconds, limit=_MOST_BYTES)
     if status != 200:
         raise ApiError(502, "api_error", f"the response to a request for the list of models was {status}")
     return list(_read(wire.loads(data)))[:_MOST_MODELS]

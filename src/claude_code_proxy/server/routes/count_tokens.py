@@ -31,7 +31,7 @@ async def count_tokens(gateway: Gateway, call: Call) -> None:
     """
     keys = CallerKeys(call)
     request, config = await read_request(gateway, call)
-    keys.use(config)
+    await keys.use(config)
     if config.count_tokens_url and await _ask_upstream(gateway, call, config, request):
         return
     body = await request.take()

@@ -28,7 +28,7 @@ async def test_conversion(gateway: Gateway, call: Call) -> None:
     keys = None if dry_run else CallerKeys(call)
     request, config = await read_request(gateway, call)
     if keys is not None:
-        keys.use(config)
+        await keys.use(config)
     if config.format == "anthropic":
         raise invalid_request(
             f"model: {call.model} is passed through in its own format; nothing is converted"

@@ -29,8 +29,8 @@ async def messages(gateway: Gateway, call: Call) -> None:
         if failed is not None:
             note_move(gateway, call, *failed, attempt.config)
             let_go(failed[1])
-        keys.use(attempt.config)
         try:
+            await keys.use(attempt.config)
             await _serve(gateway, call, attempt, request)
         except ApiError as error:
             if attempt.is_last or call.started or not is_reason(error):

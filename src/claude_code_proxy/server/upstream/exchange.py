@@ -158,7 +158,10 @@ class Exchange:
             self._response = None
         self._keep_alive.waiting_since = self._loop.time()
         tries = 0
+        keys = self.call.session_keys
         while True:
+            if self.call.key_headers:
+                client.headers.update(self.call.key_headers)
             last = tries >= self._limits.retries or self.call.started
             try:
                 self.call.attempts += 1
@@ -167,6 +170,14 @@ class Exchange:
                 if last or not error.retryable or self.call.started:
                     raise
             else:
+                if response.status == 401 and keys is not None and not self.call.started:
+                    refused, self._response = self.call.key, response
+                    fresh, keys = await keys.renew(client.config, refused), None  # once
+                    if fresh is not None:
+                        response.close()
+                        self.call.use_key(client.config, fresh.token, fresh.headers)
+                        client.change_key(refused, fresh.token)
+                        continue
                 wait = retry_delay(response.headers.get("retry-after") or "")
                 if last or self.call.started or response.status not in RETRIED or wait > _LONGEST_DELAY:
                     break

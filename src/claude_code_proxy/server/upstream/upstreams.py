@@ -45,6 +45,12 @@ class UpstreamClient:
     resends: bool
     """Whether a request goes out again at once when its connection, a kept one, turns out to be dead."""
 
+    def change_key(self, old: str, new: str) -> None:
+        """Send `new` from now on where `old` was sent."""
+        for name in _KEY_HEADERS:
+            if value := self.headers.get(name):
+                self.headers[name] = value.replace(old, new)
+
     async def post(self, body: bytes) -> Response:
         """Send `body`; return the response when its headers are there. Never follows a redirect.
 
