@@ -53,6 +53,9 @@ class ServerSettings:
     log_format: LogFormat = "text"
     metrics: bool = False
     usage_file: Path | None = None
+    capture: Path | None = None
+    capture_count: int = 100
+    capture_bytes: int = 256 << 20
     max_retries: int = 2
     hold: float = 10.0
     ping_interval: float = 10.0
@@ -207,6 +210,9 @@ SETTINGS: tuple[Setting, ...] = (
         "FILE",
         "where token counts are kept for `claude-code-proxy usage`; no keeps none",
     ),
+    Setting("capture", file, "DIR", "keep the last exchanges, whole, as files in this folder"),
+    Setting("capture_count", whole(1, 1_000_000), "N", "most exchanges that are kept"),
+    Setting("capture_bytes", size, "SIZE", "most bytes of exchanges that are kept"),
     Setting(
         "max_retries",
         whole(0, 10),

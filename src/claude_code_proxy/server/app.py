@@ -112,6 +112,8 @@ class App:
                 record = record_of(call)
                 for sink in sinks:
                     sink.add(record)
+            if call.capture is not None and gateway.captures is not None:
+                gateway.captures.keep(call.capture, record_of(call).facts(), call.notices)
 
     async def _answer(self, gateway: Gateway, call: Call) -> None:
         try:

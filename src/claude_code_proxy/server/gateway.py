@@ -12,6 +12,7 @@ from claude_code_proxy.core.tokens.calibration import Calibration
 from claude_code_proxy.server.caller import ids
 from claude_code_proxy.server.caller.access import Access
 from claude_code_proxy.server.caller.admission import Admission
+from claude_code_proxy.server.capture.capture_folder import CaptureFolder
 from claude_code_proxy.server.hooks.user_hooks import Hooks
 from claude_code_proxy.server.memory.cooldowns import Cooldowns
 from claude_code_proxy.server.memory.learned import Learned
@@ -24,7 +25,7 @@ from claude_code_proxy.server.records.usage_store import UsageStore
 from claude_code_proxy.server.upstream.dial_check import Reachability
 from claude_code_proxy.server.upstream.upstreams import Upstreams
 
-from .log import RequestLog
+from .log import RequestLog, logger
 
 if TYPE_CHECKING:
     from claude_code_proxy.config.models_yaml.models_file import FixedModels, ModelsFile
@@ -56,6 +57,7 @@ class Gateway:
     pdf_texts: PdfTexts | None = field(init=False)
     metrics: Metrics | None = field(init=False, default=None)
     usage: UsageStore | None = field(init=False, default=None)
+    captures: CaptureFolder | None = field(init=False, default=None)
     private: bool = False
     """Whether this server ends with one client's session; nobody else should rely on it."""
 
@@ -69,6 +71,8 @@ class Gateway:
         await self.upstreams.close()
         if self.usage is not None:
             await asyncio.to_thread(self.usage.close)
+        if self.captures is not None:
+            await asyncio.to_thread(self.captures.close)
 
     @property
     def in_flight(self) -> int:
@@ -90,5 +94,10 @@ class Gateway:
             self.metrics = Metrics()
         if self.settings.usage_file is not None:
             self.usage = UsageStore(self.settings.usage_file)
+        if (folder := self.settings.capture) is not None:
+            settings = self.settings
+            self.captures = CaptureFolder(
+                folder, settings.capture_count, settings.capture_bytes, logger.warning
+            )
         if self.settings.hooks is not None:
             self.hooks = Hooks(self.settings.hooks, strict=self.settings.hook_errors == "refuse")

@@ -8,7 +8,6 @@ import select
 import threading
 import time
 from collections import deque
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -172,10 +171,8 @@ class JsonFormatter(logging.Formatter):
 
 def _facts(call: Call) -> dict[str, Any]:
     """What the record of a request says, as JSON; texts from outside as in the line."""
-    record = record_of(call)
-    facts = asdict(record)
-    facts["usage"] = record.usage._asdict() if record.usage is not None else None
-    del facts["gaps"], facts["ended"]
+    facts = record_of(call).facts()
+    del facts["ended"]
     return {key: _shown(call, value) if isinstance(value, str) else value for key, value in facts.items()}
 
 

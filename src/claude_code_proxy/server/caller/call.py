@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.core.deltas import Usage
     from claude_code_proxy.core.errors.api import ApiError
-    from claude_code_proxy.core.report import Report
+    from claude_code_proxy.core.report import Notice, Report
+    from claude_code_proxy.server.capture.capture import Capture
+    from claude_code_proxy.server.capture.capture_folder import CaptureFolder
     from claude_code_proxy.server.caller.session_keys import SessionKeys
 
     Scope = MutableMapping[str, Any]
@@ -86,6 +88,7 @@ class Call:
         self.gaps: array[float] | None = None  # seconds between two writes, where somebody wants to know
         self._wrote: float | None = None
         self.report: Report | None = None
+        self.capture: Capture | None = None  # where somebody wants to see the whole exchange
 
     @property
     def session_id(self) -> str:
@@ -109,6 +112,18 @@ class Call:
         self.extra_headers["x-proxy-upstream-model"] = model
         if request_id:
             self.extra_headers["x-upstream-request-id"] = request_id
+
+    @property
+    def notices(self) -> list[Notice]:
+        """What was not carried over, so far."""
+        return [] if self.report is None else self.report.notices
+
+    def record(self, captures: CaptureFolder, body: bytes) -> None:
+        """Capture the request, of which `body` is the body, and all that goes out from now on."""
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self.raw_headers]
+        line = self.method, self.path, self.query
+        self.capture = captures.begin(self.clock, self.began, line, headers, body)
+        self._send = self.capture.tap(self._send)
 
     # --- answering ------------------------------------------------------------------------------------
     async def respond(self, status: int, body: bytes, headers: HeaderList) -> None:

@@ -45,6 +45,8 @@ async def serve_converted(
     outgoing = await OutgoingRequest.of(gateway, call, config, request, size)
     streamed = outgoing.converted.stream
     call.report = outgoing.report
+    if call.capture is not None:
+        call.capture.models[-1] = config, outgoing.profile
     if outgoing.converted.max_tokens == 0:
         await _answer_empty(call, outgoing)
         return

@@ -6,8 +6,8 @@ Never content, never a key. Without a sink no record is made.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 from claude_code_proxy.core.errors.api import ERROR_TYPES
 from claude_code_proxy.server.caller.auth import redact
@@ -48,6 +48,13 @@ class ExchangeRecord:
     gaps: tuple[float, ...]
     usage: Usage | None
     notices: tuple[str, ...]
+
+    def facts(self) -> dict[str, Any]:
+        """The record as a JSON object."""
+        facts = asdict(self)
+        facts["usage"] = self.usage._asdict() if self.usage is not None else None
+        del facts["gaps"]
+        return facts
 
 
 class Sink(Protocol):

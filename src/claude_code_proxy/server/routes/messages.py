@@ -24,6 +24,8 @@ async def messages(gateway: Gateway, call: Call) -> None:
     """Serve a Messages request with the model it names, or with its fallbacks. Raises `ApiError`."""
     keys = CallerKeys(call)
     request, asked = await read_request(gateway, call)
+    if gateway.captures is not None:
+        call.record(gateway.captures, request.raw)
     failed: tuple[ModelConfig, ApiError] | None = None
     for attempt in attempts(gateway, call, keys, asked):
         if failed is not None:
@@ -44,6 +46,8 @@ async def messages(gateway: Gateway, call: Call) -> None:
 
 async def _serve(gateway: Gateway, call: Call, attempt: Attempt, request: ClientRequest) -> None:
     config = call.served_by = attempt.config
+    if call.capture is not None:
+        call.capture.models.append((config, None))
     body = await request.take()
     try:
         if config.format == "anthropic":

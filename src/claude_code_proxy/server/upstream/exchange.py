@@ -165,7 +165,11 @@ class Exchange:
             last = tries >= self._limits.retries or self.call.started
             try:
                 self.call.attempts += 1
-                response = await client.post(body)
+                if (capture := self.call.capture) is None:
+                    response = await client.post(body)
+                else:
+                    secrets = self.call.key, *self.call.key_headers.values()
+                    response = await capture.post(client, body, secrets)
             except ApiError as error:
                 if last or not error.retryable or self.call.started:
                     raise
