@@ -16,8 +16,9 @@ KINDS = {
     "keyring": ("keyring_entry", "KeyringEntry"),
     "cmd": ("command", "Command"),
     "file": ("key_file", "KeyFile"),
+    "login": ("logins", "make_login"),
 }
-"""The file and the class of each kind; the class takes what follows the kind, and the environment."""
+"""The file and the maker of each kind; it takes what follows the kind, and the environment."""
 
 RENEWED = frozenset(KINDS) - {"plain", "env"}
 """The kinds that a session asks again."""
