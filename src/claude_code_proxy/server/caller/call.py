@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.deltas import Usage
     from claude_code_proxy.core.errors.api import ApiError
     from claude_code_proxy.core.report import Notice, Report
+    from claude_code_proxy.server.caller.session_keys import SessionKeys
     from claude_code_proxy.server.capture.capture import Capture
     from claude_code_proxy.server.capture.capture_folder import CaptureFolder
-    from claude_code_proxy.server.caller.session_keys import SessionKeys
 
     Scope = MutableMapping[str, Any]
     Message = MutableMapping[str, Any]

@@ -68,7 +68,7 @@ class SessionKeys:
 
 
 def _no_credential(error: CredentialError, config: ModelConfig) -> ApiError:
-    message = f"{config.model_id}: {error}"
+    message = f"{config.model_id}: {error.told}"
     return ApiError(502, "api_error", message) if error.transient else _refused(message)
 
 
