@@ -41,9 +41,9 @@ class Connection:
         self._writer.write(data)
         await self._writer.drain()
 
-    async def head(self, status: int = 200, **headers: str) -> None:
+    async def head(self, status: int = 200, kind: str = "text/event-stream", **headers: str) -> None:
         """Status line and headers of a chunked answer."""
-        headers = {"content-type": "text/event-stream", **headers, "transfer-encoding": "chunked"}
+        headers = {"content-type": kind, **headers, "transfer-encoding": "chunked"}
         lines = [f"HTTP/1.1 {status} Whatever", *(f"{k.replace('_', '-')}: {v}" for k, v in headers.items())]
         await self.raw("\r\n".join([*lines, "", ""]).encode())
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, NamedTuple
-from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
+from typing import TYPE_CHECKING, Literal, NamedTuple
+from urllib.parse import SplitResult, parse_qsl, quote, urlsplit, urlunsplit
 
 from claude_code_proxy.core.hosts import is_private
 from claude_code_proxy.core.providers import lacks_v1
+
+if TYPE_CHECKING:
+    from claude_code_proxy.core.providers.profile import NativeRoute
 
 Format = Literal["openai", "anthropic"]
 
@@ -31,6 +34,8 @@ class Endpoints(NamedTuple):
     messages_url: str
     count_tokens_url: str
     models_url: str
+    stream_url: str = ""
+    """Where Messages go whose answer is streamed, if not to `messages_url`."""
 
 
 def check(api_base: str) -> SplitResult:
@@ -102,6 +107,18 @@ def endpoints(
     listed = re.sub(r"/deployments/[^/]+$", "", path)  # Azure lists models beside its deployments
     endpoint = _RESPONSES if api == "responses" else _CHAT
     return Endpoints(_join(parts, path + endpoint), "", "", _join(parts, f"{listed}/models"))
+
+
+def routed(parts: SplitResult, route: NativeRoute, model: str) -> Endpoints:
+    """The URLs of an upstream that names the model in the path."""
+    base = re.sub(r"/{2,}", "/", parts.path).rstrip("/")
+    # As in a path of one segment: a slash or a colon of the model's name divides nothing.
+    name = quote(model, safe="-._~@")
+
+    def url(rest: str) -> str:
+        return _join(parts, base + rest.format(model=name)) if rest else ""
+
+    return Endpoints("", url(route.whole), url(route.counted), "", url(route.streamed))
 
 
 def _join(parts: SplitResult, path: str) -> str:

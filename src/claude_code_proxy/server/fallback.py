@@ -32,16 +32,13 @@ def is_reason(error: ApiError) -> bool:
     return error.status == 402 or error.status >= 500
 
 
-def refusal(status: int, headers: Headers, body: bytes, config: ModelConfig, call: Call) -> ApiError | None:
-    """A passthrough upstream's answer as an error, if it is a reason to move on."""
-    if status < 400:
-        return None
+def refusal(status: int, headers: Headers, body: bytes, config: ModelConfig, call: Call) -> ApiError:
+    """A passthrough upstream's refusal as an error."""
     lowered = {name.lower(): value for name, value in headers.items()}
     context = ErrorContext(
         profile=config.profile, model=call.model, api_base=config.api_base, secret=call.key
     )
-    error = read_error(status, lowered, body, context, now=time.time())
-    return error if is_reason(error) else None
+    return read_error(status, lowered, body, context, now=time.time())
 
 
 def note_move(

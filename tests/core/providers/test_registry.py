@@ -15,7 +15,7 @@ import pytest
 
 from claude_code_proxy.core import providers
 from claude_code_proxy.core.providers import profile, registry
-from claude_code_proxy.core.providers.profile import NativeProfile, Profile
+from claude_code_proxy.core.providers.profile import NativeProfile, NativeRoute, Profile
 from tests import paths
 from tests.core.providers.cases import cases
 
@@ -51,6 +51,8 @@ PUBLIC_NAMES = (
     "ollama",
     "lmstudio",
     "copilot",
+    "vertex",
+    "bedrock",
 )
 PROVIDERS = tuple(providers.PROVIDERS.values())
 NATIVE_ROWS = [registry._UNTOUCHED, *(known.native for known in PROVIDERS if known.native is not None)]
@@ -66,7 +68,13 @@ NAMED_ONLY = {"vllm"}  # its default port is everybody's
 
 
 def as_json(value: Any) -> Any:
-    return json.loads(json.dumps(value, default=dict))
+    return json.loads(json.dumps(value, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, NativeRoute):
+        return dataclasses.asdict(value)
+    return dict(value)
 
 
 @pytest.mark.parametrize("case", PROFILES, ids=lambda case: f"{case['provider']}-{case['model']}")

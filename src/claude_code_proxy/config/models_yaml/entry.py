@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from claude_code_proxy.config import urls
 from claude_code_proxy.config.field_reader import FieldReader
-from claude_code_proxy.config.models_yaml.model import ModelConfig, resolve_profile
+from claude_code_proxy.config.models_yaml.model import ModelConfig, resolve_profile, urls_of
 from claude_code_proxy.config.problems import Problem, did_you_mean
 from claude_code_proxy.config.sizes import parse_size
 from claude_code_proxy.config.value_kinds import BadValue, convert, shown
@@ -33,7 +33,7 @@ PROFILE_KEYS: dict[str, Any] = {
 NATIVE_KEYS: dict[str, Any] = {
     name: kind
     for name, kind in typing.get_type_hints(NativeProfile).items()
-    if name not in ("name", "evidence")
+    if name not in ("name", "evidence", "route", "own_errors")
 }
 """The `NativeProfile` fields that an entry may set, with their types."""
 SYNONYMS = {
@@ -113,7 +113,7 @@ def read_entry(
         model_name=model_name,
         api_base=api_base,
         format=format_,
-        **urls.endpoints(parts, format_, profile.api)._asdict(),
+        **urls_of(api_base, format_, model_name, profile, native)._asdict(),
         can_stream=can_stream,
         max_input_tokens=max_input_tokens,
         extra_headers=extra_headers,

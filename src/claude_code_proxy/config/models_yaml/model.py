@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from claude_code_proxy.config.urls import endpoints, is_anthropic
+from claude_code_proxy.config.urls import endpoints, is_anthropic, routed
 from claude_code_proxy.core import providers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from claude_code_proxy.config.urls import Format
+    from claude_code_proxy.config.urls import Endpoints, Format
     from claude_code_proxy.core.providers.profile import NativeProfile, Profile
 
 
@@ -40,6 +40,8 @@ class ModelConfig:
     """Anthropic token counting; empty for `format: openai`."""
     models_url: str = ""
     """The upstream's list of models."""
+    stream_url: str = ""
+    """Anthropic Messages with a streamed answer, where that is not `messages_url`."""
     can_stream: bool = True
     """False: ask the upstream for whole answers only and stream them from here."""
     max_input_tokens: int | None = None
@@ -92,8 +94,22 @@ class ModelConfig:
         covered = name[len(self.model_id) - 1 :]
         upstream = self.model_name.replace("*", covered)
         profile = resolve_profile(self.api_base, upstream, self.profile_name, self.overrides)
-        chat_url = endpoints(urlsplit(self.api_base), self.format, profile.api).chat_url
-        return replace(self, model_id=name, model_name=upstream, profile=profile, chat_url=chat_url)
+        urls = urls_of(self.api_base, self.format, upstream, profile, self.native)
+        return replace(self, model_id=name, model_name=upstream, profile=profile, **urls._asdict())
+
+
+def urls_of(
+    api_base: str,
+    format: Format,  # noqa: A002 - the key's name in models.yaml
+    model: str,
+    profile: Profile,
+    native: NativeProfile,
+) -> Endpoints:
+    """The URLs of an upstream model."""
+    parts = urlsplit(api_base)
+    if format == "anthropic" and native.route is not None:
+        return routed(parts, native.route, model)
+    return endpoints(parts, format, profile.api)
 
 
 _OTHER_API: dict[str, dict[str, Any]] = {

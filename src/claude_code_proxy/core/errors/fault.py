@@ -18,7 +18,7 @@ _TAIL_CHARS = 1024
 _MAX_DEPTH = 6
 _TAG = re.compile(r"<[^<>]+>")
 _HTML = re.compile(r"\s*<(?:!doctype|html|head|body|\?xml)", re.IGNORECASE)
-_MESSAGE_KEYS = ("message", "detail", "msg", "status_msg", "error_msg", "title")
+_MESSAGE_KEYS = ("message", "Message", "detail", "msg", "status_msg", "error_msg", "title")
 
 
 class Fault(NamedTuple):

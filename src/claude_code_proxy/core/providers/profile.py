@@ -37,7 +37,7 @@ class Profile:
     api: Literal["chat", "responses"] = "chat"
     """The upstream's protocol."""
     auth: Literal["bearer", "x-api-key", "api-key"] = "bearer"
-    """The header that carries the key upstream (`api-key`: Azure)."""
+    """The header that carries the key upstream (`api-key`: Azure, whose tokens, JWTs, go as `bearer`)."""
     system_role: Literal["system", "developer"] = "system"
     """Role of the leading instruction message."""
     mid_system: Literal["user_wrap", "keep", "hoist"] = "user_wrap"
@@ -191,13 +191,36 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NativeRoute:
+    """How a host serves Messages where the model is named by the path and not by the body."""
+
+    base: str
+    """The end of the path of an `api_base` for which this holds."""
+    whole: str
+    """What follows the base for a whole answer; `{model}` stands for the model."""
+    streamed: str
+    """The same for a streamed answer."""
+    counted: str = ""
+    """The same for a count of tokens, whose body names the model; "": there is none."""
+    version: str
+    """`anthropic_version` of the body, where the client has not set it."""
+    drop_stream: bool = False
+    """Whether the body has no `stream`: the path says it."""
+    betas_in_body: bool = False
+    """Whether the flags of `anthropic-beta` go as the list `anthropic_beta` in the body."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NativeProfile:
     """What an upstream that speaks the Anthropic format refuses; the defaults change nothing."""
 
     name: str = "custom"
     """The row's name."""
-    auth: Literal["as_sent", "bearer", "x-api-key"] = "as_sent"
-    """The header form of the key: as the client sent it (both, if it sent both), or always this one."""
+    auth: Literal["as_sent", "bearer", "x-api-key", "x-api-key_or_token"] = "as_sent"
+    """The header form of the key: as the client sent it (both, if it sent both), or always this one.
+
+    `x-api-key_or_token`: a token, which is a JWT, goes as `bearer`.
+    """
     drop_betas: tuple[str, ...] = ()
     """Flags taken out of `anthropic-beta`, as globs (`*`: the whole header)."""
     drop_fields: tuple[str, ...] = ()
@@ -206,6 +229,10 @@ class NativeProfile:
     """Names of tools never to offer, as globs (`WebSearch`, `mcp__browser__*`)."""
     mid_system: Literal["keep", "user_wrap"] = "keep"
     """What to do with `role: "system"` inside `messages`."""
+    route: NativeRoute | None = None
+    """Where requests go, if not to `/v1/messages`."""
+    own_errors: bool = False
+    """Whether its refusals have a shape of its own; they are told in Anthropic's."""
     evidence: str = ""
     """Where the row's facts come from and how sure they are."""
 

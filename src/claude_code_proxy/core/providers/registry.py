@@ -1,6 +1,6 @@
 """Finding what is known: by a provider's name, by the address, by the id of a hosted model.
 
-All of it is data, one file per provider (`hosted`, `local_servers`) and per family of models
+All of it is data, one file per provider (`hosted`, `clouds`, `local_servers`) and per family of models
 (`model_families`): a file that is added there is found here. No code asks which provider it talks to.
 """
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from claude_code_proxy.core.hosts import is_private
-from claude_code_proxy.core.providers import hosted, local_servers, model_families
+from claude_code_proxy.core.providers import clouds, hosted, local_servers, model_families
 from claude_code_proxy.core.providers.profile import NativeProfile, Profile
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def _files(folder: ModuleType) -> list[Any]:
 
 
 PROVIDERS: dict[str, Provider] = {
-    file.PROVIDER.name: file.PROVIDER for folder in (hosted, local_servers) for file in _files(folder)
+    file.PROVIDER.name: file.PROVIDER for folder in (hosted, clouds, local_servers) for file in _files(folder)
 }
 
 PRESETS: dict[str, Provider] = {name: known for name, known in PROVIDERS.items() if known.api_base}
@@ -54,6 +54,7 @@ PROFILE_NAMES: tuple[str, ...] = tuple(_PROFILES)
 
 _UNTOUCHED = NativeProfile(evidence="nothing known about the endpoint: nothing is touched")
 _HOSTS = {host: known.name for known in PROVIDERS.values() for host in known.hosts}
+_HOST_PATTERNS = [(pattern, name) for pattern, name in _HOSTS.items() if "*" in pattern]
 _PORTS = {known.port: known.name for known in PROVIDERS.values() if known.port is not None}
 _MODEL_PREFIXES = [(prefix, known.name) for known in PROVIDERS.values() for prefix in known.model_prefixes]
 _SHARED_FAMILIES: list[Family] = [family for file in _files(model_families) for family in file.FAMILIES]
@@ -117,10 +118,16 @@ def profile_for(*, api_base: str, model: str, name: str | None = None) -> Profil
 def native_for(api_base: str, name: str | None = None) -> NativeProfile:
     """The needs of the Anthropic-format endpoint at `api_base`; `name` picks the provider by itself.
 
-    An address or a name that nothing is known of gets `custom`, which changes nothing.
+    An address or a name that nothing is known of gets `custom`, which changes nothing. A route is left only
+    where the address is of that kind.
     """
     known = PROVIDERS.get(name if name is not None else provider_at(api_base) or "")
-    return known.native if known is not None and known.native is not None else _UNTOUCHED
+    if known is None or known.native is None:
+        return _UNTOUCHED
+    route = known.native.route
+    if route is None or _path(api_base).endswith(route.base):
+        return known.native
+    return dataclasses.replace(known.native, route=None)
 
 
 def known_limits(name: str, model: str) -> tuple[int | None, int | None]:
@@ -140,6 +147,9 @@ def provider_at(api_base: str) -> str | None:
     labels = host.split(".")
     for start in range(len(labels)):  # the longest name first
         if (name := _HOSTS.get(".".join(labels[start:]))) is not None:
+            return name
+    for pattern, name in _HOST_PATTERNS:
+        if fnmatchcase(host, pattern):
             return name
     return _PORTS.get(port) if port is not None and is_private(host) else None
 
@@ -165,6 +175,10 @@ def lacks_v1(host: str, path: str) -> bool:
 def _families(name: str) -> list[Family]:
     own = PROVIDERS[name].families if name in PROVIDERS else ()
     return [*(family for family in _SHARED_FAMILIES if name in family.rows), *own]
+
+
+def _path(api_base: str) -> str:
+    return api_base.partition("?")[0].rstrip("/")
 
 
 def _host_and_port(api_base: str) -> tuple[str, int | None]:

@@ -70,7 +70,7 @@ class Provider:
     """What a user should know."""
 
     hosts: tuple[str, ...] = ()
-    """Its host names, or the ends of them after a dot."""
+    """Its host names, or the ends of them after a dot; one with `*` is compared as a whole."""
     bases_without_v1: tuple[str, ...] = ()
     """Paths that its documentation prints as bases, although `/v1` follows them in every URL."""
     port: int | None = None

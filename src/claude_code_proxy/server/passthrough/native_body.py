@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.continuity import SIGNATURE_PREFIX
 from claude_code_proxy.core.conversation import reminder
+from claude_code_proxy.core.header_values import listed
 from claude_code_proxy.core.request.server_tools import call_line, result_line
 from claude_code_proxy.core.request.tool_declarations import drops_tool
 from claude_code_proxy.server.passthrough import splice
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from claude_code_proxy.config.models_yaml.model import ModelConfig
+    from claude_code_proxy.core.providers.profile import NativeRoute
     from claude_code_proxy.core.report import Report
 
 _SEAL = SIGNATURE_PREFIX.encode()
@@ -43,6 +45,24 @@ def edit(raw: bytes, request: dict[str, Any], config: ModelConfig, report: Repor
         report.changed("max_tokens_clamped", "max_tokens", f"the model writes at most {limit} tokens")
         raw = splice.replace_scalar(raw, "max_tokens", asked or 0, b"%d" % (limit or 0))
     return raw
+
+
+def put_on_route(
+    raw: bytes, request: dict[str, Any], route: NativeRoute, betas: str, *, counted: bool
+) -> bytes:
+    """The body for an upstream whose path names the model.
+
+    `request` is `raw` parsed, `betas` the value of `anthropic-beta`; `counted`: only to count its tokens.
+    """
+    added = {"anthropic_version": wire.dumps(route.version)}
+    if route.betas_in_body and (flags := listed(betas)):
+        added["anthropic_beta"] = wire.dumps(flags)
+    # First what is added: without its own members the object may be empty.
+    raw = splice.add(raw, {key: value for key, value in added.items() if key not in request})
+    gone = ["stream"] if route.drop_stream and "stream" in request else []
+    if not counted:
+        gone.append("model")
+    return splice.replace(raw, dict.fromkeys(gone)) if gone else raw
 
 
 def restore_model(raw: bytes, model: str) -> bytes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.api import ERROR_TYPES, ApiError
 from claude_code_proxy.core.report import Report
-from claude_code_proxy.server.fallback import refusal
+from claude_code_proxy.server.fallback import is_reason, refusal
 from claude_code_proxy.server.hooks.hooked_stream import HookedStream
 from claude_code_proxy.server.offload import offload
 from claude_code_proxy.server.passthrough import native_body
@@ -39,13 +39,14 @@ async def serve_native(
     model = request["model"]
     renamed = model if config.restore_model_name and config.model_name != model else None
     streamed = request.get("stream") is True
-    client, body = await prepare(gateway, call, config, config.messages_url, raw, request)
+    url = (streamed and config.stream_url) or config.messages_url
+    client, body = await prepare(gateway, call, config, url, raw, request)
     limits = Limits.of(config, gateway.settings)
     if not streamed:
         async with Exchange(call, limits) as exchange:
             response = await exchange.open(client, body)
             data = await exchange.read_all()
-            _check_move(call, attempt, response, data)
+            check_refusal(call, config, response, data, movable=not attempt.is_last)
             data = _hooked(gateway, call, response, data)
             await pass_whole(call, response, data, renamed)
         return
@@ -59,19 +60,27 @@ async def serve_native(
             await exchange.relay()
             return
         data = await exchange.read_all()
+        check_refusal(call, config, response, data, movable=not attempt.is_last and not call.started)
         if call.started:  # the hold limit has passed: an error can only be told inside the stream now
             raise _told_by(response.status, data)
-        _check_move(call, attempt, response, data)
         data = _hooked(gateway, call, response, data)
         await pass_whole(call, response, data, renamed)
 
 
-def _check_move(call: Call, attempt: Attempt, response: Response, data: bytes) -> None:
-    """Raise the upstream's refusal as an `ApiError` where another model may serve instead."""
-    if attempt.is_last:
+def check_refusal(
+    call: Call, config: ModelConfig, response: Response, data: bytes, *, movable: bool = False
+) -> None:
+    """Raise the upstream's refusal as an `ApiError` where it cannot go to the client as it is.
+
+    That is where another model may serve instead (`movable`), or where its shape is not Anthropic's.
+    """
+    if response.status < 400:
         return
-    error = refusal(response.status, response.headers, data, attempt.config, call)
-    if error is not None:
+    foreign = config.native.own_errors and _error_in(data) is None
+    if not (movable or foreign):
+        return
+    error = refusal(response.status, response.headers, data, config, call)
+    if foreign or is_reason(error):
         raise error
 
 
@@ -80,11 +89,20 @@ async def prepare(
 ) -> tuple[UpstreamClient, bytes]:
     """The client and the body for one passed-through request; `request` is `raw` parsed."""
     call.report = report = Report()
+    route = config.native.route
     body = await offload(len(raw), native_body.edit, raw, request, config, report)
     if gateway.hooks is not None and gateway.hooks.sees_requests:
-        _, body = await gateway.hooks.request(wire.loads(body), body, report)
+        request, body = await gateway.hooks.request(wire.loads(body), body, report)
     forwarded = forwarded_headers.native_request(call.raw_headers, call.headers, config, call.key, report)
-    if call.query:
+    if route is not None:
+        betas = forwarded.get("anthropic-beta") or ""
+        if route.betas_in_body:
+            forwarded.discard("anthropic-beta")
+        counted = url == config.count_tokens_url
+        body = await offload(
+            len(body), native_body.put_on_route, body, request, route, betas, counted=counted
+        )
+    elif call.query:
         url += ("&" if "?" in url else "?") + call.query
     return gateway.upstreams.create_claude_client(config, call.key, url=url, request_headers=forwarded), body
 
@@ -124,14 +142,21 @@ def _usage_in(data: bytes) -> Any:
     return usage_of(counts(message.get("usage"))) if isinstance(message, dict) else None
 
 
-def _told_by(status: int, data: bytes) -> ApiError:
-    """The upstream's error in its own words, for a stream that has begun."""
+def _error_in(data: bytes) -> dict[str, Any] | None:
+    """The error of a body in Anthropic's shape."""
     try:
         body = wire.loads(data)
     except wire.WireError:
-        body = None
+        return None
     error = body.get("error") if isinstance(body, dict) else None
     if isinstance(error, dict) and isinstance(error.get("message"), str) and error.get("type") in ERROR_TYPES:
+        return error
+    return None
+
+
+def _told_by(status: int, data: bytes) -> ApiError:
+    """The upstream's error in its own words, for a stream that has begun."""
+    if (error := _error_in(data)) is not None:
         return ApiError(status, error["type"], error["message"])
     words = data[:_MAX_QUOTED].decode("utf-8", "replace").strip() or "no message"
     return ApiError(status, "api_error", f"the upstream returned {status} where a stream was due: {words}")

@@ -52,6 +52,13 @@ def replace(raw: bytes, values: Mapping[str, bytes | None]) -> bytes:
     return raw
 
 
+def add(raw: bytes, values: Mapping[str, bytes]) -> bytes:
+    """The JSON object `raw`, which is not empty, with further top-level members before its own."""
+    start = raw.index(b"{") + 1
+    members = b"".join(b'"%b":%b,' % (key.encode(), value) for key, value in values.items())
+    return raw[:start] + members + raw[start:]
+
+
 def replace_scalar(raw: bytes, key: str, old: str | int, new: bytes) -> bytes:
     """As `replace` for one member whose value is known to be the string or number `old`, only much faster.
 

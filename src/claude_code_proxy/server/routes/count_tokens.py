@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from claude_code_proxy.server.caller.caller_keys import CallerKeys
 from claude_code_proxy.server.convert.outgoing import OutgoingRequest
-from claude_code_proxy.server.passthrough.serve_native import pass_whole, prepare
+from claude_code_proxy.server.passthrough.serve_native import check_refusal, pass_whole, prepare
 from claude_code_proxy.server.routes.messages import read_request
 from claude_code_proxy.server.upstream.exchange import Exchange
 from claude_code_proxy.server.upstream.limits import Limits
@@ -50,5 +50,6 @@ async def _ask_upstream(gateway: Gateway, call: Call, config: ModelConfig, reque
         response = await exchange.open(client, body)
         data = await exchange.read_all()
         if response.status not in _NOT_THERE:
+            check_refusal(call, config, response, data)
             await pass_whole(call, response, data, None)
     return call.started

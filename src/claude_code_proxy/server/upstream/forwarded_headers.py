@@ -144,10 +144,20 @@ def _put_configured(headers: Headers, config: ModelConfig) -> None:
 
 
 def _put_key(headers: Headers, form: str, key: str) -> None:
+    form = _FORMS.get((form, key.startswith(_JWT)), form)
     if form == "bearer":
         headers["Authorization"] = f"Bearer {key}"
     else:
         headers[form] = key
+
+
+_JWT = "eyJ"  # how every one begins: base64url of `{"`
+_FORMS = {
+    ("api-key", True): "bearer",
+    ("x-api-key_or_token", True): "bearer",
+    ("x-api-key_or_token", False): "x-api-key",
+}
+"""The forms that depend on whether the key is a token."""
 
 
 def _named_by_connection(value: str) -> frozenset[str]:

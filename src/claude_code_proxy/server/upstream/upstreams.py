@@ -13,10 +13,12 @@ from claude_code_proxy import http1
 from claude_code_proxy.config.models_yaml.model_table import names_claude
 from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
+from claude_code_proxy.core.event_stream import CONTENT_TYPE as EVENT_STREAM
 from claude_code_proxy.core.hosts import is_loopback, is_private
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.server.upstream import failures
 from claude_code_proxy.server.upstream import forwarded_headers as headers
+from claude_code_proxy.server.upstream.event_stream_response import EventStreamResponse
 from claude_code_proxy.transports import MissingExtraError, make_transport
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ class UpstreamClient:
             response.close()
             location = response.headers.get("location") or ""
             raise failures.redirect_error(response.status, location, self.config.api_base)
-        return response
+        return EventStreamResponse(response) if response.content_type == EVENT_STREAM else response
 
 
 class Upstreams:
@@ -111,8 +113,7 @@ class Upstreams:
         """
         config = self.resolve(model) if isinstance(model, str) else model
         if request_headers is None:
-            form = "x-api-key" if config.native.auth == "as_sent" else config.native.auth
-            sent = {"x-api-key": api_key} if form == "x-api-key" else {"authorization": f"Bearer {api_key}"}
+            sent = {"x-api-key": api_key}
             raw = [(b"anthropic-version", b"2023-06-01")]
             request_headers = headers.native_request(raw, sent, config, api_key, Report())
         return self._client(config, url or config.messages_url, request_headers)

@@ -1,0 +1,1 @@
+"""Providers that are reached with the login of a cloud, one per file."""
