@@ -70,7 +70,7 @@ async def running_proxy(
 ) -> AsyncIterator[Proxy]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "models.yaml"
-        path.write_text(yaml.safe_dump(models))
+        path.write_text(yaml.safe_dump(models, sort_keys=False))
         chosen = ServerSettings(models=path, **settings)
         app = App(chosen, session_keys=session_keys)
         connections = Connections(chosen)

@@ -88,7 +88,8 @@ async def _search(gateway: Gateway, call: Call, url: str, query: str) -> Any:
 
 async def _answer(call: Call, config: ModelConfig, request: dict[str, Any], text: str, code: str) -> None:
     """Answer with `text`, streamed or whole, without asking the model."""
-    call.report = report = Report()
+    report = Report()
+    call.reports(report)
     report.emulated(code, "tools", "the proxy itself replied that this is not available")
     reply = ReplyContext(model=call.model, message_id=ids.message_id())
     writer = BlockWriter(config.profile, reply, report)

@@ -112,6 +112,28 @@ def test_moving_on_to_another_provider(
     assert "demo returned 402 billing_error: moved on to groq/llama" in log.read_text(encoding="utf-8")
 
 
+def test_a_rule_for_another_provider(desk: Desk, upstream: Upstream, second: Upstream) -> None:
+    routes = {"main": "demo", "subagent": "groq/gpt/small", "long_context": {"above": 5, "to": "groq/wide"}}
+    both(desk, upstream, second, routes=routes)
+    code, out, _ = desk.run("ask", "demo", "own-too", "groq/never-named", GROQ=OTHER)
+    started, *answers = lines(out)
+    assert (code, [answer["model"] for answer in answers]) == (0, ["demo", "own-too", "groq/never-named"])
+    assert upstream.received == []
+    assert second.received == [(name, f"Bearer {OTHER}") for name in ("wide", "wide", "never-named")]
+    assert started["env"]["CLAUDE_CODE_GATEWAY_HINT_HEADERS"] == "1"
+    _, out, _ = desk.run("config", "show")
+    assert '"subagent": "groq/gpt/small"' in out
+    _, out, _ = desk.run("list", "--json")
+    assert json.loads(out)["providers"][0]["routes"]["subagent"] == "groq/gpt/small"
+
+
+def test_a_rule_is_reason_for_a_proxy(desk: Desk, upstream: Upstream) -> None:
+    """Also where Claude Code could go straight."""
+    for routes in ({}, {"title": "small"}):
+        desk.providers({"main": upstream.entry(format="anthropic", routes=routes)})
+        assert ("# a private proxy at" in desk.run("--dry-run")[1]) == bool(routes)
+
+
 def test_moving_on_when_nobody_is_there(desk: Desk, second: Upstream) -> None:
     nowhere = Upstream(second.provider, f"http://127.0.0.1:{free_port()}")
     both(desk, nowhere, second, fallback="groq/llama", format="openai")

@@ -20,6 +20,9 @@ MODELS = """
 - {model_id: deepseek-v4-pro, api_base: 'https://api.deepseek.com', drop_tools: [WebSearch]}
 - {model_id: native, model_name: glm-5.3, api_base: 'https://x.example/anthropic?v=1', format: anthropic,
    drop_fields: [context_management], max_tokens: 1000}
+- model_id: routed
+  api_base: https://api.deepseek.com
+  routes: {subagent: native, long_context: {above: 1k, to: deepseek-v4-pro}}
 """
 REQUEST: dict[str, Any] = {
     "model": "deepseek-v4-pro",
@@ -70,6 +73,27 @@ def test_a_passed_through_request(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert sent["messages"] == REQUEST["messages"]
     assert "context_management" not in sent
     assert {notice["code"] for notice in found["notices"]} == {"field_dropped", "max_tokens_clamped"}
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "rule", "model"),
+    [
+        ((), "hello", "", "routed"),
+        (("--class", "main"), "hello", "", "routed"),
+        (("--class", "subagent"), "hello", "subagent", "native"),
+        ((), "a few words " * 1000, "long_context", "deepseek-v4-pro"),
+    ],
+)
+def test_a_rule(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: Any, text: str, rule: str, model: str
+) -> None:
+    request = REQUEST | {"model": "routed", "messages": [{"role": "user", "content": text}]}
+    assert explain(tmp_path, "--json", *options, request=request) == output.OK
+    found = json.loads(capsys.readouterr().out)
+    assert (found["rule"], found["model"]) == (rule, model)
+    assert explain(tmp_path, *options, request=request) == output.OK
+    said = f"the rule {rule} sends it to {model}"
+    assert (said in capsys.readouterr().out) == bool(rule)
 
 
 def test_for_a_person(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 HEADERS = {
     "x-claude-code-session-id": "s-1",
     "x-claude-code-agent-id": "a-1",
+    "x-claude-code-parent-agent-id": "a-0",
+    "x-claude-code-agent-type": "Explore",
     "x-claude-code-request-class": "subagent",
 }
 
@@ -68,6 +70,7 @@ async def test_one_request_one_record(
     (record,) = kept.records
     assert {name: getattr(record, name) for name in expected} == expected
     assert (record.session_id, record.agent_id, record.request_class) == ("s-1", "a-1", "subagent")
+    assert (record.parent_agent_id, record.agent_type, record.rule) == ("a-0", "Explore", "")
     assert (record.asked, record.model, record.provider) == ("m", "m", "custom")
     assert record.seconds > 0
     if expected["outcome"] == "ok":
@@ -77,12 +80,12 @@ async def test_one_request_one_record(
 
 
 async def test_a_class_that_nobody_knows_and_long_texts(kept: Kept) -> None:
-    headers = {"x-claude-code-request-class": "evil", "x-claude-code-agent-id": "a" * 500}
+    headers = {"x-claude-code-request-class": "evil", "x-claude-code-agent-type": "a" * 500}
     async with running_upstream(say_hello) as upstream, running_proxy([model(upstream.base)]) as proxy:
         await ask(proxy, BODY, headers=headers)
         await ask(proxy, {**BODY, "model": "nobody"})
     first, second = kept.records
-    assert (first.request_class, len(first.agent_id)) == ("", 128)
+    assert (first.request_class, len(first.agent_type)) == ("", 128)
     assert (second.asked, second.model, second.provider) == ("nobody", "", "")
     assert (second.status, second.error) == (404, "not_found_error")
 

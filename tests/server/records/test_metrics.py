@@ -28,7 +28,10 @@ def record(**more: Any) -> ExchangeRecord:
         "request_id": "r",
         "session_id": "planted-session",
         "agent_id": "",
+        "parent_agent_id": "",
+        "agent_type": "",
         "request_class": "",
+        "rule": "",
         "asked": "m",
         "model": "m",
         "provider": "custom",
@@ -67,9 +70,11 @@ def test_what_is_counted() -> None:
             usage=None,
             first_byte_seconds=None,
             attempts=0,
+            rule="title",
         )
     )
     found = samples(counts.render(3))
+    assert found["routed_total title m custom"] == 1
     assert found["requests_total m ok custom 200"] == 1
     assert found["requests_total m error custom 429"] == 1
     assert found["errors_total m custom rate_limit_error"] == 1

@@ -135,6 +135,7 @@ async def test_stats_count_requests_and_tokens() -> None:
         "total_reasoning_tokens",
         "model_usage_count",
         "fallback_count",
+        "route_count",
         "learned",
     }
 

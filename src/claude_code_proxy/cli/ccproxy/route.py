@@ -53,7 +53,7 @@ def find_route(session: Session, path: Path, env: Mapping[str, str]) -> Route:
     """
     models_file = ServerSettings.load({}, env).models
     own = session.provider
-    if len(session.providers) == 1 and not session.fallback:
+    if len(session.providers) == 1 and not session.fallback and not session.routes:
         if _can_go_straight(own):
             limits, warnings = _limits_of_file(own, models_file)
             rows = tuple(PickerRow(model.model_id, model.name, own.name) for model in session.models)
@@ -139,7 +139,7 @@ def _behind_the_proxy(session: Session, models_file: Path, path: Path) -> Sessio
         models.append(model)
     first = models[0].provider
     chosen = replace(session.provider, base_url=first.base_url, format=first.format)
-    return Session(chosen, tuple(models), session.fallback)
+    return Session(chosen, tuple(models), session.fallback, session.routes)
 
 
 def _known(table: ModelTable, name: str, models_file: Path, provider: Provider, path: Path) -> ModelConfig:

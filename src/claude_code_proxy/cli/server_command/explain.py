@@ -14,7 +14,7 @@ from claude_code_proxy.config.models_yaml.models_file import load_models
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.server.hooks.user_hooks import Hooks
-from claude_code_proxy.server.routes.explanation import Explanation
+from claude_code_proxy.server.routes.explanation import Explanation, rule_for
 from claude_code_proxy.server.routes.explanation import explain as explain_request
 
 if TYPE_CHECKING:
@@ -23,9 +23,18 @@ if TYPE_CHECKING:
     from claude_code_proxy.config.settings import ServerSettings
 
 
-def explain(settings: ServerSettings, source: str, model: str | None, *, diff: bool, as_json: bool) -> int:
+def explain(
+    settings: ServerSettings,
+    source: str,
+    model: str | None,
+    *,
+    diff: bool,
+    as_json: bool,
+    request_class: str = "",
+) -> int:
     """Explain the request in the file `source` (`-`: standard input), to `model` or to the one it names.
 
+    `request_class` is what the client would say of it in its header, for the rules of `routes`.
     Returns the exit code: 1 for a request that cannot be read or served. Raises `ConfigError`.
     """
     table = load_models(settings.models)
@@ -34,9 +43,11 @@ def explain(settings: ServerSettings, source: str, model: str | None, *, diff: b
         if model is not None:
             request["model"] = model
         config = _resolved(table, request.get("model"))
+        rule = rule_for(config, request_class, request)
+        config = config if rule is None else _resolved(table, rule.to)
         before = _pretty(request)
         hooks = Hooks(settings.hooks, strict=settings.hook_errors == "refuse") if settings.hooks else None
-        explanation = asyncio.run(explain_request(config, request, hooks))
+        explanation = asyncio.run(explain_request(config, request, hooks, rule))
     except (UnusableError, ApiError) as error:
         output.error(error)
         return output.FAILURE
@@ -82,6 +93,8 @@ def _pretty(value: Any) -> str:
 def _print(explanation: Explanation, before: str | None) -> None:
     counted = "" if explanation.input_tokens is None else f", about {explanation.input_tokens} tokens"
     print(f"POST {explanation.upstream_url} (profile {explanation.profile}{counted})")
+    if explanation.rule:
+        print(f"  the rule {explanation.rule} sends it to {explanation.model}")
     for notice in explanation.notices:
         quiet = " [quiet]" if notice.quiet else ""
         print(f"  {notice.action} {notice.code} at {notice.path}: {notice.reason}{quiet}")

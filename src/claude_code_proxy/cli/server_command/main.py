@@ -14,6 +14,7 @@ from claude_code_proxy import __version__
 from claude_code_proxy.cli import output
 from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.config.settings import SETTINGS, ServerSettings
+from claude_code_proxy.core.request.request_kind import CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +85,14 @@ def _dispatch(arguments: list[str]) -> int:
     if options.command == "explain":
         from claude_code_proxy.cli.server_command.explain import explain
 
-        return explain(settings, options.request, options.model, diff=options.diff, as_json=options.json)
+        return explain(
+            settings,
+            options.request,
+            options.model,
+            diff=options.diff,
+            as_json=options.json,
+            request_class=options.request_class,
+        )
     if options.command == "usage":
         from claude_code_proxy.cli.server_command.show_usage import show_usage
 
@@ -150,6 +158,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     explain.add_argument("request", metavar="REQUEST.json", help="a Messages request; - reads standard input")
     explain.add_argument("--model", help="the model to send it to (default: the one it names)")
+    explain.add_argument(
+        "--class", dest="request_class", default="", choices=CLASSES, metavar="CLASS",
+        help=f"the request class that Claude Code would name, for routes: {', '.join(CLASSES)}",
+    )  # fmt: skip
     explain.add_argument("--diff", action="store_true", help="the differences instead of the whole request")
     explain.add_argument("--json", action="store_true", help="as a JSON document")
     for name in ("models", "hooks", "hook_errors"):

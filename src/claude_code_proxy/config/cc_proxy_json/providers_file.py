@@ -10,6 +10,7 @@ from claude_code_proxy.config.cc_proxy_json.key_sources import NO_KEY, KeySource
 from claude_code_proxy.config.field_reader import FieldReader
 from claude_code_proxy.config.jsonc import Document, read_document
 from claude_code_proxy.config.problems import ConfigError, Problem, did_you_mean
+from claude_code_proxy.config.route_rules import read_rules
 from claude_code_proxy.core import hosts
 from claude_code_proxy.core.providers.registry import provider_at
 from claude_code_proxy.credentials.source import CredentialError
@@ -17,6 +18,8 @@ from claude_code_proxy.credentials.source import CredentialError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from claude_code_proxy.core.request.request_kind import Rule
 
 TIER_VARIABLES = tuple(f"ANTHROPIC_DEFAULT_{tier}_MODEL" for tier in ("OPUS", "SONNET", "HAIKU", "FABLE"))
 SUBAGENT_VARIABLE = "CLAUDE_CODE_SUBAGENT_MODEL"
@@ -31,6 +34,7 @@ OPTIONAL_KEYS = (
     "format",
     "profile",
     "fallback",
+    "routes",
     "default",
 )
 FLAT_NAME = "default"
@@ -44,8 +48,8 @@ _EXAMPLE = '{"base_url": "https://...", "auth_key": "env:...", "model": "..."}'
 class Provider:
     """One provider. `context` and `max_tokens` are in tokens, None where the file does not say.
 
-    `model` is the provider's own name. `small_model`, the tiers, `subagent_model` and `fallback` may name a
-    model of another provider of the file, as `PROVIDER/MODEL`.
+    `model` is the provider's own name. `small_model`, the tiers, `subagent_model`, `fallback` and `routes`
+    may name a model of another provider of the file, as `PROVIDER/MODEL`.
     """
 
     name: str
@@ -64,6 +68,8 @@ class Provider:
     """The profile's name; None: found by `base_url` and model."""
     fallback: tuple[str, ...] = ()
     """Models to move on to, in this order, while this provider is down, overloaded or out of quota."""
+    routes: tuple[Rule, ...] = ()
+    """Which requests for the provider's own models go to another model; the first rule that fits counts."""
     is_default: bool = False
     line: int | None = None
     """Where it stands in the file."""
@@ -166,6 +172,7 @@ def _provider(
     fallback = (value["fallback"],) if isinstance(value.get("fallback"), str) else reader.texts("fallback")
     if not all(fallback):
         problem("fallback", 'fallback must be a list of models like ["PROVIDER/MODEL"]')
+    routes = read_rules(reader)
     context, max_tokens = reader.size("context"), reader.size("max_tokens")
     is_default = reader.take("default", bool, default=False)
     source: KeySource | None = NO_KEY if "auth_key" not in texts else None
@@ -194,6 +201,7 @@ def _provider(
         format=format_,
         profile=texts.get("profile"),
         fallback=fallback,
+        routes=routes,
         is_default=is_default,
         line=document.lines.get(where, 1),
     )

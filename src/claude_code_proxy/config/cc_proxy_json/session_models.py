@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
     from claude_code_proxy.config.cc_proxy_json.session_plan import Session
     from claude_code_proxy.config.models_yaml.model import ModelConfig
+    from claude_code_proxy.core.request.request_kind import Rule
 
 Entry = dict[str, Any]
 Known = dict[tuple[str, str], Entry]
@@ -42,18 +43,21 @@ def session_entries(session: Session, known: Known) -> list[Entry]:
     """
     own = session.provider
     fallback = list(session.fallback)
+    routes = _written(session.routes)
     entries: list[Entry] = []
     for model in session.models:
         entry = entry_of(model.provider, model.model_id, model.name, known)
         if model is session.models[0]:
             entry |= _given(context=own.context, max_tokens=own.max_tokens)
         if model.provider.name == own.name:
-            entry |= _given(fallback=[model_id for model_id in fallback if model_id != model.model_id])
+            others = [model_id for model_id in fallback if model_id != model.model_id]
+            entry |= _given(fallback=others, routes=routes)
         entries.append(entry)
     for provider in session.providers:
-        others = "*" if provider.name == own.name else f"{provider.name}/*"
-        entry = entry_of(provider, others, "*", known)
-        entries.append(entry | (_given(fallback=fallback) if provider.name == own.name else {}))
+        if provider.name == own.name:
+            entries.append(entry_of(provider, "*", "*", known) | _given(fallback=fallback, routes=routes))
+        else:
+            entries.append(entry_of(provider, f"{provider.name}/*", "*", known))
     return entries
 
 
@@ -96,8 +100,13 @@ def entry_of(provider: Provider, model_id: str, name: str, known: Known) -> Entr
     return entry | _given(profile=provider.profile)
 
 
-_OURS = ("fallback", "direct")
+_OURS = ("fallback", "routes", "direct")
 """Keys of a models.yaml entry that mean nothing here: ids of other entries, and an older `format`."""
+
+
+def _written(routes: Sequence[Rule]) -> Entry:
+    """The rules as an entry has them."""
+    return {rule.kind: {"above": rule.above, "to": rule.to} if rule.above else rule.to for rule in routes}
 
 
 def _given(**values: Any) -> Entry:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
+    from claude_code_proxy.core.request.request_kind import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class Session:
     """The main model first; each id once."""
     fallback: tuple[str, ...] = ()
     """Model ids to move on to, in this order."""
+    routes: tuple[Rule, ...] = ()
+    """To which model ids other kinds of requests go."""
 
     @property
     def providers(self) -> tuple[Provider, ...]:
@@ -70,7 +73,8 @@ def plan_session(chosen: Provider, providers: Sequence[Provider], path: Path) ->
     if chosen.model in fallback:
         what = f"{chosen.name}: fallback names the model itself"
         raise ConfigError.of([Problem(path, chosen.line, what, "name another one")])
-    return Session(meant, tuple(models.values()), fallback)
+    routes = tuple(rule._replace(to=take(rule.to)) for rule in chosen.routes)
+    return Session(meant, tuple(models.values()), fallback, routes)
 
 
 def _resolve(reference: str, own: Provider, by_name: Mapping[str, Provider]) -> SessionModel:

@@ -144,6 +144,7 @@ def _optional(provider: Provider, target: Target, limits: Limits) -> dict[str, s
         optional["CLAUDE_CODE_EFFORT_LEVEL"] = limits.effort
     if target.is_ours:  # /model then lists what the proxy has
         optional["CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY"] = "1"
+        optional["CLAUDE_CODE_GATEWAY_HINT_HEADERS"] = "1"  # what kind of request it is: `routes`, `usage`
     if not (limits.is_anthropic or urls.is_anthropic(urlsplit(provider.base_url))):
         # The attribution block changes per conversation and stands first: no prompt cache would ever hit.
         optional["CLAUDE_CODE_ATTRIBUTION_HEADER"] = "0"

@@ -13,6 +13,7 @@ from claude_code_proxy.config import urls
 from claude_code_proxy.config.field_reader import FieldReader
 from claude_code_proxy.config.models_yaml.model import ModelConfig, resolve_profile, urls_of
 from claude_code_proxy.config.problems import Problem, did_you_mean
+from claude_code_proxy.config.route_rules import read_rules
 from claude_code_proxy.config.sizes import parse_size
 from claude_code_proxy.config.value_kinds import BadValue, convert, shown
 from claude_code_proxy.core import providers
@@ -55,6 +56,7 @@ OTHER_KEYS = (
     "extra_headers",
     "restore_model_name",
     "fallback",
+    "routes",
     "connect_timeout",
     "first_byte_timeout",
     "idle_timeout",
@@ -99,6 +101,7 @@ def read_entry(
     can_stream = reader.take("can_stream", bool, default=True)
     restore_model_name = reader.take("restore_model_name", bool, default=True)
     fallback = reader.fallback()
+    routes = read_rules(reader)
     connect_timeout = reader.seconds("connect_timeout")
     first_byte_timeout = reader.seconds("first_byte_timeout")
     idle_timeout = reader.seconds("idle_timeout")
@@ -125,6 +128,7 @@ def read_entry(
         hold=hold,
         restore_model_name=restore_model_name,
         fallback=fallback,
+        routes=routes,
         profile_name=profile_name,
         overrides=overrides,
     )

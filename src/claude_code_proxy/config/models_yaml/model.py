@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from claude_code_proxy.config.urls import Endpoints, Format
     from claude_code_proxy.core.providers.profile import NativeProfile, Profile
+    from claude_code_proxy.core.request.request_kind import Rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,8 @@ class ModelConfig:
     """Put the client's model name back into answers of a passthrough upstream that knows another one."""
     fallback: tuple[str, ...] = ()
     """Ids of models to move on to before the first byte, in this order, while this one cannot answer."""
+    routes: tuple[Rule, ...] = ()
+    """Which requests for this model go to another one; the first rule that fits counts."""
     profile_name: str | None = None
     """The profile that the entry names; None: found by `api_base` and model."""
     overrides: Mapping[str, Any] = field(default_factory=dict)

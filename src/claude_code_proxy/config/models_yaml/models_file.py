@@ -43,22 +43,24 @@ def load_models(path: Path) -> ModelTable:
         first_line.setdefault(model.model_id, line)
         models.append(model)
     table = ModelTable(models, [str(warning) for warning in warnings])
-    problems += check_fallbacks(path, table, first_line)
+    problems += check_references(path, table, first_line)
     if problems:
         raise ConfigError.of(problems)
     return table
 
 
-def check_fallbacks(path: Path, table: ModelTable, lines: Mapping[str, int | None]) -> list[Problem]:
-    """What is wrong with the fallbacks of a table; `lines` are the entries' by model id."""
+def check_references(path: Path, table: ModelTable, lines: Mapping[str, int | None]) -> list[Problem]:
+    """What is wrong with the models that entries name; `lines` are the entries' by model id."""
     problems: list[Problem] = []
     for model in table.models:
-        for name in model.fallback:
+        named = [("fallback", name) for name in model.fallback]
+        named += [(f"routes.{rule.kind}", rule.to) for rule in model.routes]
+        for key, name in named:
             found = table.resolve(name)
             if found is None:
                 hint = did_you_mean(name, (other.model_id for other in table.models))
-                what = f'fallback: no entry serves "{name}"'
-            elif found.model_id == model.model_id:
+                what = f'{key}: no entry serves "{name}"'
+            elif key == "fallback" and found.model_id == model.model_id:
                 what, hint = "fallback names the entry itself", "name another one"
             else:
                 continue

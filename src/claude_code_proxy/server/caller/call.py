@@ -89,6 +89,8 @@ class Call:
         self._wrote: float | None = None
         self.report: Report | None = None
         self.capture: Capture | None = None  # where somebody wants to see the whole exchange
+        self.noted: list[Notice] = []  # what is to be said before there is a report
+        self.rule = ""  # the kind of request by which another model serves it
 
     @property
     def session_id(self) -> str:
@@ -124,6 +126,11 @@ class Call:
         line = self.method, self.path, self.query
         self.capture = captures.begin(self.clock, self.began, line, headers, body)
         self._send = self.capture.tap(self._send)
+
+    def reports(self, report: Report) -> None:
+        """Take the report of the request as it is served now."""
+        report.notices[:0] = self.noted
+        self.report = report
 
     # --- answering ------------------------------------------------------------------------------------
     async def respond(self, status: int, body: bytes, headers: HeaderList) -> None:

@@ -9,6 +9,8 @@ from claude_code_proxy.server.caller.body import parse_object, parse_within_limi
 from claude_code_proxy.server.offload import offload
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from claude_code_proxy.config.settings import ServerSettings
     from claude_code_proxy.core.request.tool_cache import ToolCache
     from claude_code_proxy.server.caller.admission import Admission
@@ -38,6 +40,11 @@ class ClientRequest:
         """
         raw = await read_body(call, settings, admission)
         return cls(raw, await offload(len(raw), parse_within_limits, raw, tool_cache, settings), tool_cache)
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        """The parsed body, to be looked at before it is taken."""
+        return self._body or {}
 
     @property
     def size(self) -> int:

@@ -63,6 +63,8 @@ def convert(
 
 
 _NO_TOOLS = PreparedTools()
+_KEPT = ("corrected", "routed", "route_without_key")
+"""Notices that are no conversion's, and so are not made again by the next one."""
 
 
 class OutgoingRequest:
@@ -158,7 +160,7 @@ class OutgoingRequest:
 
     def _convert_again(self) -> None:
         report = self.report
-        corrected = [notice for notice in report.notices if notice.code == "corrected"]
+        corrected = [notice for notice in report.notices if notice.code in _KEPT]
         self._convert(self.converted.reply.message_id)
         report.notices[:] = [*self.report.notices, *corrected]
         self.converted.report = report

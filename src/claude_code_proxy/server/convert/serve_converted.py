@@ -44,7 +44,7 @@ async def serve_converted(
     """Answer `POST /v1/messages`; `size` is the request's length in bytes. Raises `ApiError`."""
     outgoing = await OutgoingRequest.of(gateway, call, config, request, size)
     streamed = outgoing.converted.stream
-    call.report = outgoing.report
+    call.reports(outgoing.report)
     if call.capture is not None:
         call.capture.models[-1] = config, outgoing.profile
     if outgoing.converted.max_tokens == 0:

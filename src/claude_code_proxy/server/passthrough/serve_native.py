@@ -88,7 +88,8 @@ async def prepare(
     gateway: Gateway, call: Call, config: ModelConfig, url: str, raw: bytes, request: dict[str, Any]
 ) -> tuple[UpstreamClient, bytes]:
     """The client and the body for one passed-through request; `request` is `raw` parsed."""
-    call.report = report = Report()
+    report = Report()
+    call.reports(report)
     route = config.native.route
     body = await offload(len(raw), native_body.edit, raw, request, config, report)
     if gateway.hooks is not None and gateway.hooks.sees_requests:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from claude_code_proxy.core.errors.api import ERROR_TYPES
+from claude_code_proxy.core.request.request_kind import class_of
 from claude_code_proxy.server.caller.auth import redact
 
 if TYPE_CHECKING:
@@ -18,15 +19,13 @@ if TYPE_CHECKING:
 
 _LONGEST = 128  # characters of a text from outside
 
-_CLASSES = frozenset(("main", "subagent", "workflow", "compaction", "auxiliary", "side_reply"))
-"""Claude Code's words in `x-claude-code-request-class` (with CLAUDE_CODE_GATEWAY_HINT_HEADERS=1)."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeRecord:
     """One request. Times in seconds; `ended` is the epoch time of its end.
 
     `model` is the configured id that served it, `provider` its profile, `asked` the name in the request.
+    `rule` is the kind of request by which another model than the one `asked` served it, "" for none.
     `outcome` is "ok", "error" or "gone" (the client left). `error` is the type of an error, "" for none.
     `attempts` counts the requests that were sent upstream, `gaps` the times between two writes to the client.
     """
@@ -35,7 +34,10 @@ class ExchangeRecord:
     request_id: str
     session_id: str
     agent_id: str
+    parent_agent_id: str
+    agent_type: str
     request_class: str
+    rule: str
     asked: str
     model: str
     provider: str
@@ -73,14 +75,20 @@ def record_of(call: Call) -> ExchangeRecord:
         error = word if word in ERROR_TYPES else "api_error"
     native = served is not None and served.format == "anthropic"
     profile = "" if served is None else (served.native if native else served.profile).name
-    request_class = headers.get("x-claude-code-request-class", "")
+
+    def told(text: str) -> str:
+        return redact(text, headers)[:_LONGEST]  # somebody may put the key there
+
     return ExchangeRecord(
         ended=time.time(),
         request_id=call.request_id,
-        session_id=redact(call.session_id, headers)[:_LONGEST],
-        agent_id=redact(headers.get("x-claude-code-agent-id", ""), headers)[:_LONGEST],
-        request_class=request_class if request_class in _CLASSES else "",
-        asked=redact(call.model, headers)[:_LONGEST],  # somebody may put the key there
+        session_id=told(call.session_id),
+        agent_id=told(headers.get("x-claude-code-agent-id", "")),
+        parent_agent_id=told(headers.get("x-claude-code-parent-agent-id", "")),
+        agent_type=told(headers.get("x-claude-code-agent-type", "")),
+        request_class=class_of(headers),
+        rule=call.rule,
+        asked=told(call.model),
         model=served.model_id if served is not None else "",
         provider=profile,
         status=call.status,

@@ -66,6 +66,7 @@ class Metrics:
         self._tokens = counter("tokens", "Tokens by kind; the kinds are disjoint.", (*model, "kind"))
         self._attempts = counter("upstream_attempts", "Requests sent to upstreams.", model)
         self._notices = counter("notices", "What conversions could not carry over.", ("code",))
+        self._routed = counter("routed", "Requests that a rule sent to another model.", ("kind", *model))
         self._first = histogram("first_byte_seconds", "Time to the first byte of an answer.", _FIRST_BYTE)
         self._gaps = histogram("chunk_gap_seconds", "Time between two writes of a stream.", _GAPS)
         self._seconds = histogram("request_seconds", "Time to the end of a request.", _SECONDS)
@@ -89,6 +90,8 @@ class Metrics:
             self._errors.labels(*model, record.error).inc()
         if record.attempts:
             self._attempts.labels(*model).inc(record.attempts)
+        if record.rule:
+            self._routed.labels(record.rule, *model).inc()
         for code in record.notices:
             self._notices.labels(code).inc()
         self._seconds.labels(*model).observe(record.seconds)

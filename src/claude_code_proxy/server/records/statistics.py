@@ -24,6 +24,7 @@ class SessionStats:
         self._tokens = dict.fromkeys(("input", "output", "cache_creation", "cache_read", "reasoning"), 0)
         self._models: Counter[str] = Counter()
         self._fallbacks: Counter[str] = Counter()
+        self._routes: Counter[str] = Counter()
 
     def add(self, model: str, usage: Usage | None) -> None:
         """Count one request to `model` (a configured id) and what it used, if that became known."""
@@ -45,6 +46,11 @@ class SessionStats:
             move if move in self._fallbacks or len(self._fallbacks) < MAX_MODELS else "other"
         ] += 1
 
+    def add_route(self, kind: str, asked: str, served: str) -> None:
+        """Count that a rule for `kind` sent a request to `served` instead of `asked` (configured ids)."""
+        move = f"{kind}: {asked} -> {served}"
+        self._routes[move if move in self._routes or len(self._routes) < MAX_MODELS else "other"] += 1
+
     def snapshot(self) -> dict[str, Any]:
         """The counters as `GET /v1/stats` answers them; `total_tokens` includes cached ones."""
         tokens = self._tokens
@@ -63,6 +69,7 @@ class SessionStats:
             "total_reasoning_tokens": tokens["reasoning"],
             "model_usage_count": dict(self._models.most_common()),
             "fallback_count": dict(self._fallbacks.most_common()),
+            "route_count": dict(self._routes.most_common()),
         }
 
 

@@ -11,6 +11,7 @@ from claude_code_proxy.server.convert.outgoing import OutgoingRequest
 from claude_code_proxy.server.convert.serve_converted import whole_answer
 from claude_code_proxy.server.records.statistics import add_session_stats
 from claude_code_proxy.server.routes.messages import read_request
+from claude_code_proxy.server.routing import routed
 from claude_code_proxy.server.upstream.limits import Limits
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ async def test_conversion(gateway: Gateway, call: Call) -> None:
     dry_run = parse_qs(call.query).get("dry_run", ["0"])[-1] not in ("0", "false", "")
     keys = None if dry_run else CallerKeys(call)
     request, config = await read_request(gateway, call)
+    if config.routes:
+        config = await routed(gateway, call, keys, request, config)
     if keys is not None:
         await keys.use(config)
     if config.format == "anthropic":
@@ -37,7 +40,8 @@ async def test_conversion(gateway: Gateway, call: Call) -> None:
     if not dry_run:
         sent["stream"] = False
     outgoing = await OutgoingRequest.of(gateway, call, config, sent, request.size)
-    call.report = report = outgoing.report
+    report = outgoing.report
+    call.reports(report)
     answer: dict[str, Any] = {
         "model": config.model_id,
         "upstream_url": config.chat_url.partition("?")[0],

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.report import Report
+from claude_code_proxy.core.request.request_kind import fitting
 from claude_code_proxy.core.tokens.estimate import estimate
 from claude_code_proxy.server.convert.outgoing import convert
 from claude_code_proxy.server.passthrough import native_body
@@ -14,6 +16,7 @@ from claude_code_proxy.server.passthrough import native_body
 if TYPE_CHECKING:
     from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.core.report import Notice
+    from claude_code_proxy.core.request.request_kind import Rule
     from claude_code_proxy.server.hooks.user_hooks import Hooks
 
 _MESSAGE_ID = "msg_explained"
@@ -24,7 +27,7 @@ class Explanation:
     """The request as the upstream at `upstream_url` would get it, and what was not carried over.
 
     `profile` is the name of the row by which it was made; `input_tokens` our count of the prompt, None for
-    an upstream that counts by itself.
+    an upstream that counts by itself; `rule` is the kind of the rule that chose the model, "" for none.
     """
 
     model: str
@@ -34,13 +37,26 @@ class Explanation:
     upstream_request: dict[str, Any]
     input_tokens: int | None
     notices: list[Notice]
+    rule: str = ""
 
     def document(self) -> dict[str, Any]:
         """The explanation as a JSON object."""
         return {**asdict(self), "notices": [notice._asdict() for notice in self.notices]}
 
 
-async def explain(config: ModelConfig, request: dict[str, Any], hooks: Hooks | None = None) -> Explanation:
+def rule_for(config: ModelConfig, request_class: str, request: dict[str, Any]) -> Rule | None:
+    """The rule of `config` that a request fits, by our count of its prompt. Raises `ApiError`."""
+
+    def length() -> int:
+        copy = wire.loads(wire.dumps(request))
+        return estimate(convert(copy, config, config.profile, _MESSAGE_ID).body)
+
+    return next(fitting(config.routes, request_class, request, cache(length)), None)
+
+
+async def explain(
+    config: ModelConfig, request: dict[str, Any], hooks: Hooks | None = None, rule: Rule | None = None
+) -> Explanation:
     """Convert `request`, which may be changed, for the model of `config` and let `hooks` have it.
 
     Raises `ApiError`.
@@ -63,4 +79,5 @@ async def explain(config: ModelConfig, request: dict[str, Any], hooks: Hooks | N
         upstream_request=body,
         input_tokens=None if config.format == "anthropic" else estimate(body),
         notices=report.notices,
+        rule="" if rule is None else rule.kind,
     )

@@ -12,7 +12,7 @@ from claude_code_proxy.server.convert.serve_converted import serve_converted
 from claude_code_proxy.server.fallback import is_reason, note_answer, note_move
 from claude_code_proxy.server.passthrough.serve_native import serve_native
 from claude_code_proxy.server.records.statistics import add_session_stats
-from claude_code_proxy.server.routing import Attempt, attempts
+from claude_code_proxy.server.routing import Attempt, attempts, routed
 
 if TYPE_CHECKING:
     from claude_code_proxy.config.models_yaml.model import ModelConfig
@@ -26,6 +26,8 @@ async def messages(gateway: Gateway, call: Call) -> None:
     request, asked = await read_request(gateway, call)
     if gateway.captures is not None:
         call.record(gateway.captures, request.raw)
+    if asked.routes:
+        asked = await routed(gateway, call, keys, request, asked)
     failed: tuple[ModelConfig, ApiError] | None = None
     for attempt in attempts(gateway, call, keys, asked):
         if failed is not None:

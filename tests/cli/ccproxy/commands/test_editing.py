@@ -152,10 +152,12 @@ def test_any_layout_keeps_its_meaning(tmp_path: Path, seed: int) -> None:
 
 
 def test_remove(desk: Desk) -> None:
-    desk.config.write_text(ORDER.replace('"m"}\n}', '"m", "fallback": ["b/x"]}\n}'), encoding="utf-8")
+    desk.config.write_text(
+        ORDER.replace('"m"}\n}', '"m", "routes": {"title": "b/y"}, "fallback": ["b/x"]}\n}'), encoding="utf-8"
+    )
     code, _, err = desk.run("remove", "b")
     assert code == 0
-    assert "c still names b/x" in err
+    assert "c still names b/x, b/y" in err
     text = desk.config.read_text(encoding="utf-8")
     assert "// the end" not in text
     assert "// daily" in text

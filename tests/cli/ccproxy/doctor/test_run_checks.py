@@ -166,6 +166,8 @@ def test_a_dead_model_behind_a_healthy_fallback(desk: Desk, upstream: Upstream) 
     assert (code, checks["text"]["state"], checks["fallback"]["state"]) == (output.FAILURE, "fail", "ok")
     assert "`base_url`" in checks["text"]["detail"]
     assert checks["text"]["fix"] == "start the server, or check base_url: ccproxy edit"
+    desk.providers({"a": upstream.entry(routes={"title": "b/m"}, default=True), "b": dead})
+    assert examine(desk)[2]["routes.title"]["state"] == "fail"
     desk.providers({"a": upstream.entry(fallback=["b/m"], default=True), "b": dead})
     code, _, checks = examine(desk)
     assert (code, checks["text"]["state"], checks["fallback"]["state"]) == (0, "ok", "warn")

@@ -37,6 +37,7 @@ def list_providers(
                 "model": provider.model,
                 "small_model": provider.small_model,
                 "fallback": list(provider.fallback),
+                "routes": {rule.kind: rule.to for rule in provider.routes},
                 "default": provider.is_default or only,
             }
             for provider in providers

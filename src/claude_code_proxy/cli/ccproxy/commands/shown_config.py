@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from claude_code_proxy.cli import output
@@ -111,4 +112,6 @@ def _settings(env: Mapping[str, str]) -> Iterator[_Row]:
 
 
 def _told(value: object) -> str:
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -137,6 +137,7 @@ def _plan(ready: launch.Launch, chosen: Provider, env: Mapping[str, str]) -> Pla
         *(("tier", model) for model in meant.tiers.values()),
         ("subagent", meant.subagent_model),
         *(("fallback", model) for model in session.fallback),
+        *((f"routes.{rule.kind}", rule.to) for rule in session.routes),
     ]
     others = {model: role for role, model in named if model and model != meant.model}
     window = ready.changes.optional.get("CLAUDE_CODE_MAX_CONTEXT_TOKENS")
@@ -179,10 +180,11 @@ def _expected(ready: launch.Launch, env: Mapping[str, str]) -> str:
 
 def _without_fallback(ready: launch.Launch) -> launch.Launch:
     """The session with each model answering for itself: a healthy fallback hides one that is dead."""
+    moves = ("fallback", "routes")
     job = ready.route.job
     if job is None or "entries" not in job:
         return ready
-    entries = [{key: value for key, value in entry.items() if key != "fallback"} for entry in job["entries"]]
+    entries = [{key: value for key, value in entry.items() if key not in moves} for entry in job["entries"]]
     return replace(ready, route=replace(ready.route, job={**job, "entries": entries}))
 
 
