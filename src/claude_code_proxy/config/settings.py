@@ -56,6 +56,7 @@ class ServerSettings:
     capture: Path | None = None
     capture_count: int = 100
     capture_bytes: int = 256 << 20
+    redact: bool = False
     max_retries: int = 2
     hold: float = 10.0
     ping_interval: float = 10.0
@@ -213,6 +214,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("capture", file, "DIR", "keep the last exchanges, whole, as files in this folder"),
     Setting("capture_count", whole(1, 1_000_000), "N", "most exchanges that are kept"),
     Setting("capture_bytes", size, "SIZE", "most bytes of exchanges that are kept"),
+    Setting("redact", switch, "no", "keep exchanges with filler in the place of texts"),
     Setting(
         "max_retries",
         whole(0, 10),

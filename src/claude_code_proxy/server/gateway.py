@@ -97,7 +97,11 @@ class Gateway:
         if (folder := self.settings.capture) is not None:
             settings = self.settings
             self.captures = CaptureFolder(
-                folder, settings.capture_count, settings.capture_bytes, logger.warning
+                folder,
+                settings.capture_count,
+                settings.capture_bytes,
+                logger.warning,
+                redact=settings.redact,
             )
         if self.settings.hooks is not None:
             self.hooks = Hooks(self.settings.hooks, strict=self.settings.hook_errors == "refuse")

@@ -180,6 +180,26 @@ async def test_only_requests_to_models_and_nothing_where_it_is_off(tmp_path: Pat
     assert texts(tmp_path) == []
 
 
+async def test_filler_in_the_place_of_texts(tmp_path: Path) -> None:
+    async with (
+        running_upstream(say_hello) as upstream,
+        running_proxy([model(upstream.base)], capture=tmp_path, redact=True) as proxy,
+    ):
+        await ask(proxy, {**BODY, "stream": True, "system": "My secret"})
+        await ask(proxy, {**BODY, "max_tokens": "many", "system": "My secret"})
+    plain, refused = map(json.loads, texts(tmp_path))
+    if plain["record"]["status"] != 200:
+        plain, refused = refused, plain
+    assert plain["redacted"]
+    assert plain["request"]["body"]["system"] == "Xx xxxxxx"
+    assert plain["upstream"][0]["body"]["messages"][0] == {"role": "system", "content": "Xx xxxxxx"}
+    assert b"[DONE]" in joined(plain["upstream"][0]["response"])
+    for flow in (plain["upstream"][0]["response"], plain["answer"]):
+        assert b"Hello" not in joined(flow)
+        assert b"Xxx" in joined(flow)
+    assert b"max_tokens: must be" in joined(refused["answer"])
+
+
 async def test_what_finds_no_room_is_left_out(tmp_path: Path) -> None:
     async with running_upstream(say_hello) as upstream:
         settings = {"capture": tmp_path, "capture_bytes": 400}

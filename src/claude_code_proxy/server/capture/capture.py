@@ -10,6 +10,7 @@ from claude_code_proxy.config.models_yaml.entry import NATIVE_KEYS, PROFILE_KEYS
 from claude_code_proxy.core import providers, wire
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.http1.errors import HttpError
+from claude_code_proxy.server.capture.filler import Filler
 from claude_code_proxy.server.capture.key_masks import KeyMasks, harmless
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class Capture:
         self.size = 0
         self.models: list[tuple[ModelConfig, Profile | None]] = []
         """The models that were asked, in order, each with its profile if that is not only the entry's."""
+        self._filler: Filler | None = None
         self._masks = KeyMasks()
         self._masks.learn(listed)
         self._room = room
@@ -163,14 +165,19 @@ class Capture:
         self.size = 0
 
     # --- afterwards -----------------------------------------------------------------------------------
-    def document(self, record: Mapping[str, Any], notices: Iterable[Notice]) -> dict[str, Any]:
+    def document(
+        self, record: Mapping[str, Any], notices: Iterable[Notice], *, redact: bool = False
+    ) -> dict[str, Any]:
         """All of it as JSON for `wire.dumps` (docs/observing.md has the format), without a key.
 
-        `record` are the facts of the request, `notices` what its conversion did not carry over.
+        `record` are the facts of the request, `notices` what its conversion did not carry over. `redact`:
+        with filler in the place of texts.
         """
+        self._filler = Filler(self.body) if redact else None
         return {
             "version": VERSION,
             "truncated": self.truncated,
+            "redacted": redact,
             "record": self._json(record),
             "models": [self._json(_entry(*model)) for model in self.models],
             "request": {
@@ -204,6 +211,8 @@ class Capture:
     def _body(self, data: bytes) -> Any:
         """The JSON value of a body, or the text that it is instead."""
         hidden = self._masks.hide(data)
+        if self._filler is not None:
+            hidden = self._filler.body(hidden)
         try:
             return wire.loads(hidden)
         except wire.WireError:
@@ -212,6 +221,8 @@ class Capture:
     def _flow(self, flow: Flow) -> dict[str, Any]:
         # as a whole: a key may be cut in two
         hidden = self._masks.hide(b"".join(data for _, data in flow.pieces))
+        if self._filler is not None:
+            hidden = self._filler.flow(hidden, flow.status)
         chunks: list[dict[str, Any]] = []
         start = 0
         for seconds, data in flow.pieces:

@@ -30,16 +30,18 @@ _WAIT = 5.0  # seconds for what is still to be written at the end
 class CaptureFolder:
     """Keeps the last `count` captures, at most `size` bytes of them, in files for their owner only.
 
-    Several processes may share the folder. Nothing of it waits for the disk: one thread writes. Raises
-    `ConfigError` for a folder that others may look into, or that cannot be made.
+    `redact` puts filler in the place of texts. Several processes may share the folder. Nothing of it waits
+    for the disk: one thread writes. Raises `ConfigError` for a folder that others may look into, or that
+    cannot be made.
     """
 
-    def __init__(self, path: Path, count: int, size: int, warn: Warn) -> None:
+    def __init__(self, path: Path, count: int, size: int, warn: Warn, *, redact: bool = False) -> None:
         _open_folder(path)
         self._path = path
         self._count = count
         self._size = size
         self._warn = warn
+        self._redact = redact
         self._room = Room(size)
         self._queue: SimpleQueue[tuple[Capture, Mapping[str, Any], Sequence[Notice]] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
@@ -84,7 +86,9 @@ class CaptureFolder:
         while (due := self._queue.get()) is not None:
             capture, record, notices = due
             try:
-                self._write(record["request_id"], wire.dumps(capture.document(record, notices)))
+                self._write(
+                    record["request_id"], wire.dumps(capture.document(record, notices, redact=self._redact))
+                )
             except OSError as error:
                 self._warn(f"a capture is not kept in {self._path}: {error.strerror or error}")
             finally:
