@@ -14,7 +14,7 @@ EXTRAS := http2 metrics pdf tokens
 PERMISSIVE := MIT;BSD;Apache;ISC;PSF;Python Software Foundation
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test client check format fuzz bench release lock sbom licences audit clean
+.PHONY: help demo test client check format fuzz bench site picture release lock sbom licences audit clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -44,6 +44,14 @@ fuzz: $(INSTALLED_DEV) ## feed 100,000 mutated inputs to each reader; ARGS="--ta
 
 bench: $(INSTALLED_DEV) ## compare the proxy with a plain pass-through
 	$(BIN)/python -m bench $(ARGS)
+
+site: $(INSTALLED_DEV) ## build the documentation as web pages into build/site; a warning is an error
+	$(PIP) install --group site
+	$(BIN)/python -m publish.site build/site
+
+picture: $(INSTALLED_DEV) ## record a first session with the real client and draw docs/session.svg
+	$(PIP) install --group site
+	$(BIN)/python -m publish.picture docs/session.svg
 
 release: $(INSTALLED_DEV) ## build the distribution, check it, and run the demo from it in a bare environment
 	$(PIP) install --group release
@@ -86,7 +94,7 @@ audit: $(INSTALLED_DEV) ## look for known vulnerabilities of what is locked
 
 clean: ## remove everything that was made here, the environment too
 	rm -rf $(VENV) share .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* build dist
-	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests bench publish -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
