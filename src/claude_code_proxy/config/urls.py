@@ -102,7 +102,7 @@ def endpoints(
             _join(parts, f"{path}/v1/models"),
         )
     path = path.removesuffix(_CHAT).removesuffix(_RESPONSES)
-    if not path or lacks_v1(parts.hostname or "", path):
+    if lacks_v1(parts.hostname or "", path):
         path = f"{path}/v1"
     listed = re.sub(r"/deployments/[^/]+$", "", path)  # Azure lists models beside its deployments
     endpoint = _RESPONSES if api == "responses" else _CHAT

@@ -131,7 +131,7 @@ def test_profile_is_found_by_the_upstreams_name_for_the_model(tmp_path: Path) ->
 
 
 def test_every_profile_field_can_be_set() -> None:
-    fields = {field.name for field in dataclasses.fields(Profile)} - {"name", "evidence"}
+    fields = {field.name for field in dataclasses.fields(Profile)} - {"name", "evidence", "headers"}
     assert set(entry.PROFILE_KEYS) == fields
     assert set(entry.SYNONYMS.values()) <= fields
 

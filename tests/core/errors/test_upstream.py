@@ -165,3 +165,43 @@ def test_transport(kind: TransportKind, status: int, error_type: str, retryable:
 def test_transport_without_detail() -> None:
     error = transport_error("reset", "", api_base="http://h/v1")
     assert "http://h/v1: " in error.message
+
+
+USED_UP = {"type": "usage_limit_reached", "message": "The usage limit has been reached", "plan_type": "plus"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "now", "told", "wait"),
+    [
+        ({"resets_at": 1_800_000_000}, 1_799_999_000.5, " (until 2027-01-15 08:00 UTC)", "1000"),
+        (
+            {"resets_at": 1_800_000_000, "resets_in_seconds": 5},
+            1_799_999_000,
+            " (until 2027-01-15 08:00 UTC)",
+            "1000",
+        ),
+        ({"resets_in_seconds": 1000}, 1_799_999_000, " (until 2027-01-15 08:00 UTC)", "1000"),
+        ({"resets_at": 1_800_000_000}, 1_900_000_000, " (until 2027-01-15 08:00 UTC)", "0"),
+        ({"resets_at": 1_800_000_000}, 0, " (until 2027-01-15 08:00 UTC)", None),
+        ({"resets_in_seconds": 1000}, 0, "", None),
+        ({"resets_at": "soon", "resets_in_seconds": -1}, 1_799_999_000, "", None),
+        ({"resets_at": 1e300}, 1_799_999_000, "", None),
+        ({}, 1_799_999_000, "", None),
+    ],
+)
+def test_a_plan_that_is_used_up_says_until_when(
+    fields: dict[str, Any], now: float, told: str, wait: str | None
+) -> None:
+    context = ErrorContext(profile=Profile(name="codex"), model="m")
+    error = read_error(429, {}, {"error": USED_UP | fields}, context, now=now)
+    assert (error.status, error.type) == (429, "rate_limit_error")
+    assert error.message == f"codex: The usage limit has been reached{told}"
+    assert error.headers.get("retry-after") == wait
+    assert error.headers["x-should-retry"] == "false"
+
+
+def test_a_plan_that_is_used_up_within_a_stream() -> None:
+    context = ErrorContext(profile=Profile(name="codex"), model="m")
+    error = payload_error({"type": "error", "error": USED_UP | {"resets_at": 1_800_000_000}}, context)
+    assert error is not None
+    assert error.message.endswith("(until 2027-01-15 08:00 UTC)")

@@ -53,6 +53,7 @@ PUBLIC_NAMES = (
     "copilot",
     "vertex",
     "bedrock",
+    "codex",
 )
 PROVIDERS = tuple(providers.PROVIDERS.values())
 NATIVE_ROWS = [registry._UNTOUCHED, *(known.native for known in PROVIDERS if known.native is not None)]

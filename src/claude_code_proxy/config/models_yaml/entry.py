@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 PROFILE_KEYS: dict[str, Any] = {
     name: kind
     for name, kind in typing.get_type_hints(Profile, localns={"Mapping": Mapping}).items()
-    if name not in ("name", "evidence")
+    if name not in ("name", "evidence", "headers")
 }
 """The `Profile` fields that an entry may set, with their types."""
 NATIVE_KEYS: dict[str, Any] = {
     name: kind
     for name, kind in typing.get_type_hints(NativeProfile).items()
-    if name not in ("name", "evidence", "route", "own_errors")
+    if name not in ("name", "evidence", "route", "own_errors", "headers")
 }
 """The `NativeProfile` fields that an entry may set, with their types."""
 SYNONYMS = {

@@ -67,6 +67,7 @@ _CODES: dict[str, Kind] = {
     "insufficient_balance_error": BILLING,
     "insufficient_user_quota": BILLING,
     "credit_balance_exhausted": BILLING,
+    "usage_not_included": BILLING,
     "billing_error": BILLING,
     "billing_hard_limit_reached": BILLING,
     "exceeded_current_quota_error": BILLING,

@@ -123,6 +123,18 @@ def wait_in_body(fault: Fault, now: float) -> float | None:
     return _wait_until_reset(nested, now)
 
 
+def plan_reset(fault: Fault, now: float) -> float | None:
+    """When a plan that is used up is good again, in epoch seconds; None where the body does not say.
+
+    Codex says `resets_at`, or how many seconds from `now`; with `now` 0 the latter means nothing.
+    """
+    for name, start in (("resets_at", 0.0), ("resets_in_seconds", now or math.nan)):
+        value = fault.fields.get(name)
+        if isinstance(value, int | float) and 0 < value < _EPOCH_MS and start + value < _EPOCH_MS:
+            return start + value
+    return None
+
+
 def _headers_in_body(fields: Mapping[str, Any]) -> dict[str, str]:
     """OpenRouter puts the headers of the provider behind it into `metadata.headers`."""
     metadata = fields.get("metadata")

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from claude_code_proxy.core.errors import kinds
@@ -14,7 +16,7 @@ from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.errors.fault import read_fault
 from claude_code_proxy.core.errors.masking import without_key
 from claude_code_proxy.core.errors.overflow import find_overflow, overflow_message
-from claude_code_proxy.core.errors.rate_limits import rate_headers, retry_after
+from claude_code_proxy.core.errors.rate_limits import plan_reset, rate_headers, retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,12 +57,16 @@ def read_error(
         )
         return ApiError(400, "invalid_request_error", message, headers=rate_headers(headers, now))
     words = _mask(fault.message, secret) or (f"HTTP {status} without a message" if status >= 400 else "")
-    message = _shorten(_explain(kind, words or "an error without a message", context))
+    reset = plan_reset(fault, now) if kind is kinds.PLAN_USED_UP else None
+    told = words or "an error without a message"
+    message = _shorten(_explain(kind, told if reset is None else f"{told} (until {_moment(reset)})", context))
     extra = rate_headers(headers, now)
     if kind.status in (429, 529) or kind.status >= 500:
         extra |= retry_after(headers, fault, now)
     if kind.hopeless:
         extra["x-should-retry"] = "false"
+    if reset is not None and now:
+        extra["retry-after"] = str(max(0, math.ceil(reset - now)))
     return ApiError(
         kind.status,
         kind.type,
@@ -208,6 +214,11 @@ def _explain(kind: kinds.Kind, words: str, context: ErrorContext) -> str:
     if kind is kinds.FILTERED:
         return f"{words} (refused by the provider's content filter)"
     return words
+
+
+def _moment(seconds: float) -> str:
+    """Epoch seconds for people."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _address(api_base: str) -> str:

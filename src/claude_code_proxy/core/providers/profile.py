@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +26,16 @@ REASONING_SUMMARY = "reasoning.summary"
 EFFORTS: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
+class SentHeader(NamedTuple):
+    """A header that the upstream wants of each request that it is for."""
+
+    name: str
+    value: str
+    when: Literal["always", "user_turn", "agent_turn", "image"] = "always"
+    """`user_turn`: the user has the word; `agent_turn`: the client goes on by itself, with tool results;
+    `image`: the conversation has one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """One row. Every field has the most widely accepted behaviour as its default."""
@@ -38,10 +48,15 @@ class Profile:
     """The upstream's protocol."""
     auth: Literal["bearer", "x-api-key", "api-key"] = "bearer"
     """The header that carries the key upstream (`api-key`: Azure, whose tokens, JWTs, go as `bearer`)."""
+    headers: tuple[SentHeader, ...] = ()
+    """Further headers; the entry's `extra_headers` count first."""
     system_role: Literal["system", "developer"] = "system"
     """Role of the leading instruction message."""
     mid_system: Literal["user_wrap", "keep", "hoist"] = "user_wrap"
     """What to do with `role: "system"` inside `messages`."""
+
+    needs_instructions: bool = False
+    """Whether Responses needs `instructions` even where there are none."""
 
     # --- limits ---------------------------------------------------------------------------------------
     max_tokens_field: Literal["max_tokens", "max_completion_tokens", "omit"] = "max_tokens"
@@ -173,6 +188,8 @@ class Profile:
     """What `message_start` says about input tokens."""
     merge_choices: bool = False
     """The upstream spreads one answer over several choices (GitHub Copilot)."""
+    streams_only: bool = False
+    """The upstream answers with streams only; whole answers are put together here."""
     lenient_eof: bool = False
     """The upstream ends streams without a finish reason and without `[DONE]`; complete content counts."""
     cache_written_outside_prompt: bool = False
@@ -221,6 +238,8 @@ class NativeProfile:
 
     `x-api-key_or_token`: a token, which is a JWT, goes as `bearer`.
     """
+    headers: tuple[SentHeader, ...] = ()
+    """As in `Profile`."""
     drop_betas: tuple[str, ...] = ()
     """Flags taken out of `anthropic-beta`, as globs (`*`: the whole header)."""
     drop_fields: tuple[str, ...] = ()

@@ -167,9 +167,11 @@ def provider_of_model(api_base: str, model: str) -> str | None:
 
 
 def lacks_v1(host: str, path: str) -> bool:
-    """Whether `path` is a base that a provider's documentation prints without the version that follows."""
+    """Whether `/v1` follows the base `path` of OpenAI's format although it does not say so."""
     name = provider_at(f"https://{host}")
-    return name is not None and path in PROVIDERS[name].bases_without_v1
+    if name is None or not path:
+        return not path and not (name and PROVIDERS[name].is_versionless)
+    return path in PROVIDERS[name].bases_without_v1
 
 
 def _families(name: str) -> list[Family]:

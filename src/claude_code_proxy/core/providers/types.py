@@ -62,6 +62,8 @@ class Provider:
     """Where it speaks Anthropic's format."""
     key_variables: tuple[str, ...] = ()
     """The environment variables in which people keep the key, the usual one first."""
+    login: str = ""
+    """The login that stands for a key: what `auth_key: "login:NAME"` names."""
     models: tuple[str, ...] = ()
     """Current ids, the best for coding first; empty where they depend on what is installed."""
     docs: str = ""
@@ -73,6 +75,8 @@ class Provider:
     """Its host names, or the ends of them after a dot; one with `*` is compared as a whole."""
     bases_without_v1: tuple[str, ...] = ()
     """Paths that its documentation prints as bases, although `/v1` follows them in every URL."""
+    is_versionless: bool = False
+    """Whether no `/v1` stands before the paths of OpenAI's format."""
     port: int | None = None
     """A default port that only this server uses; counts on private hosts."""
     model_prefixes: tuple[str, ...] = ()

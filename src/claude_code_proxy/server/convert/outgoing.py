@@ -53,6 +53,8 @@ def convert(
         tool_cache=tool_cache,
         pdf_text=pdf_text,
     )
+    if profile.streams_only and not converted.stream:
+        return replace(converted, body={**converted.body, "stream": True})
     if not converted.stream or config.can_stream:
         return converted
     converted.report.emulated(

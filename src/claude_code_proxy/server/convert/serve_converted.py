@@ -17,6 +17,7 @@ from claude_code_proxy.core.convert_answer import (
 from claude_code_proxy.core.errors.corrections import MAX_CORRECTIONS
 from claude_code_proxy.core.errors.upstream import read_error
 from claude_code_proxy.core.repeats import RepeatingConverter
+from claude_code_proxy.core.turn_headers import sent_headers
 from claude_code_proxy.server.convert.outgoing import OutgoingRequest
 from claude_code_proxy.server.hooks.hooked_stream import HookedStream
 from claude_code_proxy.server.offload import offload
@@ -42,6 +43,7 @@ async def serve_converted(
     gateway: Gateway, call: Call, config: ModelConfig, request: dict[str, Any], size: int
 ) -> None:
     """Answer `POST /v1/messages`; `size` is the request's length in bytes. Raises `ApiError`."""
+    own_headers = sent_headers(config.profile.headers, request)
     outgoing = await OutgoingRequest.of(gateway, call, config, request, size)
     streamed = outgoing.converted.stream
     call.reports(outgoing.report)
@@ -51,7 +53,9 @@ async def serve_converted(
         await _answer_empty(call, outgoing)
         return
     limits = Limits.of(config, gateway.settings)
-    client = gateway.upstreams.create_openai_client(config, call.key, stream=streamed and config.can_stream)
+    whole = not outgoing.profile.streams_only and not (streamed and config.can_stream)
+    client = gateway.upstreams.create_openai_client(config, call.key, stream=not whole)
+    forwarded_headers.put_headers(client.headers, own_headers)
     if streamed:
         await _stream(call, outgoing, client, limits)
     else:

@@ -156,7 +156,7 @@ def _headers(config: ModelConfig, key: str) -> Headers:
 def _read(payload: Any) -> Iterator[Listed]:
     rows = payload.get("data", payload.get("models")) if isinstance(payload, dict) else payload
     for row in rows if isinstance(rows, list) else ():
-        model_id = row.get("id") if isinstance(row, dict) else None
+        model_id = row.get("id", row.get("slug")) if isinstance(row, dict) else None  # slug: Codex
         if not isinstance(model_id, str) or not _is_sane(model_id):
             continue
         names: Iterable[Any] = (row.get("display_name"), row.get("name"))

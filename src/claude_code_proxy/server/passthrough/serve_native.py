@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.api import ERROR_TYPES, ApiError
 from claude_code_proxy.core.report import Report
+from claude_code_proxy.core.turn_headers import sent_headers
 from claude_code_proxy.server.fallback import is_reason, refusal
 from claude_code_proxy.server.hooks.hooked_stream import HookedStream
 from claude_code_proxy.server.offload import offload
@@ -95,6 +96,7 @@ async def prepare(
     if gateway.hooks is not None and gateway.hooks.sees_requests:
         request, body = await gateway.hooks.request(wire.loads(body), body, report)
     forwarded = forwarded_headers.native_request(call.raw_headers, call.headers, config, call.key, report)
+    forwarded_headers.put_headers(forwarded, sent_headers(config.native.headers, request))
     if route is not None:
         betas = forwarded.get("anthropic-beta") or ""
         if route.betas_in_body:

@@ -119,6 +119,12 @@ def native_request(
     return headers
 
 
+def put_headers(headers: Headers, further: Mapping[str, str]) -> None:
+    """Set what the upstream's profile wants, but for what the entry sets itself."""
+    for name, value in further.items():
+        headers.setdefault(name, value)
+
+
 def native_response(upstream: Headers) -> HeaderList:
     """An upstream's response headers as they go on to the client."""
     ends_here = _RESPONSE_ENDS_HERE | _named_by_connection(upstream.get("connection") or "")

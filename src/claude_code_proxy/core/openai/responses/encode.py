@@ -37,7 +37,7 @@ def encode(conversation: Conversation, profile: Profile, *, model: str, report: 
     instructions, items = write_input(conversation, system, profile, report)
     _continue_prefill(conversation, items, profile, report)
     body: dict[str, Any] = {"model": model}
-    if instructions:
+    if instructions or profile.needs_instructions:
         body["instructions"] = instructions
     body["input"] = items
     if profile.max_tokens_field != "omit":
