@@ -76,6 +76,7 @@ class Call:
         self.is_private = False  # the server is a session's own, whose models stand in cc-proxy.json
         self.key = ""
         self.key_headers: Mapping[str, str] = {}  # further headers that belong to the key
+        self.key_base = ""  # the upstream's address, where the key's issuer names one
         self.session_keys: SessionKeys | None = None  # where the server has the keys itself
         self.key_is_for = ""  # the only upstream that an Authorization key may reach; "": any
         self.model = ""
@@ -97,9 +98,14 @@ class Call:
         """The client's id of its session; "" when it has none."""
         return self.headers.get("x-claude-code-session-id", "")
 
-    def use_key(self, config: ModelConfig, key: str, further: Mapping[str, str] | None = None) -> None:
-        """Make `key` the call's own, for the upstream of `config`, as if it alone had come."""
-        self.key, self.key_headers = key, further or {}
+    def use_key(
+        self, config: ModelConfig, key: str, further: Mapping[str, str] | None = None, base: str = ""
+    ) -> None:
+        """Make `key` the call's own, for the upstream of `config`, as if it alone had come.
+
+        `further` headers belong to it, and `base` is the address that its issuer names.
+        """
+        self.key, self.key_headers, self.key_base = key, further or {}, base
         self.headers.pop("x-api-key", None)
         self.headers.pop("authorization", None)
         if config.is_anthropic:

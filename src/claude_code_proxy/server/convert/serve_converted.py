@@ -16,8 +16,8 @@ from claude_code_proxy.core.convert_answer import (
 )
 from claude_code_proxy.core.errors.corrections import MAX_CORRECTIONS
 from claude_code_proxy.core.errors.upstream import read_error
+from claude_code_proxy.core.providers.turn_headers import sent_headers
 from claude_code_proxy.core.repeats import RepeatingConverter
-from claude_code_proxy.core.turn_headers import sent_headers
 from claude_code_proxy.server.convert.outgoing import OutgoingRequest
 from claude_code_proxy.server.hooks.hooked_stream import HookedStream
 from claude_code_proxy.server.offload import offload

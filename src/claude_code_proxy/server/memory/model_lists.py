@@ -20,6 +20,7 @@ from claude_code_proxy.core.report import Report
 from claude_code_proxy.server.caller.access import is_local
 from claude_code_proxy.server.caller.caller_keys import CallerKeys
 from claude_code_proxy.server.upstream import forwarded_headers
+from claude_code_proxy.server.upstream.upstreams import moved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -87,13 +88,13 @@ class Catalogue:
         alone = len({_origin(config.api_base) for config in self._models.table.models}) == 1
         asks = []
         for config in entries:
-            key = ""
+            key = base = ""
             further: Mapping[str, str] = {}
             if keys.covers(config) and (alone or bound or call.key_is_for):
                 with suppress(ApiError):  # of one whose key cannot be had
                     await keys.use(config)
-                    key, further = call.key, call.key_headers
-            asks.append(self._list(config, key, further, local=is_local(call)))
+                    key, further, base = call.key, call.key_headers, call.key_base
+            asks.append(self._list(config, key, further, base, local=is_local(call)))
         lists = await asyncio.gather(*asks)
         return [
             (model_id, config, listed)
@@ -102,7 +103,7 @@ class Catalogue:
         ]
 
     async def _list(
-        self, config: ModelConfig, key: str, further: Mapping[str, str], *, local: bool
+        self, config: ModelConfig, key: str, further: Mapping[str, str], base: str, *, local: bool
     ) -> list[Listed]:
         place = (config.api_base, config.profile.name, bool(key))
         keeps = local or not key
@@ -110,7 +111,7 @@ class Catalogue:
         if keeps and self._clock() < until:
             return found
         try:
-            found = await published(self._upstreams, config, key, self._seconds, further)
+            found = await published(self._upstreams, config, key, self._seconds, further, base)
             fresh = FRESH
         except (ApiError, wire.WireError):
             found, fresh = [], _FAILED
@@ -125,14 +126,17 @@ async def published(
     key: str,
     seconds: float,
     further: Mapping[str, str] | None = None,
+    base: str = "",
 ) -> list[Listed]:
-    """The list that the provider of `config` publishes; `key` "" asks without one, `further` goes along.
+    """The list that the provider of `config` publishes; `key` "" asks without one.
 
+    `further` headers go along, and `base` is where to ask if not at the entry's own address.
     Raises `ApiError` and `WireError` where there is none within `seconds`.
     """
     sent = _headers(config, key)
     sent.update(further or {})
-    status, data = await upstreams.get(config.models_url, sent, seconds=seconds, limit=_MOST_BYTES)
+    url = moved(config.models_url, base)
+    status, data = await upstreams.get(url, sent, seconds=seconds, limit=_MOST_BYTES)
     if status != 200:
         raise ApiError(502, "api_error", f"the response to a request for the list of models was {status}")
     return list(_read(wire.loads(data)))[:_MOST_MODELS]

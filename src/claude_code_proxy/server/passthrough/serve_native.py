@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.api import ERROR_TYPES, ApiError
+from claude_code_proxy.core.providers.turn_headers import sent_headers
 from claude_code_proxy.core.report import Report
-from claude_code_proxy.core.turn_headers import sent_headers
 from claude_code_proxy.server.fallback import is_reason, refusal
 from claude_code_proxy.server.hooks.hooked_stream import HookedStream
 from claude_code_proxy.server.offload import offload

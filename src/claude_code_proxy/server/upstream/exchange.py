@@ -160,8 +160,7 @@ class Exchange:
         tries = 0
         keys = self.call.session_keys
         while True:
-            if self.call.key_headers:
-                client.headers.update(self.call.key_headers)
+            client = client.carry(self.call.key_headers, self.call.key_base)
             last = tries >= self._limits.retries or self.call.started
             try:
                 self.call.attempts += 1
@@ -179,7 +178,7 @@ class Exchange:
                     fresh, keys = await keys.renew(client.config, refused), None  # once
                     if fresh is not None:
                         response.close()
-                        self.call.use_key(client.config, fresh.token, fresh.headers)
+                        self.call.use_key(client.config, fresh.token, fresh.headers, fresh.base_url)
                         client.change_key(refused, fresh.token)
                         continue
                 wait = retry_delay(response.headers.get("retry-after") or "")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
 from claude_code_proxy import http1
@@ -22,6 +22,8 @@ from claude_code_proxy.server.upstream.event_stream_response import EventStreamR
 from claude_code_proxy.transports import MissingExtraError, make_transport
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.config.models_yaml.models_file import FixedModels, ModelsFile
     from claude_code_proxy.config.settings import ServerSettings
@@ -52,6 +54,11 @@ class UpstreamClient:
         for name in _KEY_HEADERS:
             if value := self.headers.get(name):
                 self.headers[name] = value.replace(old, new)
+
+    def carry(self, further: Mapping[str, str], base: str) -> UpstreamClient:
+        """The same with what belongs to its key: `further` headers, the scheme and host of `base`, if any."""
+        self.headers.update(further)
+        return replace(self, url=moved(self.url, base)) if base else self
 
     async def post(self, body: bytes) -> Response:
         """Send `body`; return the response when its headers are there. Never follows a redirect.
@@ -192,6 +199,12 @@ class Upstreams:
     async def close(self) -> None:
         """Close every connection."""
         await self._http.close()
+
+
+def moved(url: str, base: str) -> str:
+    """`url` with the scheme and the host of `base`; itself where that is ""."""
+    there = urlsplit(base)
+    return urlunsplit(urlsplit(url)._replace(scheme=there.scheme, netloc=there.netloc)) if base else url
 
 
 async def _read(response: Response, limit: int) -> bytes:

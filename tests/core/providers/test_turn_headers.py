@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from claude_code_proxy.core.providers.profile import SentHeader
-from claude_code_proxy.core.turn_headers import sent_headers
+from claude_code_proxy.core.providers.turn_headers import sent_headers
 
 ROWS = (
     SentHeader("X-Who", "user", "user_turn"),
