@@ -19,6 +19,7 @@ from claude_code_proxy.server.memory.learned import Learned
 from claude_code_proxy.server.memory.model_lists import Catalogue
 from claude_code_proxy.server.memory.pdf_texts import PdfTexts, pdf_texts
 from claude_code_proxy.server.memory.token_counts import text_counts
+from claude_code_proxy.server.records.live_feed import LiveFeed
 from claude_code_proxy.server.records.metrics import Metrics
 from claude_code_proxy.server.records.statistics import SessionStats
 from claude_code_proxy.server.records.usage_store import UsageStore
@@ -58,6 +59,7 @@ class Gateway:
     metrics: Metrics | None = field(init=False, default=None)
     usage: UsageStore | None = field(init=False, default=None)
     captures: CaptureFolder | None = field(init=False, default=None)
+    feed: LiveFeed | None = field(init=False, default=None)
     private: bool = False
     """Whether this server ends with one client's session; nobody else should rely on it."""
 
@@ -92,6 +94,8 @@ class Gateway:
         self.pdf_texts = pdf_texts(self.settings.pdf_pages, self.settings.pdf_timeout)
         if self.settings.metrics:
             self.metrics = Metrics()
+        if self.settings.ui:
+            self.feed = LiveFeed()
         if self.settings.usage_file is not None:
             self.usage = UsageStore(self.settings.usage_file)
         if (folder := self.settings.capture) is not None:
