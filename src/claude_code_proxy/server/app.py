@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.config.settings import ServerSettings
     from claude_code_proxy.server.caller.call import Receive, Scope, Send
     from claude_code_proxy.server.caller.session_keys import SessionKeys
+    from claude_code_proxy.transports.protocol import Transport
 
     Handler = Callable[[Gateway, Call], Awaitable[None]]
 
@@ -70,6 +71,7 @@ class App:
 
     So it can be handed to worker processes. A bad models or hooks file is a start that failed.
     With `models` it serves those; `session_keys` are those of the one session with which it ends.
+    `transport` is asked in the place of upstreams.
     """
 
     def __init__(
@@ -79,10 +81,12 @@ class App:
         session_keys: SessionKeys | None = None,
         *,
         private: bool = False,
+        transport: Transport | None = None,
     ) -> None:
         self.settings = settings
         self._models = models
         self._session_keys = session_keys
+        self._transport = transport
         self._private = private or session_keys is not None
         self._key_is_for = models.key_is_for if models is not None else ""
         self._gateway: Gateway | None = None
@@ -92,7 +96,7 @@ class App:
         """What the requests share; made when it is first needed."""
         if self._gateway is None:
             models = self._models or ModelsFile(self.settings.models, logger.warning)
-            self._gateway = Gateway(self.settings, models, private=self._private)
+            self._gateway = Gateway(self.settings, models, private=self._private, transport=self._transport)
         return self._gateway
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

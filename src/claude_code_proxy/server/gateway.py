@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.config.settings import ServerSettings
     from claude_code_proxy.core.tokens.estimate import TextCounts
     from claude_code_proxy.server.records.exchange_record import Sink
+    from claude_code_proxy.transports.protocol import Transport
 
 
 @dataclass(slots=True)
@@ -60,6 +61,8 @@ class Gateway:
     usage: UsageStore | None = field(init=False, default=None)
     captures: CaptureFolder | None = field(init=False, default=None)
     feed: LiveFeed | None = field(init=False, default=None)
+    transport: Transport | None = None
+    """What is asked in the place of upstreams."""
     private: bool = False
     """Whether this server ends with one client's session; nobody else should rely on it."""
 
@@ -83,7 +86,7 @@ class Gateway:
 
     def __post_init__(self) -> None:
         self.tool_cache = ToolCache(ids.unguessable(), self.settings.max_json_depth)
-        self.upstreams = Upstreams(self.models, self.settings)
+        self.upstreams = Upstreams(self.models, self.settings, self.transport)
         self.answer_limits = AnswerLimits(
             self.settings.max_event_bytes, self.settings.max_tool_arguments, self.settings.max_tool_calls
         )
