@@ -38,6 +38,8 @@ commands:
                                    check files, settings, claude, the provider; --write what it learned
   init [NAME ...] [--model MODEL] [--force]
                                    write the file
+  login NAME [--client-id ID]      use a login in place of a key: codex, copilot
+  logout NAME, accounts [--json]   forget it; who is logged in, and until when
   logs [--list] [--follow]         the log of the newest session's own proxy
   usage [--by model] [--since 7d] [--json]
                                    tokens of the past days
@@ -58,7 +60,7 @@ the file (comments allowed; mode 0600 where keys are written in it):
   {
     "deepseek": {
       "base_url": "https://api.deepseek.com",  // or a running claude-code-proxy
-      "auth_key": "env:DEEPSEEK_API_KEY",      // or cmd:..., keyring:SERVICE/USER, or the key
+      "auth_key": "env:DEEPSEEK_API_KEY",      // or cmd:..., file:..., login:..., or the key
       "model": "deepseek-v4-pro",
       "small_model": "groq/openai/gpt-oss-20b", // PROVIDER/MODEL: a model of another provider
       "fallback": ["groq/openai/gpt-oss-120b"],
@@ -75,7 +77,7 @@ exit codes: claude's own, and before it starts
 
 COMMANDS = (
     "list", "use", "add", "remove", "edit", "env", "doctor", "init", "models", "logs", "usage", "config",
-    "completion", "version", "help", "import",
+    "completion", "version", "help", "import", "login", "logout", "accounts",
 )  # fmt: skip
 
 

@@ -113,6 +113,11 @@ def _command(line: CommandLine, wanted: str | None, path: Path, env: Mapping[str
         from claude_code_proxy.cli.ccproxy.commands.shown_config import show_config
 
         return show_config(arguments, wanted, path, env)
+    if line.command in ("login", "logout", "accounts"):
+        from claude_code_proxy.cli.ccproxy.commands import accounts
+
+        act = {"login": accounts.log_in, "logout": accounts.log_out, "accounts": accounts.list_accounts}
+        return act[line.command](arguments, path, env)
     if line.command in ("logs", "usage"):
         from claude_code_proxy.cli.ccproxy.commands import session_records
 

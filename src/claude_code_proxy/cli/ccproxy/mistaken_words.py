@@ -14,11 +14,12 @@ CLAUDES = (
 """Claude Code's own commands (2.1.332), but for those that `ccproxy` has too."""
 
 _MEANT = {
-    "check": "doctor", "configure": "init", "cost": "usage", "costs": "usage", "default": "use",
-    "del": "remove", "delete": "remove", "keys": "list", "log": "logs", "ls": "list", "new": "add",
-    "provider": "list", "providers": "list", "rename": "edit", "select": "use", "set": "use", "setup": "init",
-    "show": "list", "stats": "usage", "status": "doctor", "switch": "use", "tokens": "usage",
-    "uninstall": "remove", "unset": "remove", "ver": "version",
+    "account": "accounts", "check": "doctor", "configure": "init", "cost": "usage", "costs": "usage",
+    "default": "use", "del": "remove", "delete": "remove", "keys": "list", "log": "logs", "ls": "list",
+    "new": "add", "provider": "list", "providers": "list", "rename": "edit", "select": "use",
+    "set": "use", "setup": "init", "show": "list", "signin": "login", "signout": "logout", "stats": "usage",
+    "status": "doctor", "switch": "use", "tokens": "usage",
+    "uninstall": "remove", "unset": "remove", "ver": "version", "whoami": "accounts",
 }  # fmt: skip
 _SERVERS = ("serve", "server", "start", "run", "demo", "explain")
 _LIKENESS = 0.75

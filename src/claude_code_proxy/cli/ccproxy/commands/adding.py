@@ -165,6 +165,8 @@ def _key(given: Given, preset: Preset | None, url: str, env: Mapping[str, str]) 
                 "leave it out to be prompted"
             )
         return given.key
+    if preset is not None and preset.login:
+        return f"login:{preset.login}"
     if preset is not None and (variable := _variable_set(preset, env)):
         return f"env:{variable}"
     if (preset is None or not preset.key_variables) and needs_no_key(url):

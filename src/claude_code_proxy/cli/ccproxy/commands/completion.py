@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from claude_code_proxy.cli.ccproxy.arguments import COMMANDS, UsageError
 from claude_code_proxy.core.providers import PRESETS
+from claude_code_proxy.credentials.logins import LOGINS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +17,10 @@ _AFTER = {
     "config": "show",
     "doctor": "--offline --json --write --timeout",
     "env": "--shell --show-key --json",
+    "accounts": "--json",
     "import": "ccr cc-switch litellm",
+    "login": " ".join((*LOGINS, "--client-id")),
+    "logout": " ".join(LOGINS),
     "logs": "--list --follow",
     "usage": "--by --since --json",
 }

@@ -68,6 +68,8 @@ def _provider(name: str | None, path: Path, env: Mapping[str, str]) -> Provider:
     variable = next((variable for variable in preset.key_variables if env.get(variable)), None)
     usual = preset.key_variables[0] if preset.key_variables else None
     key = KeySource("env", variable or usual or "") if variable or usual else NO_KEY
+    if preset.login:
+        key = KeySource("login", preset.login)
     return Provider(name=preset.name, base_url=preset.api_base, key=key, model="*", profile=preset.name)
 
 
