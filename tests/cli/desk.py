@@ -17,7 +17,7 @@ LEAST = {
     "base_url": "http://127.0.0.1:8082",
     "auth_key": KEY,
     "model": "deepseek-chat",
-    "format": "anthropic",  # so that claude goes there straight
+    "format": "anthropic",  # --direct is possible
 }
 RUN = "import sys; from claude_code_proxy.cli.ccproxy.launcher import run; sys.exit(run())"
 FAKE = f"""#!{sys.executable}
@@ -27,7 +27,6 @@ print(json.dumps({{"argv": sys.argv[1:], "env": dict(os.environ), "pid": os.getp
 if "ask" in sys.argv:
     import urllib.error, urllib.request
     headers = {{"authorization": "Bearer " + os.environ["ANTHROPIC_AUTH_TOKEN"]}}
-    headers.update(line.split(": ") for line in os.environ.get("ANTHROPIC_CUSTOM_HEADERS", "").splitlines())
     for model in sys.argv[sys.argv.index("ask") + 1:] or [os.environ["ANTHROPIC_MODEL"]]:
         body = {{"model": model, "max_tokens": 99, "messages": [{{"role": "user", "content": "say it works"}}]}}
         url = os.environ["ANTHROPIC_BASE_URL"] + "/v1/messages"

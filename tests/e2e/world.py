@@ -93,6 +93,8 @@ class World:
     env: dict[str, str] = field(default_factory=dict)
     native: bool = False
     """The provider speaks the Anthropic format."""
+    launcher: tuple[str, ...] = ("ccproxy",)
+    """The command that starts Claude Code."""
 
     @property
     def home(self) -> Path:
@@ -146,7 +148,7 @@ class World:
         command = [
             *("env", "-i", *(f"{name}={value}" for name, value in variables.items())),
             *("timeout", "--kill-after=5", str(limit)),
-            *("ccproxy", "--dangerously-skip-permissions", *arguments),
+            *(*self.launcher, "--dangerously-skip-permissions", *arguments),
         ]
         return subprocess.Popen(
             self.namespace.command(command),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from claude_code_proxy.config.models_yaml.models_file import FixedModels
     from claude_code_proxy.config.settings import ServerSettings
+    from claude_code_proxy.server.caller.session_keys import SessionKeys
 
 _LOOK_EVERY = 0.25  # seconds between two looks whether the client still lives
 _DRAIN = 1.0  # seconds for requests whose client is gone
@@ -28,6 +29,7 @@ _DRAIN = 1.0  # seconds for requests whose client is gone
 def serve_session(
     settings: ServerSettings,
     models: FixedModels | None,
+    keys: SessionKeys,
     listener: socket.socket,
     client_pid: int,
     look: Callable[[], object] = lambda: None,
@@ -39,7 +41,7 @@ def serve_session(
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     settings = replace(settings, workers=1, drain_timeout=_DRAIN)
-    server = _Server(Config(App(settings, models, private=True), settings))
+    server = _Server(Config(App(settings, models, keys), settings))
     threading.Thread(target=_end_with, args=(client_pid, server, look), daemon=True).start()
     server.run(sockets=[listener])
 

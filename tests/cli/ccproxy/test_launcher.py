@@ -20,11 +20,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_claude_is_started_with_the_provider(desk: Desk) -> None:
-    started = desk.claude("-p", "hello world", ANTHROPIC_API_KEY="sk-other", CLAUDE_CODE_USE_VERTEX="1")
+@pytest.mark.parametrize("arguments", [[], ["--direct"]])
+def test_claude_is_started_with_the_provider(desk: Desk, arguments: list[str]) -> None:
+    fights = {"ANTHROPIC_API_KEY": "sk-other", "CLAUDE_CODE_USE_VERTEX": "1"}
+    started = desk.claude(*arguments, "-p", "hello world", **fights)
     assert started["argv"] == ["-p", "hello world"]
-    assert started["env"]["ANTHROPIC_BASE_URL"] == "http://127.0.0.1:8082"
-    assert started["env"]["ANTHROPIC_AUTH_TOKEN"] == KEY
+    is_direct = bool(arguments)
+    assert (started["env"]["ANTHROPIC_BASE_URL"] == "http://127.0.0.1:8082") is is_direct
+    assert (started["env"]["ANTHROPIC_AUTH_TOKEN"] == KEY) is is_direct
+    assert (KEY in json.dumps(started)) is is_direct
     assert started["env"]["ANTHROPIC_DEFAULT_HAIKU_MODEL"] == "deepseek-chat"
     assert "ANTHROPIC_API_KEY" not in started["env"]
     assert "CLAUDE_CODE_USE_VERTEX" not in started["env"]
@@ -223,7 +227,7 @@ def test_file_that_others_can_read(desk: Desk) -> None:
     assert code == 0
     assert f"hint: chmod 600 {desk.config}" in err
     desk.providers({"a": LEAST | {"auth_key": "env:DEEPSEEK_KEY"}}, mode=0o644)
-    assert desk.claude(DEEPSEEK_KEY=KEY)["env"]["ANTHROPIC_AUTH_TOKEN"] == KEY
+    assert desk.claude("--direct", DEEPSEEK_KEY=KEY)["env"]["ANTHROPIC_AUTH_TOKEN"] == KEY
 
 
 def test_list(desk: Desk) -> None:

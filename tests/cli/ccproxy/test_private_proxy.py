@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import socket
+import urllib.error
+import urllib.request
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from tests.cli.demo_upstream import Upstream
 
+BODY = {"model": "demo", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
 SERVER = "claude_code_proxy.cli.ccproxy.session_server"
 
 
@@ -46,7 +49,7 @@ def test_one_command(desk: Desk, upstream: Upstream, tmp_path: Path) -> None:
     assert message["content"] == [{"type": "text", "text": "it works"}]
     assert upstream.received == [("demo", f"Bearer {KEY}")]
     assert started["env"]["ANTHROPIC_BASE_URL"].startswith("http://127.0.0.1:")
-    assert started["env"]["ANTHROPIC_AUTH_TOKEN"] == KEY
+    assert KEY not in json.dumps(started)
     wait_until(lambda: not servers_of(started), "the proxy is gone")
     assert is_closed(started["env"]["ANTHROPIC_BASE_URL"])
     assert list(scratch.iterdir()) == []
@@ -159,6 +162,65 @@ def test_a_local_address_where_a_proxy_answers(desk: Desk, upstream: Upstream, t
     assert upstream.received == [("demo", f"Bearer {KEY}")]
 
 
+@pytest.mark.parametrize("entry", [{"keyless": True}, {"format": "anthropic"}])
+def test_a_private_proxy_where_none_is_needed(
+    desk: Desk, upstream: Upstream, tmp_path: Path, entry: dict[str, Any]
+) -> None:
+    """It has the key; with `--direct` Claude Code has."""
+    models = models_file(desk, upstream)
+    with service("the proxy", ["serve", "--port=0", "--models", models], tmp_path / "log") as url:
+        desk.providers({"local": {"base_url": url, "auth_key": "env:MINE", "model": "shared", **entry}})
+        code, out, err = desk.run("ask", MINE=KEY, CLAUDE_CODE_PROXY_MODELS=models)
+        assert (code, err) == (0, "")
+        started, message = lines(out)
+        assert message["content"][0]["text"] == "it works"
+        assert started["env"]["ANTHROPIC_BASE_URL"] != url
+        assert started["env"]["CLAUDE_CODE_MAX_CONTEXT_TOKENS"] == "99000"
+        assert KEY not in json.dumps(started)
+        assert "MINE" not in started["env"]
+        started, message = lines(desk.run("--direct", "ask", MINE=KEY)[1])
+        assert (started["env"]["ANTHROPIC_BASE_URL"], started["env"]["MINE"]) == (url, KEY)
+        assert message["content"][0]["text"] == "it works"
+    assert upstream.received == [("demo", f"Bearer {KEY}")] * 2
+
+
+def test_others_are_refused(desk: Desk, upstream: Upstream) -> None:
+    desk.providers({"demo": upstream.entry()})
+    with desk.start("wait") as process:
+        assert process.stdout is not None
+        env = json.loads(process.stdout.readline())["env"]
+        for token in ("", KEY, env["ANTHROPIC_AUTH_TOKEN"][:-1]):
+            url, body = f"{env['ANTHROPIC_BASE_URL']}/v1/messages", json.dumps(BODY).encode()
+            request = urllib.request.Request(url, body, {"authorization": f"Bearer {token}"})
+            with pytest.raises(urllib.error.HTTPError) as caught:
+                urllib.request.urlopen(request, timeout=20)
+            caught.value.close()
+            assert caught.value.code == 401
+        process.terminate()
+        process.communicate(timeout=60)
+    assert upstream.received == []
+
+
+def test_each_session_has_a_token_of_its_own(desk: Desk, upstream: Upstream) -> None:
+    desk.providers({"demo": upstream.entry()})
+    tokens = {lines(desk.run()[1])[0]["env"]["ANTHROPIC_AUTH_TOKEN"] for _ in range(2)}
+    assert len(tokens) == 2
+    assert min(map(len, tokens)) > 40
+
+
+def test_only_the_models_own_address_gets_the_key(desk: Desk, upstream: Upstream) -> None:
+    """Of the others in models.yaml nobody knows whose they are."""
+    models = models_file(desk, upstream)
+    with (desk.home / "models.yaml").open("a", encoding="utf-8") as file:
+        file.write("- {model_id: foreign, api_base: 'http://127.0.0.1:9'}\n")
+    base_url = f"http://127.0.0.1:{free_port()}"
+    desk.providers({"local": {"base_url": base_url, "auth_key": KEY, "model": "shared"}})
+    _, out, _ = desk.run("ask", "shared", "foreign", CLAUDE_CODE_PROXY_MODELS=models)
+    _, message, refused = lines(out)
+    assert message["content"][0]["text"] == "it works"
+    assert refused["error"]["type"] == "authentication_error"
+
+
 def test_a_proxy_of_another_session_is_left_to_that(desk: Desk, upstream: Upstream) -> None:
     base_url = f"http://127.0.0.1:{free_port()}"
     models = models_file(desk, upstream)
@@ -200,8 +262,7 @@ def test_a_dry_run_starts_nothing(desk: Desk, upstream: Upstream) -> None:
     assert (code, err) == (0, "")
     assert "# a private proxy at http://127.0.0.1:FREE-PORT, for this session only" in out
     assert KEY not in out
-    assert "export ANTHROPIC_CUSTOM_HEADERS=(hidden)" in out
-    code, out, err = desk.run("env")
-    assert code == 0
-    assert "# ANTHROPIC_BASE_URL=http://127.0.0.1:FREE-PORT" in out.splitlines()
-    assert "its address is known when it starts" in err
+    assert "export ANTHROPIC_AUTH_TOKEN=(hidden)" in out
+    code, out, err = desk.run("--direct")
+    assert (code, out) == (output.USAGE, "")
+    assert "--direct: demo needs a proxy in between" in err

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from claude_code_proxy.core import sealed_keys
+from claude_code_proxy.credentials.fixed import Written
+from claude_code_proxy.credentials.renewing import Renewing
 from claude_code_proxy.server.caller.call import Call
+from claude_code_proxy.server.caller.session_keys import SessionKeys
 from claude_code_proxy.server.memory import model_lists
 from claude_code_proxy.server.memory.model_lists import Catalogue
 from tests.server.byte_upstream import Connection, Request, Upstream, running_upstream
@@ -188,7 +191,7 @@ async def never(*_: Any) -> Any:
 
 
 async def test_a_sessions_own_key_goes_to_the_address_it_is_for() -> None:
-    headers = [(b"authorization", f"Bearer {KEY}".encode())]
+    headers = [(b"host", b"127.0.0.1")]
     scope = {
         "method": "GET",
         "path": "/",
@@ -200,7 +203,7 @@ async def test_a_sessions_own_key_goes_to_the_address_it_is_for() -> None:
         models = [wildcard(upstream.base), {**wildcard(other.base), "model_id": "other/*"}]
         async with running_proxy(models) as proxy:
             call = Call(scope, never, never)
-            call.key_is_for = f"{upstream.base}/v1"
+            call.session_keys = SessionKeys("token", {f"{upstream.base}/v1": Renewing(Written(KEY, {}))})
             found = await Catalogue(proxy.gateway.models, proxy.gateway.upstreams, 1.0).models(call)
     assert {model_id.partition("/")[0] for model_id, _, _ in found} == {"up"}
     assert other.requests[0].header("authorization") is None

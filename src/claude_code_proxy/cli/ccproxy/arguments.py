@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 HELP = """\
-usage: ccproxy [-P PROVIDER] [-C FILE] [--dry-run] [--] [Claude Code's own arguments]
+usage: ccproxy [-P PROVIDER] [-C FILE] [--dry-run] [--direct] [--] [Claude Code's own arguments]
        ccproxy [-P PROVIDER] [-C FILE] COMMAND
 
 Start Claude Code on a provider.
@@ -51,6 +51,7 @@ options:
   -P, --provider NAME   the provider [CCPROXY_PROVIDER]
   -C, --config FILE     the providers file (default ~/.config/llm/cc-proxy.json)
   --dry-run             show what would be run and set, without the keys
+  --direct              let Claude Code have the key and reach an Anthropic endpoint by itself
   -h, --help            this text
   -v, --version         of ccproxy and of claude
   CCPROXY_KEY_TIMEOUT=S (variable) seconds for a cmd: that tells a key (default 60)
@@ -68,7 +69,7 @@ the file (comments allowed; mode 0600 where keys are written in it):
     }
   }
 More keys: ANTHROPIC_DEFAULT_{OPUS,SONNET,HAIKU,FABLE}_MODEL, CLAUDE_CODE_SUBAGENT_MODEL, context, max_tokens,
-format, profile, routes.
+format, profile, keyless, routes.
 
 exit codes: claude's own, and before it starts
   1 failed    2 wrong usage    78 the configuration is wrong    126 claude cannot be run
@@ -92,6 +93,7 @@ class CommandLine:
     provider: str | None = None
     config: Path | None = None
     dry_run: bool = False
+    direct: bool = False
     help: bool = False
     version: bool = False
     rest: list[str] = field(default_factory=list)
@@ -122,6 +124,8 @@ def parse(argv: Sequence[str]) -> CommandLine:
             line.rest += arguments if line.ended else [argument, *arguments]
         elif argument == "--dry-run":
             line.dry_run = True
+        elif argument == "--direct":
+            line.direct = True
         elif argument in ("-h", "--help") and (not line.rest or line.command):
             line.help = True
         elif argument in ("-v", "--version") and not line.rest:

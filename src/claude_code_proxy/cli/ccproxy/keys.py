@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from claude_code_proxy.config.problems import ConfigError, Problem
 from claude_code_proxy.credentials.factory import make_fetcher
-from claude_code_proxy.credentials.source import CredentialError
+from claude_code_proxy.credentials.source import Credential, CredentialError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
-    from claude_code_proxy.credentials.source import Credential
 
 _NO_KEY = "no-key"
 """Stands where a key must: Claude Code does not start without one."""
@@ -22,14 +21,14 @@ _NO_KEY = "no-key"
 
 def key_of(provider: Provider, path: Path, env: Mapping[str, str]) -> str:
     """The key of `provider`, of the file `path`. Raises `ConfigError`, never with the key in it."""
-    if provider.key.kind == "none":
-        return _NO_KEY
     return credential_of(provider, path, env).token
 
 
 def credential_of(provider: Provider, path: Path, env: Mapping[str, str]) -> Credential:
     """What `provider` of the file `path` is asked with. Raises `ConfigError`, never with a key in it."""
     source = provider.key
+    if source.kind == "none":
+        return Credential(_NO_KEY)
     try:
         return make_fetcher(source.kind, source.value, env).fetch()
     except CredentialError as error:

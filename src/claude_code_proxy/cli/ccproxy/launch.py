@@ -12,12 +12,14 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from claude_code_proxy.cli import output
 from claude_code_proxy.cli.ccproxy import local_servers, private_proxy
-from claude_code_proxy.cli.ccproxy.keys import key_of, refuse_open_file
+from claude_code_proxy.cli.ccproxy.keys import credential_of, refuse_open_file
+from claude_code_proxy.cli.ccproxy.memory_guard import refuse_readers
 from claude_code_proxy.cli.ccproxy.route import find_route
 from claude_code_proxy.config import paths
 from claude_code_proxy.config.cc_proxy_json.session_plan import plan_session
@@ -27,6 +29,7 @@ from claude_code_proxy.config.claude_code.environment import (
     Changes,
     Target,
     apply_changes,
+    fights,
     is_nested,
     plan_changes,
 )
@@ -38,7 +41,7 @@ from claude_code_proxy.config.claude_code.settings_files import (
     settings_argument,
 )
 from claude_code_proxy.config.problems import ConfigError, Problem
-from claude_code_proxy.core import sealed_keys
+from claude_code_proxy.credentials.source import Credential
 
 if TYPE_CHECKING:
     import socket
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from claude_code_proxy.cli.ccproxy.route import Route
+    from claude_code_proxy.config.cc_proxy_json.key_sources import KeySource
     from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
 
 INSTALL = "claude is not installed (hint: curl -fsSL https://claude.ai/install.sh | bash)"
@@ -65,8 +69,14 @@ class Launch:
     changes: Changes
     settings: Mapping[str, object]
     """For `--settings`."""
-    keys: Mapping[str, str]
+    credentials: Mapping[str, Credential]
     """By provider name."""
+    keys: Mapping[str, tuple[KeySource, Credential]]
+    """Those of a private proxy, by the address that each is for."""
+    hidden: tuple[str, ...] = ()
+    """The variables that hold keys of the file, where a private proxy has them."""
+    token: str = HIDDEN
+    """What a private proxy takes in place of a key."""
 
 
 def prepare(
@@ -76,27 +86,38 @@ def prepare(
     env: Mapping[str, str],
     *,
     with_keys: bool = True,
+    direct: bool = False,
 ) -> Launch:
     """Work out the session on `chosen`; `providers` are all of the file `path`. Raises `ConfigError`.
 
     Runs the commands that tell keys, but for `with_keys` False, which leaves `HIDDEN` in their places. Asks a
-    loopback address who is there; starts nothing.
+    loopback address who is there; starts nothing. `direct` is as for `find_route`.
     """
     session = plan_session(chosen, providers, path)
     refuse_open_file(path, providers)
-    route = _with_loaded_window(find_route(session, path, env))
-    keys = {
-        provider.name: key_of(provider, path, env) if with_keys else HIDDEN for provider in session.providers
+    route = _with_loaded_window(find_route(session, path, env, direct=direct))
+    refuse_readers()
+    credentials = {
+        provider.name: credential_of(provider, path, env) if with_keys else Credential(HIDDEN)
+        for provider in session.providers
     }
-    changes = _changes(route, keys, path, env, route.base_url or FREE_PORT)
+    ready = Launch(route, Changes({}, {}, ()), {}, credentials, {})
+    if route.job is not None:
+        ready = replace(
+            ready,
+            keys=_by_address(route, credentials, path),
+            hidden=tuple(provider.key.value for provider in providers if provider.key.kind == "env"),
+            token=token_urlsafe() if with_keys else HIDDEN,
+        )
+    changes = _changes(ready, env, route.base_url or FREE_PORT)
     settings = overrides(read_settings(env, Path.cwd()), changes)
-    return Launch(route, changes, settings, keys)
+    return replace(ready, changes=changes, settings=settings)
 
 
 def _with_loaded_window(route: Route) -> Route:
     """The route with what a local server says of the main model's window, where nothing else knows it."""
     own = route.session.provider
-    if own.context or route.limits.context or (route.is_ours and not route.seals_keys):
+    if own.context or route.limits.context or (route.is_ours and not route.makes_models):
         return route
     window = local_servers.loaded_window(own)
     if window is None:
@@ -121,7 +142,7 @@ def warn(launch: Launch, env: Mapping[str, str]) -> None:
         output.note(f"note: a session on {provider.name} inside one on {env['CCPROXY_SESSION']}")
 
 
-def run(launch: Launch, path: Path, rest: Sequence[str], env: Mapping[str, str]) -> int:
+def run(launch: Launch, rest: Sequence[str], env: Mapping[str, str]) -> int:
     """Become Claude Code with the arguments `rest`; returns an exit code only when that fails."""
     if sys.platform == "win32":
         output.error(NOT_ON_WINDOWS)
@@ -142,8 +163,8 @@ def run(launch: Launch, path: Path, rest: Sequence[str], env: Mapping[str, str])
         except private_proxy.PortTakenError as error:
             output.error(error)
             return output.FAILURE
-        child = private_proxy.start(listener, route.job, env)
-        changes = _changes(route, launch.keys, path, env, private_proxy.url_of(listener))
+        child = _start(listener, launch, env)
+        changes = _changes(launch, env, private_proxy.url_of(listener))
     settings = _rebased(launch, changes) | picker(launch, rest)
     arguments = [*session_settings(launch.settings, rest, settings), *rest]
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and exec would hand that on
@@ -162,7 +183,7 @@ def _servers_run(route: Route) -> bool:
 
     One that is not needed at first, because there is a fallback or it is for other models, may come later.
     """
-    if route.is_ours and not route.seals_keys:
+    if route.is_ours and not route.makes_models:
         return True  # what runs behind a proxy is that proxy's own matter
     own = route.session.provider
     for provider in route.session.providers:
@@ -178,7 +199,7 @@ def _servers_run(route: Route) -> bool:
 
 
 @contextmanager
-def running(launch: Launch, path: Path, env: Mapping[str, str]) -> Iterator[Changes]:
+def running(launch: Launch, env: Mapping[str, str]) -> Iterator[Changes]:
     """What a client of the session needs, while its private proxy runs. Raises `ConfigError`."""
     route = launch.route
     if route.job is None:
@@ -189,10 +210,10 @@ def running(launch: Launch, path: Path, env: Mapping[str, str]) -> Iterator[Chan
     except private_proxy.PortTakenError as error:
         raise ConfigError(str(error)) from error
     with listener:
-        child = private_proxy.start(listener, route.job, env)
+        child = _start(listener, launch, env)
         url = private_proxy.url_of(listener)
     try:
-        yield _changes(route, launch.keys, path, env, url)
+        yield _changes(launch, env, url)
     finally:
         child.terminate()
         child.wait()
@@ -274,29 +295,36 @@ def _rebased(launch: Launch, changes: Changes) -> dict[str, object]:
     return settings
 
 
-def _changes(
-    route: Route, keys: Mapping[str, str], path: Path, env: Mapping[str, str], base_url: str
-) -> Changes:
-    provider = route.session.provider
-    headers = ""
-    key = keys[provider.name]
-    if route.seals_keys:
-        headers = f"{sealed_keys.HEADER}: {sealed_keys.seal(_by_address(route, keys, path))}"
-    target = Target(base_url, key, headers, route.is_ours)
-    return plan_changes(provider, target, env, route.limits)
+def _changes(launch: Launch, env: Mapping[str, str], base_url: str) -> Changes:
+    route = launch.route
+    own = route.session.provider
+    key = launch.credentials[own.name].token if route.job is None else launch.token
+    target = Target(base_url, key, route.is_ours, launch.hidden)
+    return plan_changes(own, target, env, route.limits)
 
 
-def _by_address(route: Route, keys: Mapping[str, str], path: Path) -> dict[str, str]:
+def _by_address(
+    route: Route, credentials: Mapping[str, Credential], path: Path
+) -> dict[str, tuple[KeySource, Credential]]:
     """Each key by the address that it is for. Raises `ConfigError` where two would be for the same."""
-    found: dict[str, str] = {}
-    for model in route.session.models:
-        owner = model.provider
-        key = keys[owner.name]
-        if found.setdefault(owner.base_url, key) != key:
-            what = f"{owner.name}: another provider of this session has the same base_url and another key"
+    providers = {provider.name: provider for provider in route.session.providers}
+    found: dict[str, tuple[KeySource, Credential]] = {}
+    for api_base, name in route.addresses:
+        owner = providers[name]
+        credential = credentials[name]
+        if found.setdefault(api_base, (owner.key, credential))[1].token != credential.token:
+            what = f"{name}: another provider of this session has the same base_url and another key"
             hint = "use one key for both, or a base_url that differs in a slash at its end"
             raise ConfigError.of([Problem(path, owner.line, what, hint)])
     return found
+
+
+def _start(listener: socket.socket, launch: Launch, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start the private proxy: the keys go through its pipe, none through its environment."""
+    assert launch.route.job is not None
+    kept = {name: value for name, value in env.items() if name not in launch.hidden and not fights(name)}
+    job = {**launch.route.job, **private_proxy.keys_job(launch.token, launch.keys)}
+    return private_proxy.start(listener, job, kept)
 
 
 def _listen(route: Route) -> socket.socket:

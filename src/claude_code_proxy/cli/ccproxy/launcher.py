@@ -58,11 +58,13 @@ def _dispatch(line: CommandLine, env: Mapping[str, str]) -> int:
     from claude_code_proxy.cli.ccproxy import launch
 
     chosen = choose(providers, wanted, path)
-    ready = launch.prepare(chosen, providers, path, env, with_keys=not line.dry_run)
+    ready = launch.prepare(chosen, providers, path, env, with_keys=not line.dry_run, direct=line.direct)
+    if line.direct and ready.route.job is not None:
+        raise UsageError(f"--direct: {chosen.name} needs a proxy in between")
     if line.dry_run:
         launch.show(ready, line.rest, env)
         return output.OK
-    return launch.run(ready, path, line.rest, env)
+    return launch.run(ready, line.rest, env)
 
 
 def _is_prompt(word: str) -> bool:

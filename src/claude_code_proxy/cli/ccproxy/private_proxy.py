@@ -13,14 +13,19 @@ import socket
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from claude_code_proxy.cli.ccproxy.session_logs import new_log
+from claude_code_proxy.credentials.factory import RENEWED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from claude_code_proxy.config.cc_proxy_json.key_sources import KeySource
+    from claude_code_proxy.credentials.source import Credential
 
 LOOPBACK = "127.0.0.1"
 LOG_VARIABLE = "CCPROXY_LOG"
@@ -76,6 +81,7 @@ def url_of(listener: socket.socket) -> str:
 def start(listener: socket.socket, job: Mapping[str, Any], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start the private proxy of this process on `listener`, with a job that `session_server` reads.
 
+    The job has the keys, so `env` needs none, and nobody reads a pipe but its reader.
     Its log goes to the file that `CCPROXY_LOG` names, else to one that `session_logs` keeps.
     """
     descriptor = listener.fileno()
@@ -108,11 +114,21 @@ def _open_log(name: str) -> int:
     return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
 
-def entries_job(entries: list[dict[str, Any]], origin: Path, key_is_for: str) -> dict[str, Any]:
-    """The job of a private proxy with models of its own; an Authorization key goes to `key_is_for` only."""
-    return {"entries": entries, "origin": str(origin), "key_is_for": key_is_for}
+def entries_job(entries: list[dict[str, Any]], origin: Path) -> dict[str, Any]:
+    """The job of a private proxy with models of its own; `origin` is named in complaints."""
+    return {"entries": entries, "origin": str(origin)}
 
 
 def file_job(models_file: Path) -> dict[str, Any]:
     """The job of a private proxy that has the models of a models.yaml."""
     return {"models_file": str(models_file)}
+
+
+def keys_job(token: str, keys: Mapping[str, tuple[KeySource, Credential]]) -> dict[str, Any]:
+    """What a job says of the keys by `api_base`, and of the `token` that stands for them."""
+    rows = []
+    for api_base, (source, credential) in keys.items():
+        renewed = source.kind in RENEWED
+        kind, value = (source.kind, source.value) if renewed else ("plain", credential.token)
+        rows.append({"api_base": api_base, "kind": kind, "value": value, "first": asdict(credential)})
+    return {"token": token, "keys": rows}

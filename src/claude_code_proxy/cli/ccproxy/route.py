@@ -39,37 +39,59 @@ class Route:
     base_url: str = ""
     job: Mapping[str, Any] | None = None
     is_ours: bool = True
-    seals_keys: bool = False
-    """Whether the keys go in a header of their own, each for one address."""
+    makes_models: bool = False
+    """Whether the private proxy has models of the session's providers only."""
+    addresses: tuple[tuple[str, str], ...] = ()
+    """Whose key a private proxy sends where: each `api_base` and the name of its provider."""
     rows: tuple[PickerRow, ...] = ()
     """What `/model` shows; none where a running proxy tells it itself."""
     warnings: tuple[str, ...] = ()
 
 
-def find_route(session: Session, path: Path, env: Mapping[str, str]) -> Route:
+def find_route(session: Session, path: Path, env: Mapping[str, str], *, direct: bool = False) -> Route:
     """The route of `session`, whose providers stand in the file `path`; asks loopback addresses who is there.
 
+    With `direct` Claude Code has the key and goes to the provider itself, where they understand each other.
     Raises `ConfigError`.
     """
     models_file = ServerSettings.load({}, env).models
     own = session.provider
     if len(session.providers) == 1 and not session.fallback and not session.routes:
         if _can_go_straight(own):
-            limits, warnings = _limits_of_file(own, models_file)
-            rows = tuple(PickerRow(model.model_id, model.name, own.name) for model in session.models)
-            first = rows[0]._replace(context=own.context or limits.context, max_tokens=limits.max_tokens)
-            rows = (first, *rows[1:])
-            return Route(
-                session, limits, client_base(own.base_url), is_ours=False, rows=rows, warnings=warnings
-            )
+            straight = _straight(session, models_file)
+            return straight if direct else _relay(straight, models_file, path)
         if _may_be_proxy(own):
             there = private_proxy.who_answers(client_base(own.base_url))
             if there == "proxy":
                 limits, warnings = _limits_of_file(own, models_file)
-                return Route(session, limits, client_base(own.base_url), warnings=warnings)
+                straight = Route(session, limits, client_base(own.base_url), warnings=warnings)
+                return _relay(straight, models_file, path) if own.keyless and not direct else straight
             if there == "private" or (there is None and is_loopback(own.base_url)):
                 return _own_file(session, models_file, path, beside=there == "private")
     return _made_up(session, models_file, path)
+
+
+def _straight(session: Session, models_file: Path) -> Route:
+    """Without a proxy in between."""
+    own = session.provider
+    limits, warnings = _limits_of_file(own, models_file)
+    rows = tuple(PickerRow(model.model_id, model.name, own.name) for model in session.models)
+    first = rows[0]._replace(context=own.context or limits.context, max_tokens=limits.max_tokens)
+    base_url = client_base(own.base_url)
+    return Route(session, limits, base_url, is_ours=False, rows=(first, *rows[1:]), warnings=warnings)
+
+
+def _relay(straight: Route, models_file: Path, path: Path) -> Route:
+    """A private proxy on a way that needs none, so that it has the key and Claude Code has not."""
+    session = straight.session
+    own = replace(session.provider, format="anthropic")
+    models = tuple(replace(model, provider=own) for model in session.models)
+    made = _made_up(Session(own, models), models_file, path)
+    limits = straight.limits if straight.limits != Limits() else made.limits
+    warnings = tuple(dict.fromkeys((*straight.warnings, *made.warnings)))
+    return replace(
+        made, limits=limits, makes_models=not straight.is_ours, rows=straight.rows, warnings=warnings
+    )
 
 
 def _own_file(session: Session, models_file: Path, path: Path, *, beside: bool) -> Route:
@@ -80,15 +102,16 @@ def _own_file(session: Session, models_file: Path, path: Path, *, beside: bool) 
         hint = "start the server that should be there; for a claude-code-proxy there: claude-code-proxy init"
         raise ConfigError.of([Problem(path, own.line, what, hint)])
     table = load_models(models_file)
-    _known(table, own.model, models_file, own, path)
+    main = _known(table, own.model, models_file, own, path)
     base_url = "" if beside else client_base(own.base_url)
     rows = [
         PickerRow(model.model_id, model.model_name, own.name, model.context, model.max_tokens)
         for model in table.models
         if not model.is_wildcard
     ]
-    limits = _limits(table.resolve(own.model))
-    return Route(session, limits, base_url, private_proxy.file_job(models_file), rows=tuple(rows))
+    job = private_proxy.file_job(models_file)
+    addresses = ((main.api_base, own.name),)  # of the others nobody knows whose they are
+    return Route(session, _limits(main), base_url, job, rows=tuple(rows), addresses=addresses)
 
 
 def _made_up(session: Session, models_file: Path, path: Path) -> Route:
@@ -112,8 +135,9 @@ def _made_up(session: Session, models_file: Path, path: Path) -> Route:
         session,
         limits,
         rows=tuple(rows),
-        job=private_proxy.entries_job(entries, path, session.provider.base_url),
-        seals_keys=True,
+        job=private_proxy.entries_job(entries, path),
+        makes_models=True,
+        addresses=tuple((model.provider.base_url, model.provider.name) for model in session.models),
         warnings=(*warnings, *table.warnings),
     )
 

@@ -1,9 +1,8 @@
 """The private proxy's process, as `private_proxy` starts it: `python -m ...ccproxy.session_server FD PID`.
 
 FD is the listening socket, PID the process to end with. Standard input has a JSON job: `entries` like those
-of models.yaml, the `origin` to name in a complaint and the one address that an Authorization key may reach
-(`key_is_for`), or the path of a `models_file`; and the `log` that its output goes to, "" for one that is not
-ours. No key is in it: keys come with each request.
+of models.yaml and the `origin` to name in a complaint, or the path of a `models_file`; the `keys` and the
+`token` that stands for them; and the `log` that its output goes to, "" for one that is not ours.
 """
 
 from __future__ import annotations
@@ -13,23 +12,42 @@ import os
 import socket
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.cli.ccproxy.session_logs import rotate
-from claude_code_proxy.config.cc_proxy_json.session_models import table_of
-from claude_code_proxy.config.models_yaml.models_file import FixedModels
-from claude_code_proxy.config.settings import ServerSettings
-from claude_code_proxy.server.session import serve_session
+from claude_code_proxy.cli.ccproxy.memory_guard import refuse_readers, write_no_cores
+
+if TYPE_CHECKING:
+    from claude_code_proxy.credentials.source import CredentialSource
 
 
 def main(descriptor: str, client_pid: str) -> None:
     """Serve until the client ends. Raises `ConfigError` for a job that cannot be served."""
-    listener = socket.socket(fileno=int(descriptor))
+    refuse_readers()  # before the keys are read, and these before all that takes time
+    write_no_cores()
     job = json.load(sys.stdin)
+
+    from claude_code_proxy.cli.ccproxy.session_logs import rotate
+    from claude_code_proxy.config.cc_proxy_json.session_models import table_of
+    from claude_code_proxy.config.models_yaml.models_file import FixedModels
+    from claude_code_proxy.config.settings import ServerSettings
+    from claude_code_proxy.server.caller.session_keys import SessionKeys
+    from claude_code_proxy.server.session import serve_session
+
+    listener = socket.socket(fileno=int(descriptor))
     path = job.get("models_file")
     settings = ServerSettings.load({"models": path, "log_level": job["log_level"]}, os.environ)
-    models = None if path else FixedModels(table_of(job["entries"], Path(job["origin"])), job["key_is_for"])
+    models = None if path else FixedModels(table_of(job["entries"], Path(job["origin"])))
+    keys = SessionKeys(job["token"], {row["api_base"]: _source(row) for row in job["keys"]})
     log = Path(job["log"]) if job["log"] else None
-    serve_session(settings, models, listener, int(client_pid), lambda: rotate(log) if log else None)
+    serve_session(settings, models, keys, listener, int(client_pid), lambda: rotate(log) if log else None)
+
+
+def _source(row: dict[str, Any]) -> CredentialSource:
+    from claude_code_proxy.credentials.factory import make_fetcher
+    from claude_code_proxy.credentials.renewing import Renewing
+    from claude_code_proxy.credentials.source import Credential
+
+    return Renewing(make_fetcher(row["kind"], row["value"], os.environ), Credential(**row["first"]))
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ OPTIONAL_KEYS = (
     "profile",
     "fallback",
     "routes",
+    "keyless",
     "default",
 )
 FLAT_NAME = "default"
@@ -70,6 +71,8 @@ class Provider:
     """Models to move on to, in this order, while this provider is down, overloaded or out of quota."""
     routes: tuple[Rule, ...] = ()
     """Which requests for the provider's own models go to another model; the first rule that fits counts."""
+    keyless: bool = False
+    """Whether a running claude-code-proxy at `base_url` is asked through a private one, which has the key."""
     is_default: bool = False
     line: int | None = None
     """Where it stands in the file."""
@@ -174,6 +177,7 @@ def _provider(
         problem("fallback", 'fallback must be a list of models like ["PROVIDER/MODEL"]')
     routes = read_rules(reader)
     context, max_tokens = reader.size("context"), reader.size("max_tokens")
+    keyless = reader.take("keyless", bool, default=False)
     is_default = reader.take("default", bool, default=False)
     source: KeySource | None = NO_KEY if "auth_key" not in texts else None
     if texts.get("auth_key"):
@@ -202,6 +206,7 @@ def _provider(
         profile=texts.get("profile"),
         fallback=fallback,
         routes=routes,
+        keyless=keyless,
         is_default=is_default,
         line=document.lines.get(where, 1),
     )

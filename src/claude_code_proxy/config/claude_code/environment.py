@@ -56,10 +56,10 @@ class Target(NamedTuple):
     base_url: str
     key: str
     """For the Authorization header."""
-    custom_headers: str = ""
-    """`Name: value` lines for each request; may hold keys."""
     is_ours: bool = False
     """Whether a claude-code-proxy answers there."""
+    hidden: tuple[str, ...] = ()
+    """The variables with keys that the session does not need: the proxy has them."""
 
     def __repr__(self) -> str:
         return f"Target({self.base_url!r}, key=(hidden))"
@@ -73,7 +73,7 @@ class Changes(NamedTuple):
     optional: dict[str, str]
     """Set because the user has not."""
     removed: tuple[str, ...]
-    """Taken out, because they would fight the required ones."""
+    """Taken out, because they would fight the required ones or are keys."""
 
 
 def plan_changes(provider: Provider, target: Target, base_env: Mapping[str, str], limits: Limits) -> Changes:
@@ -91,7 +91,8 @@ def plan_changes(provider: Provider, target: Target, base_env: Mapping[str, str]
     else:
         stale |= {OWN_VARIABLE} & set(base_env)
     required.update(_no_proxy(target, base_env))
-    removed = {name for name in base_env if fights(name) and name not in required} | stale
+    unwanted = {name for name in base_env if fights(name) or name in target.hidden}
+    removed = (unwanted | stale) - set(required)
     return Changes(required, optional, tuple(sorted(removed)))
 
 
@@ -127,8 +128,6 @@ def _required(provider: Provider, target: Target, limits: Limits) -> dict[str, s
     if context and context < _MILLION and not limits.is_anthropic:
         # "Default" of `/model` is the model with a window of a million tokens otherwise, whatever it has.
         required["CLAUDE_CODE_DISABLE_1M_CONTEXT"] = "1"
-    if target.custom_headers:
-        required[HEADERS_VARIABLE] = target.custom_headers
     return required
 
 

@@ -77,14 +77,10 @@ def load_custom_models(path: Path | None = None) -> ModelTable:
 
 
 class FixedModels:
-    """Models that come from no file and stay as they are.
+    """Models that come from no file and stay as they are."""
 
-    `key_is_for` is the only `api_base` that a key in an Authorization header may reach; "": any.
-    """
-
-    def __init__(self, table: ModelTable, key_is_for: str = "") -> None:
+    def __init__(self, table: ModelTable) -> None:
         self.table = table
-        self.key_is_for = key_is_for
 
 
 class ModelsFile:

@@ -40,9 +40,7 @@ class CallerKeys:
         """Whether there is a key for the upstream of `config`."""
         if self._call.session_keys is not None:
             return self._call.session_keys.covers(config)
-        if self._sealed is None:
-            return self._call.key_is_for in ("", config.api_base)
-        return config.api_base in self._sealed
+        return self._sealed is None or config.api_base in self._sealed
 
     def may_follow(self, config: ModelConfig, asked: ModelConfig) -> bool:
         """Whether `config` may answer for `asked`: an unsealed key was meant for the latter's address."""

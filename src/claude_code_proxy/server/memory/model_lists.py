@@ -90,7 +90,7 @@ class Catalogue:
         for config in entries:
             key = base = ""
             further: Mapping[str, str] = {}
-            if keys.covers(config) and (alone or bound or call.key_is_for):
+            if keys.covers(config) and (alone or bound):
                 with suppress(ApiError):  # of one whose key cannot be had
                     await keys.use(config)
                     key, further, base = call.key, call.key_headers, call.key_base

@@ -6,7 +6,7 @@ Never content, never a key. Without a sink no record is made.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from claude_code_proxy.core.errors.api import ERROR_TYPES
@@ -27,8 +27,7 @@ class ExchangeRecord:
     `model` is the configured id that served it, `provider` its profile, `asked` the name in the request.
     `rule` is the kind of request by which another model than the one `asked` served it, "" for none.
     `outcome` is "ok", "error" or "gone" (the client left). `error` is the type of an error, "" for none.
-    `attempts` counts the requests that were sent upstream, `gaps` the times between two writes to the client,
-    `sent_bytes` what was written to it. `operation` is "messages", "count_tokens" or "test_conversion".
+    `attempts` counts the requests that were sent upstream, `gaps` the times between two writes to the client.
     """
 
     ended: float
@@ -39,7 +38,6 @@ class ExchangeRecord:
     agent_type: str
     request_class: str
     rule: str
-    operation: str = "messages"
     asked: str
     model: str
     provider: str
@@ -50,18 +48,15 @@ class ExchangeRecord:
     seconds: float
     first_byte_seconds: float | None
     gaps: tuple[float, ...]
-    sent_bytes: int = 0
     usage: Usage | None
     notices: tuple[str, ...]
 
     def facts(self) -> dict[str, Any]:
         """The record as a JSON object."""
-        facts = {name: getattr(self, name) for name in _FACTS}
+        facts = asdict(self)
         facts["usage"] = self.usage._asdict() if self.usage is not None else None
+        del facts["gaps"]
         return facts
-
-
-_FACTS = tuple(field.name for field in fields(ExchangeRecord) if field.name != "gaps")
 
 
 class Sink(Protocol):
@@ -93,7 +88,6 @@ def record_of(call: Call) -> ExchangeRecord:
         agent_type=told(headers.get("x-claude-code-agent-type", "")),
         request_class=class_of(headers),
         rule=call.rule,
-        operation=call.path.rstrip("/").rpartition("/")[2],
         asked=told(call.model),
         model=served.model_id if served is not None else "",
         provider=profile,
@@ -104,7 +98,6 @@ def record_of(call: Call) -> ExchangeRecord:
         seconds=call.clock() - call.began,
         first_byte_seconds=None if call.first_byte is None else call.first_byte - call.began,
         gaps=tuple(call.gaps or ()),
-        sent_bytes=call.sent_bytes,
         usage=call.usage,
         notices=() if call.report is None else tuple(call.report.codes),
     )

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 def test_env(desk: Desk, shell: str) -> None:
     desk.providers({"a": LEAST | {"model": "it's"}})
     code, out, err = desk.run("env", "--shell", shell, ANTHROPIC_API_KEY="x")
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert err.startswith(
+        "note: the key will be in ANTHROPIC_AUTH_TOKEN, where all that the shell starts can"
+    )
     if shell == "json":
         found = json.loads(out)
         assert found["unset"] == ["ANTHROPIC_API_KEY"]
@@ -81,5 +84,9 @@ def test_with_a_private_proxy_nothing_half_is_set(
 ) -> None:
     desk.providers({"demo": upstream.entry()})
     then = '[ $? = 0 ]; printf "%s %s" "$?" "$ANTHROPIC_MODEL$ANTHROPIC_BASE_URL"'
-    got, err = evaluated(desk, *arguments, then=then)
-    assert (got, "Start claude with: ccproxy -P demo" in err) == ("1 ", True)
+    code, out, err = desk.run("env", *arguments)
+    assert (code, "Start claude with: ccproxy -P demo" in err) == (output.FAILURE, True)
+    done = subprocess.run(["sh", "-c", f"{out}\n{then}"], env={}, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("1 ", "")
+    assert "# ANTHROPIC_BASE_URL=http://127.0.0.1:FREE-PORT" in out.splitlines()
+    assert json.loads(desk.run("env", "--shell", "json", *arguments)[1])["unset"] == []

@@ -11,7 +11,7 @@ from claude_code_proxy.credentials.logins import LOGINS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_OPTIONS = ("-P", "--provider", "-C", "--config", "--dry-run", "-h", "--help", "-v", "--version")
+_OPTIONS = ("-P", "--provider", "-C", "--config", "--dry-run", "--direct", "-h", "--help", "-v", "--version")
 _AFTER = {
     "completion": "bash zsh fish",
     "config": "show",
@@ -70,6 +70,7 @@ complete -c ccproxy -x -n "__fish_seen_subcommand_from add init models" -a "{kno
 {after}
 complete -c ccproxy -r -s C -l config
 complete -c ccproxy -l dry-run
+complete -c ccproxy -l direct
 complete -c ccproxy -s h -l help
 complete -c ccproxy -s v -l version
 """

@@ -23,11 +23,11 @@ _SHELLS = ("bash", "zsh", "sh", "fish", "json")
 
 
 def show_environment(arguments: Sequence[str], wanted: str | None, path: Path, env: Mapping[str, str]) -> int:
-    """Print the variables of a session. A key is printed with `--show-key` only.
+    """Print the variables of a session without a private proxy. A key is printed with `--show-key` only.
 
     Without it the key's variable refers to where the key is, so that the shell itself gets it. A private
-    proxy lives only as long as a session that `ccproxy` starts: then everything is a comment, and what to
-    do is said. Raises `ConfigError`, `UsageError`.
+    proxy lives only as long as a session that `ccproxy` starts: where one is needed everything is a comment,
+    and what to do is said. Raises `ConfigError`, `UsageError`.
     """
     plain, options = take_options("env", arguments, ("--json", "--show-key"), ("--shell",))
     shell = "json" if "--json" in options else options.get("--shell", "sh")
@@ -35,17 +35,29 @@ def show_environment(arguments: Sequence[str], wanted: str | None, path: Path, e
         raise UsageError(f"env takes --show-key and --shell {'|'.join(_SHELLS)}")
     providers = load_providers(path)
     shows_key = "--show-key" in options
-    ready = launch.prepare(choose(providers, wanted, path), providers, path, env, with_keys=shows_key)
+    chosen = choose(providers, wanted, path)
+    ready = launch.prepare(chosen, providers, path, env, with_keys=shows_key, direct=True)
     launch.warn(ready, env)
+    code = output.OK
     if ready.route.job is not None:
-        output.note("note: this session would have a private proxy; its address is known when it starts")
+        code = output.FAILURE
+        output.error(
+            f"nothing is set: {chosen.name} needs a proxy, which lives as long as a session. Start claude "
+            f"with: ccproxy -P {chosen.name}; or keep a proxy running (claude-code-proxy init, then serve) "
+            "and name it as base_url"
+        )
+    elif chosen.key.kind != "none":
+        output.note(
+            f"note: the key will be in {KEY_VARIABLE}, where all that the shell starts can read it, the "
+            f"model's tools too; ccproxy -P {chosen.name} keeps it from them"
+        )
     if shell == "json":
         variables = launch.shown_variables(ready.changes, with_secrets=shows_key)
         output.document({"version": 1, "set": variables, "unset": list(ready.changes.removed)})
-        return output.OK
+        return code
     for line in _script(ready, is_fish=shell == "fish", shows_key=shows_key):
         print(line)
-    return output.OK
+    return code
 
 
 def _script(ready: Launch, *, is_fish: bool, shows_key: bool) -> Iterator[str]:
@@ -53,12 +65,7 @@ def _script(ready: Launch, *, is_fish: bool, shows_key: bool) -> Iterator[str]:
     variables = launch.shown_variables(ready.changes, with_secrets=shows_key)
     if ready.route.job is not None:
         yield from (f"# {name}={value}" for name, value in variables.items())
-        told = (
-            f"ccproxy: nothing is set: {own.name} needs a proxy, which lives as long as a session. "
-            f"Start claude with: ccproxy -P {own.name}; or keep a proxy running (claude-code-proxy init, "
-            "then serve) and name it as base_url"
-        )
-        yield f"echo {shlex.quote(told)} >&2; false"
+        yield "false"  # what `eval` ends with
         return
     for name in ready.changes.removed:
         yield f"set -e {name}" if is_fish else f"unset {name}"

@@ -120,7 +120,7 @@ def _examine(
         return chosen.name, None
     _published_window(ready, chosen, env, found)
     plan = _plan(ready, chosen, env)._replace(seconds=seconds)
-    with launch.running(_without_fallback(ready), path, env) as changes:
+    with launch.running(_without_fallback(ready), env) as changes:
         examination = Examination(changes, plan, _begins)
         for check in examination.run():
             _begins("")
@@ -157,7 +157,7 @@ def _published_window(
     if "CLAUDE_CODE_MAX_CONTEXT_TOKENS" in ready.changes.optional:
         return
     try:
-        listed = models_of(chosen, ready.keys[chosen.name], env)
+        listed = models_of(chosen, ready.credentials[chosen.name].token, env)
     except NoListError:
         return
     for model in listed:
@@ -169,7 +169,7 @@ def _published_window(
 def _expected(ready: launch.Launch, env: Mapping[str, str]) -> str:
     """The upstream's name of the main model; "" where only the proxy that runs knows it."""
     model = ready.route.session.models[0]
-    if ready.route.seals_keys:
+    if ready.route.makes_models:
         return model.name
     try:
         entry = load_models(ServerSettings.load({}, env).models).resolve(model.model_id)
