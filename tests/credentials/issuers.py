@@ -57,7 +57,7 @@ class Issuer:
                     self.end_headers()
                     self.wfile.write(data)
 
-            do_POST = do_GET  # noqa: N815 - the name is of the standard library
+            do_POST = do_PUT = do_GET  # noqa: N815 - the names are of the standard library
 
             def log_message(self, *_: Any) -> None:
                 """Say nothing."""

@@ -17,6 +17,10 @@ KINDS = {
     "cmd": ("command", "Command"),
     "file": ("key_file", "KeyFile"),
     "login": ("logins", "make_login"),
+    "aws": ("aws.aws_credentials", "AwsSignature"),
+    "bedrock": ("aws.aws_credentials", "BedrockKey"),
+    "google": ("google.application_default", "ApplicationDefault"),
+    "entra": ("entra.entra_token", "EntraToken"),
 }
 """The file and the maker of each kind; it takes what follows the kind, and the environment."""
 

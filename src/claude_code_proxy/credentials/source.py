@@ -20,6 +20,8 @@ class Credential:
     """Further request headers that belong to the token, such as the account's."""
     base_url: str = ""
     """The provider's address where the issuer names one, else ""."""
+    signing: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What requests are signed with (`aws.sigv4`), instead of carrying the token; {}: they carry it."""
 
 
 class CredentialError(ValueError):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.deltas import Usage
     from claude_code_proxy.core.errors.api import ApiError
     from claude_code_proxy.core.report import Notice, Report
+    from claude_code_proxy.credentials.source import Credential
     from claude_code_proxy.server.caller.session_keys import SessionKeys
     from claude_code_proxy.server.capture.capture import Capture
     from claude_code_proxy.server.capture.capture_folder import CaptureFolder
@@ -76,6 +77,7 @@ class Call:
         self.is_private = False  # the server is a session's own, whose models stand in cc-proxy.json
         self.key = ""
         self.key_headers: Mapping[str, str] = {}  # further headers that belong to the key
+        self.key_signing: Mapping[str, str] = {}  # what requests are signed with, if they are
         self.key_base = ""  # the upstream's address, where the key's issuer names one
         self.session_keys: SessionKeys | None = None  # where the server has the keys itself
         self.model = ""
@@ -97,14 +99,14 @@ class Call:
         """The client's id of its session; "" when it has none."""
         return self.headers.get("x-claude-code-session-id", "")
 
-    def use_key(
-        self, config: ModelConfig, key: str, further: Mapping[str, str] | None = None, base: str = ""
-    ) -> None:
+    def use_key(self, config: ModelConfig, key: str, given: Credential | None = None) -> None:
         """Make `key` the call's own, for the upstream of `config`, as if it alone had come.
 
-        `further` headers belong to it, and `base` is the address that its issuer names.
+        `given` is what else its issuer says of it.
         """
-        self.key, self.key_headers, self.key_base = key, further or {}, base
+        self.key, self.key_base = key, given.base_url if given else ""
+        self.key_headers = given.headers if given else {}
+        self.key_signing = given.signing if given else {}
         self.headers.pop("x-api-key", None)
         self.headers.pop("authorization", None)
         if config.is_anthropic:

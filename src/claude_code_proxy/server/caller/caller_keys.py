@@ -65,6 +65,6 @@ class CallerKeys:
             )
         if call.session_keys is not None:
             credential = await call.session_keys.current(config)
-            call.use_key(config, credential.token, credential.headers, credential.base_url)
+            call.use_key(config, credential.token, credential)
         elif self._sealed is not None:
             call.use_key(config, self._sealed[config.api_base])

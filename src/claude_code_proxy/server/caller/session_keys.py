@@ -26,6 +26,8 @@ class SessionKeys:
     def __init__(self, token: str, sources: Mapping[str, CredentialSource]) -> None:
         self._token = token.encode()
         self._sources = sources
+        self.ahead = 0.0
+        """Seconds by which the clock of who checks signatures is ahead of ours."""
         self._renewing = {api_base: asyncio.Lock() for api_base in sources}
 
     def admit(self, headers: MutableMapping[str, str]) -> None:

@@ -93,7 +93,8 @@ class Catalogue:
             if keys.covers(config) and (alone or bound):
                 with suppress(ApiError):  # of one whose key cannot be had
                     await keys.use(config)
-                    key, further, base = call.key, call.key_headers, call.key_base
+                    key = "" if call.key_signing else call.key  # only requests for answers are signed
+                    further, base = call.key_headers, call.key_base
             asks.append(self._list(config, key, further, base, local=is_local(call)))
         lists = await asyncio.gather(*asks)
         return [

@@ -23,7 +23,7 @@ from claude_code_proxy.core.errors.api import ApiError, let_go
 from claude_code_proxy.core.errors.upstream import transport_error
 from claude_code_proxy.core.header_values import retry_delay
 from claude_code_proxy.server.log import logger
-from claude_code_proxy.server.upstream import failures, forwarded_headers
+from claude_code_proxy.server.upstream import failures, forwarded_headers, key_proof
 from claude_code_proxy.server.upstream.keep_alive import KeepAlive, Timer
 
 if TYPE_CHECKING:
@@ -158,28 +158,24 @@ class Exchange:
             self._response = None
         self._keep_alive.waiting_since = self._loop.time()
         tries = 0
-        keys = self.call.session_keys
+        renewable = self.call.session_keys is not None
         while True:
-            client = client.carry(self.call.key_headers, self.call.key_base)
+            client = key_proof.put(self.call, client, body)
             last = tries >= self._limits.retries or self.call.started
             try:
                 self.call.attempts += 1
                 if (capture := self.call.capture) is None:
                     response = await client.post(body)
                 else:
-                    secrets = self.call.key, *self.call.key_headers.values()
-                    response = await capture.post(client, body, secrets)
+                    response = await capture.post(client, body, key_proof.secrets(self.call))
             except ApiError as error:
                 if last or not error.retryable or self.call.started:
                     raise
             else:
-                if response.status == 401 and keys is not None and not self.call.started:
-                    refused, self._response = self.call.key, response
-                    fresh, keys = await keys.renew(client.config, refused), None  # once
-                    if fresh is not None:
+                if renewable and not self.call.started and key_proof.is_refused(response):
+                    renewable, self._response = False, response  # once
+                    if await key_proof.renew(self.call, client, response):
                         response.close()
-                        self.call.use_key(client.config, fresh.token, fresh.headers, fresh.base_url)
-                        client.change_key(refused, fresh.token)
                         continue
                 wait = retry_delay(response.headers.get("retry-after") or "")
                 if last or self.call.started or response.status not in RETRIED or wait > _LONGEST_DELAY:

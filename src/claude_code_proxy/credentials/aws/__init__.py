@@ -1,0 +1,1 @@
+"""Credentials of AWS: where they are, and what is made of them."""
