@@ -53,7 +53,7 @@ picture: $(INSTALLED_DEV) ## record a first session with the real client and dra
 	$(PIP) install --group site
 	$(BIN)/python -m publish.picture docs/session.svg
 
-release: $(INSTALLED_DEV) ## build the distribution, check it, and run the demo from it in a bare environment
+release: $(INSTALLED_DEV) ## build the distribution, check it, run the demo from it in a bare environment; the Homebrew formula
 	$(PIP) install --group release
 	rm -rf dist build/bare share
 	$(BIN)/python -m claude_code_proxy.cli.shared_files share
@@ -66,6 +66,10 @@ release: $(INSTALLED_DEV) ## build the distribution, check it, and run the demo 
 	env -i HOME=$(CURDIR)/build/bare PATH=/usr/bin:/bin DEEPSEEK_API_KEY=none build/bare/bin/ccproxy init --force
 	env -i HOME=$(CURDIR)/build/bare PATH=/usr/bin:/bin build/bare/bin/ccproxy --dry-run
 	build/bare/bin/claude-code-proxy demo --client builtin
+	grep -o '^[a-z0-9-]*==[^ ]*' requirements.lock > build/versions.txt
+	$(BIN)/uv pip compile --quiet --format pylock.toml --universal --python-version 3.11 --no-header --no-annotate \
+	  --constraint build/versions.txt --output-file build/pylock.toml pyproject.toml
+	$(BIN)/python -m publish.formula build/pylock.toml dist/*.tar.gz build/keyless-claude-proxy.rb
 	@if docker info >/dev/null 2>&1; then \
 	  docker build --tag keyless-claude-proxy . && docker run --rm keyless-claude-proxy demo --client builtin; \
 	else echo "no Docker here: the container was not tried"; fi

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
+import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +15,7 @@ import yaml
 import claude_code_proxy
 from claude_code_proxy.config.models_yaml.models_file import load_models
 from claude_code_proxy.server.hooks.user_hooks import compile_hooks
+from publish.formula import formula
 from tests import paths
 
 if TYPE_CHECKING:
@@ -71,3 +76,73 @@ def test_the_version_has_its_part_of_the_changelog() -> None:
         r"^## \[([^\]]+)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
     )
     assert headings[:2] == ["Unreleased", claude_code_proxy.__version__]
+
+
+@pytest.mark.parametrize(
+    ("schema", "pattern"),
+    [
+        ("vendor.github-workflows", ".github/workflows/*.yml"),
+        ("custom.github-workflows-require-timeout", ".github/workflows/*.yml"),
+        ("vendor.dependabot", ".github/dependabot.yml"),
+        ("vendor.github-issue-forms", ".github/ISSUE_TEMPLATE/[!c]*.yml"),
+        ("vendor.github-issue-config", ".github/ISSUE_TEMPLATE/config.yml"),
+        ("vendor.compose-spec", "deploy/compose.yaml"),
+        ("vendor.compose-spec", "examples/searxng/compose.yaml"),
+    ],
+)
+def test_files_of_other_programs_are_in_their_form(schema: str, pattern: str) -> None:
+    files = [str(path) for path in sorted(ROOT.glob(pattern))]
+    assert files
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *files]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+LOCK = {
+    "packages": [
+        {
+            "name": "click",
+            "sdist": {"url": "https://x.example/click-8.tar.gz", "hashes": {"sha256": "ab" * 32}},
+        },
+        {"name": "colorama", "marker": "sys_platform == 'win32'", "wheels": []},
+        {
+            "name": "uvloop",
+            "marker": "sys_platform != 'win32'",
+            "sdist": {"url": "https://x.example/uvloop-1.tar.gz", "hashes": {"sha256": "cd" * 32}},
+        },
+        {"name": "keyless-claude-proxy", "directory": {"path": "."}},
+    ]
+}
+
+
+def made_formula() -> str:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return formula(project, "1.2.3", "ef" * 32, LOCK)
+
+
+def test_the_homebrew_formula_has_what_is_locked() -> None:
+    text = made_formula()
+    assert text.startswith("class KeylessClaudeProxy < Formula\n")
+    assert "/k/keyless-claude-proxy/keyless_claude_proxy-1.2.3.tar.gz" in text
+    assert re.findall(r'resource "(.+)" do', text) == ["click", "uvloop"]
+    assert re.findall(r'sha256 "(.+)"', text) == ["ef" * 32, "ab" * 32, "cd" * 32]
+    with pytest.raises(ValueError, match="orjson has no source distribution"):
+        formula(
+            {"name": "a-b", "description": "x", "license": "MIT"}, "1", "", {"packages": [{"name": "orjson"}]}
+        )
+
+
+def test_the_homebrew_formula_is_ruby() -> None:
+    ruby = shutil.which("ruby")
+    if ruby is None:
+        pytest.skip("ruby is not installed")
+    done = subprocess.run([ruby, "-c"], input=made_formula(), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "Syntax OK\n"), done.stderr
+
+
+def test_the_formula_can_be_made_of_the_lock() -> None:
+    """Every dependency of the package is locked, under the name that the formula is made with."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    locked = re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    wanted = {re.split(r"[^A-Za-z0-9-]", dependency)[0] for dependency in project["dependencies"]}
+    assert wanted <= set(locked)
