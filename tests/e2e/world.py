@@ -95,6 +95,8 @@ class World:
     """The provider speaks the Anthropic format."""
     launcher: tuple[str, ...] = ("ccproxy",)
     """The command that starts Claude Code."""
+    permissions: tuple[str, ...] = ("--dangerously-skip-permissions",)
+    """What Claude Code may do without asking."""
 
     @property
     def home(self) -> Path:
@@ -148,7 +150,7 @@ class World:
         command = [
             *("env", "-i", *(f"{name}={value}" for name, value in variables.items())),
             *("timeout", "--kill-after=5", str(limit)),
-            *(*self.launcher, "--dangerously-skip-permissions", *arguments),
+            *(*self.launcher, *self.permissions, *arguments),
         ]
         return subprocess.Popen(
             self.namespace.command(command),

@@ -1,4 +1,4 @@
-"""`routes` of an entry: which kinds of requests go to another model."""
+"""`routes` and `safety_model` of an entry: what other models do for it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from claude_code_proxy.core.request.request_kind import KINDS, Rule
 if TYPE_CHECKING:
     from claude_code_proxy.config.field_reader import FieldReader
 
+OFF = "off"
 _LENGTH = 'write long_context: {"above": "120k", "to": "MODEL"}'
 
 
@@ -20,6 +21,18 @@ def read_rules(reader: FieldReader) -> tuple[Rule, ...]:
     routes: dict[str, Any] = reader.take("routes", dict[str, Any], default={})
     rules = [_rule(reader, kind, value) for kind, value in routes.items()]
     return tuple(rule for rule in rules if rule is not None)
+
+
+def read_safety_model(reader: FieldReader) -> str | None:
+    """The model that judges tool calls; "" where nobody is to, None where the entry says nothing."""
+    named: str | bool = reader.take("safety_model", str | bool, default=True)
+    if isinstance(named, bool):
+        if named and reader.has("safety_model"):
+            reader.problem("safety_model", "safety_model must name a model, or be off")
+        return None if named else ""
+    if not named.strip() or "*" in named:
+        reader.problem("safety_model", f"safety_model must name a model, not {shown(named)}")
+    return "" if named.strip().lower() == OFF else named.strip()
 
 
 def _rule(reader: FieldReader, kind: str, value: Any) -> Rule | None:

@@ -89,6 +89,7 @@ class ServerSettings:
     linger_timeout: float = 0.25
     client_stall_timeout: float = 600.0
     search_timeout: float = 15.0
+    safety_timeout: float = 30.0
     model_list_timeout: float = 2.5
     pdf_pages: int = 100
     pdf_timeout: float = 10.0
@@ -279,6 +280,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("client_stall_timeout", seconds(0), "S", "longest wait for a client that does not read"),
     Setting("search_timeout", seconds(0), "S", "longest wait for the search service"),
+    Setting("safety_timeout", seconds(0), "S", "longest wait for the verdicts of a safety_model"),
     Setting("model_list_timeout", seconds(0), "S", "longest wait for the providers' lists of models"),
     Setting("pdf_pages", whole(1, 10_000), "N", "most pages of a PDF that are sent as text (extra [pdf])"),
     Setting("pdf_timeout", seconds(0.1), "S", "longest time to read the text of a PDF"),

@@ -58,6 +58,24 @@ def test_environment(case: dict[str, Any]) -> None:
         assert name not in found
 
 
+@pytest.mark.parametrize(
+    ("own", "ours", "asks"),
+    [
+        ({}, True, "1"),
+        ({}, False, "0"),
+        ({"safety_model": ""}, True, "0"),
+        ({"safety_model": "j"}, True, "1"),
+    ],
+)
+def test_who_judges_in_auto_mode(own: dict[str, Any], ours: bool, asks: str) -> None:
+    target = Target("http://127.0.0.1:1", "k", is_ours=ours)
+    found = plan_changes(provider(**own), target, {"CLAUDE_CODE_AUTO_MODE_MODEL": "stale"}, Limits())
+    assert found.optional["CLAUDE_CODE_AUTO_MODE_SERVER"] == asks
+    assert found.removed == ("CLAUDE_CODE_AUTO_MODE_MODEL",)
+    named = plan_changes(provider(**own, classifier_model="c"), target, {}, Limits())
+    assert named.required["CLAUDE_CODE_AUTO_MODE_MODEL"] == "c"
+
+
 def test_all_that_is_set_for_the_least_provider() -> None:
     assert build_environment(provider(), {"HOME": "/h", "PATH": "/bin"}, Limits()) == {
         "HOME": "/h",

@@ -10,7 +10,7 @@ from claude_code_proxy.config.cc_proxy_json.key_sources import NO_KEY, KeySource
 from claude_code_proxy.config.field_reader import FieldReader
 from claude_code_proxy.config.jsonc import Document, read_document
 from claude_code_proxy.config.problems import ConfigError, Problem, did_you_mean
-from claude_code_proxy.config.route_rules import read_rules
+from claude_code_proxy.config.route_rules import read_rules, read_safety_model
 from claude_code_proxy.core import hosts
 from claude_code_proxy.core.providers.registry import provider_at
 from claude_code_proxy.credentials.source import CredentialError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 TIER_VARIABLES = tuple(f"ANTHROPIC_DEFAULT_{tier}_MODEL" for tier in ("OPUS", "SONNET", "HAIKU", "FABLE"))
 SUBAGENT_VARIABLE = "CLAUDE_CODE_SUBAGENT_MODEL"
+CLASSIFIER_VARIABLE = "CLAUDE_CODE_AUTO_MODE_MODEL"
 REQUIRED_KEYS = ("base_url", "auth_key", "model")
 """`auth_key` may be left out where `needs_no_key` says so."""
 OPTIONAL_KEYS = (
@@ -36,12 +37,14 @@ OPTIONAL_KEYS = (
     "fallback",
     "routes",
     "keyless",
+    "safety_model",
+    CLASSIFIER_VARIABLE,
     "default",
 )
 FLAT_NAME = "default"
 """The name of the one provider of a file in the flat form."""
 
-_TEXTS = ("small_model", *TIER_VARIABLES, SUBAGENT_VARIABLE, "profile")
+_TEXTS = ("small_model", *TIER_VARIABLES, SUBAGENT_VARIABLE, CLASSIFIER_VARIABLE, "profile")
 _EXAMPLE = '{"base_url": "https://...", "auth_key": "env:...", "model": "..."}'
 
 
@@ -49,8 +52,9 @@ _EXAMPLE = '{"base_url": "https://...", "auth_key": "env:...", "model": "..."}'
 class Provider:
     """One provider. `context` and `max_tokens` are in tokens, None where the file does not say.
 
-    `model` is the provider's own name. `small_model`, the tiers, `subagent_model`, `fallback` and `routes`
-    may name a model of another provider of the file, as `PROVIDER/MODEL`.
+    `model` is the provider's own name. `small_model`, the tiers, `subagent_model`, `fallback`, `routes`,
+    `safety_model` and `classifier_model` may name a model of another provider of the file, as
+    `PROVIDER/MODEL`.
     """
 
     name: str
@@ -73,6 +77,10 @@ class Provider:
     """Which requests for the provider's own models go to another model; the first rule that fits counts."""
     keyless: bool = False
     """Whether a running claude-code-proxy at `base_url` is asked through a private one, which has the key."""
+    safety_model: str | None = None
+    """The model that judges tool calls in auto mode; None: the small one; "": Claude Code asks by itself."""
+    classifier_model: str | None = None
+    """The model that Claude Code asks when it judges by itself."""
     is_default: bool = False
     line: int | None = None
     """Where it stands in the file."""
@@ -176,6 +184,10 @@ def _provider(
     if not all(fallback):
         problem("fallback", 'fallback must be a list of models like ["PROVIDER/MODEL"]')
     routes = read_rules(reader)
+    safety_model = read_safety_model(reader)
+    if safety_model and CLASSIFIER_VARIABLE in texts:
+        what = f"safety_model is asked by the proxy, {CLASSIFIER_VARIABLE} by Claude Code itself"
+        problem("safety_model", what, "write one of them")
     context, max_tokens = reader.size("context"), reader.size("max_tokens")
     keyless = reader.take("keyless", bool, default=False)
     is_default = reader.take("default", bool, default=False)
@@ -207,6 +219,8 @@ def _provider(
         fallback=fallback,
         routes=routes,
         keyless=keyless,
+        safety_model="" if CLASSIFIER_VARIABLE in texts else safety_model,
+        classifier_model=texts.get(CLASSIFIER_VARIABLE),
         is_default=is_default,
         line=document.lines.get(where, 1),
     )

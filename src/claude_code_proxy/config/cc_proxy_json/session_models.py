@@ -10,6 +10,7 @@ from claude_code_proxy.config.models_yaml.entry import read_entry
 from claude_code_proxy.config.models_yaml.model_table import ModelTable
 from claude_code_proxy.config.models_yaml.yaml_source import Section, read_sections
 from claude_code_proxy.config.problems import ConfigError, Problem
+from claude_code_proxy.config.route_rules import OFF
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,6 +45,7 @@ def session_entries(session: Session, known: Known) -> list[Entry]:
     own = session.provider
     fallback = list(session.fallback)
     routes = _written(session.routes)
+    judge = own.small_model if own.safety_model is None else own.safety_model or OFF
     entries: list[Entry] = []
     for model in session.models:
         entry = entry_of(model.provider, model.model_id, model.name, known)
@@ -58,7 +60,7 @@ def session_entries(session: Session, known: Known) -> list[Entry]:
             entries.append(entry_of(provider, "*", "*", known) | _given(fallback=fallback, routes=routes))
         else:
             entries.append(entry_of(provider, f"{provider.name}/*", "*", known))
-    return entries
+    return [entry | _given(safety_model=judge) for entry in entries]
 
 
 def known_of(provider: Provider, model: str) -> ModelConfig:
@@ -100,7 +102,7 @@ def entry_of(provider: Provider, model_id: str, name: str, known: Known) -> Entr
     return entry | _given(profile=provider.profile)
 
 
-_OURS = ("fallback", "routes", "direct")
+_OURS = ("fallback", "routes", "safety_model", "direct")
 """Keys of a models.yaml entry that mean nothing here: ids of other entries, and an older `format`."""
 
 

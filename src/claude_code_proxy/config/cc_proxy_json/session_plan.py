@@ -68,6 +68,8 @@ def plan_session(chosen: Provider, providers: Sequence[Provider], path: Path) ->
         small_model=take(chosen.small_model) if chosen.small_model else None,
         tiers={variable: take(model) for variable, model in chosen.tiers.items()},
         subagent_model=take(chosen.subagent_model) if chosen.subagent_model else None,
+        safety_model=take(chosen.safety_model) if chosen.safety_model else chosen.safety_model,
+        classifier_model=take(chosen.classifier_model) if chosen.classifier_model else None,
     )
     fallback = tuple(dict.fromkeys(take(reference) for reference in chosen.fallback))
     if chosen.model in fallback:

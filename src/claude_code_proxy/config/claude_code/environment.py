@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from claude_code_proxy.config import urls
-from claude_code_proxy.config.cc_proxy_json.providers_file import SUBAGENT_VARIABLE, TIER_VARIABLES, Provider
+from claude_code_proxy.config.cc_proxy_json.providers_file import (
+    CLASSIFIER_VARIABLE,
+    SUBAGENT_VARIABLE,
+    TIER_VARIABLES,
+    Provider,
+)
 from claude_code_proxy.core import hosts
 
 if TYPE_CHECKING:
@@ -124,6 +129,8 @@ def _required(provider: Provider, target: Target, limits: Limits) -> dict[str, s
     }
     if provider.subagent_model:
         required[SUBAGENT_VARIABLE] = provider.subagent_model
+    if provider.classifier_model:
+        required[CLASSIFIER_VARIABLE] = provider.classifier_model
     context = provider.context or limits.context
     if context and context < _MILLION and not limits.is_anthropic:
         # "Default" of `/model` is the model with a window of a million tokens otherwise, whatever it has.
@@ -147,8 +154,9 @@ def _optional(provider: Provider, target: Target, limits: Limits) -> dict[str, s
     if not (limits.is_anthropic or urls.is_anthropic(urlsplit(provider.base_url))):
         # The attribution block changes per conversation and stands first: no prompt cache would ever hit.
         optional["CLAUDE_CODE_ATTRIBUTION_HEADER"] = "0"
-        # Only Anthropic's servers judge tool calls for auto mode; without this it asks or denies instead.
-        optional["CLAUDE_CODE_AUTO_MODE_SERVER"] = "0"
+        # Our proxy judges tool calls for auto mode, as Anthropic's servers do; no other provider does.
+        judged = target.is_ours and provider.safety_model != ""
+        optional["CLAUDE_CODE_AUTO_MODE_SERVER"] = "1" if judged else "0"
     return optional
 
 
@@ -177,7 +185,7 @@ def fights(name: str) -> bool:
     """Whether a variable of this name, set by someone else, could send Claude Code somewhere else."""
     if name.startswith("ANTHROPIC_"):
         return name not in KEPT
-    return name in OTHER_BACKENDS or name in (SUBAGENT_VARIABLE, SESSION_VARIABLE)
+    return name in OTHER_BACKENDS or name in (SUBAGENT_VARIABLE, CLASSIFIER_VARIABLE, SESSION_VARIABLE)
 
 
 def is_loopback(url: str) -> bool:

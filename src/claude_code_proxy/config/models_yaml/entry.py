@@ -13,7 +13,7 @@ from claude_code_proxy.config import urls
 from claude_code_proxy.config.field_reader import FieldReader
 from claude_code_proxy.config.models_yaml.model import ModelConfig, resolve_profile, urls_of
 from claude_code_proxy.config.problems import Problem, did_you_mean
-from claude_code_proxy.config.route_rules import read_rules
+from claude_code_proxy.config.route_rules import read_rules, read_safety_model
 from claude_code_proxy.config.sizes import parse_size
 from claude_code_proxy.config.value_kinds import BadValue, convert, shown
 from claude_code_proxy.core import providers
@@ -57,6 +57,7 @@ OTHER_KEYS = (
     "restore_model_name",
     "fallback",
     "routes",
+    "safety_model",
     "connect_timeout",
     "first_byte_timeout",
     "idle_timeout",
@@ -102,6 +103,7 @@ def read_entry(
     restore_model_name = reader.take("restore_model_name", bool, default=True)
     fallback = reader.fallback()
     routes = read_rules(reader)
+    safety_model = read_safety_model(reader)
     connect_timeout = reader.seconds("connect_timeout")
     first_byte_timeout = reader.seconds("first_byte_timeout")
     idle_timeout = reader.seconds("idle_timeout")
@@ -129,6 +131,7 @@ def read_entry(
         restore_model_name=restore_model_name,
         fallback=fallback,
         routes=routes,
+        safety_model=safety_model,
         profile_name=profile_name,
         overrides=overrides,
     )

@@ -63,6 +63,8 @@ class ModelConfig:
     """Ids of models to move on to before the first byte, in this order, while this one cannot answer."""
     routes: tuple[Rule, ...] = ()
     """Which requests for this model go to another one; the first rule that fits counts."""
+    safety_model: str | None = None
+    """The id of the model that judges tool calls in auto mode; None: itself; "": the client is to judge."""
     profile_name: str | None = None
     """The profile that the entry names; None: found by `api_base` and model."""
     overrides: Mapping[str, Any] = field(default_factory=dict)

@@ -55,6 +55,7 @@ def check_references(path: Path, table: ModelTable, lines: Mapping[str, int | No
     for model in table.models:
         named = [("fallback", name) for name in model.fallback]
         named += [(f"routes.{rule.kind}", rule.to) for rule in model.routes]
+        named += [("safety_model", model.safety_model)] if model.safety_model else []
         for key, name in named:
             found = table.resolve(name)
             if found is None:

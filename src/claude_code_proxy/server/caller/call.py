@@ -92,6 +92,7 @@ class Call:
         self.report: Report | None = None
         self.capture: Capture | None = None  # where somebody wants to see the whole exchange
         self.noted: list[Notice] = []  # what is to be said before there is a report
+        self.is_guarded = False  # whether its tool calls are judged
         self.rule = ""  # the kind of request by which another model serves it
 
     @property
@@ -133,6 +134,10 @@ class Call:
         line = self.method, self.path, self.query
         self.capture = captures.begin(self.clock, self.began, line, headers, body)
         self._send = self.capture.tap(self._send)
+
+    def tap(self, wrap: Callable[[Send], Send]) -> None:
+        """Have what goes out pass through what `wrap` makes of the way out so far."""
+        self._send = wrap(self._send)
 
     def reports(self, report: Report) -> None:
         """Take the report of the request as it is served now."""

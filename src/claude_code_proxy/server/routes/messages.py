@@ -13,6 +13,7 @@ from claude_code_proxy.server.fallback import is_reason, note_answer, note_move
 from claude_code_proxy.server.passthrough.serve_native import serve_native
 from claude_code_proxy.server.records.statistics import add_session_stats
 from claude_code_proxy.server.routing import Attempt, attempts, routed
+from claude_code_proxy.server.safeguards.guard import guarded
 
 if TYPE_CHECKING:
     from claude_code_proxy.config.models_yaml.model import ModelConfig
@@ -35,7 +36,7 @@ async def messages(gateway: Gateway, call: Call) -> None:
             let_go(failed[1])
         try:
             await keys.use(attempt.config)
-            await _serve(gateway, call, attempt, request)
+            await _serve(gateway, call, attempt, request, keys)
         except ApiError as error:
             if attempt.is_last or call.started or not is_reason(error):
                 raise
@@ -46,11 +47,16 @@ async def messages(gateway: Gateway, call: Call) -> None:
             return
 
 
-async def _serve(gateway: Gateway, call: Call, attempt: Attempt, request: ClientRequest) -> None:
+async def _serve(
+    gateway: Gateway, call: Call, attempt: Attempt, request: ClientRequest, keys: CallerKeys
+) -> None:
     config = call.served_by = attempt.config
     if call.capture is not None:
         call.capture.models.append((config, None))
     body = await request.take()
+    if "safeguards" in body:
+        attempt = guarded(gateway, call, attempt, request, keys, body, _serve)
+        config = attempt.config
     try:
         if config.format == "anthropic":
             await serve_native(gateway, call, attempt, request.raw, body)

@@ -83,5 +83,5 @@ def edit(arguments: Sequence[str], path: Path, env: Mapping[str, str]) -> int:
 def _models_of(provider: Provider) -> list[str]:
     """The models that a provider names beside its own."""
     named = [provider.small_model, provider.subagent_model, *provider.tiers.values(), *provider.fallback]
-    named += [rule.to for rule in provider.routes]
+    named += [*(rule.to for rule in provider.routes), provider.safety_model, provider.classifier_model]
     return [model for model in named if model]

@@ -136,6 +136,7 @@ def _plan(ready: launch.Launch, chosen: Provider, env: Mapping[str, str]) -> Pla
         ("small_model", meant.small_model),
         *(("tier", model) for model in meant.tiers.values()),
         ("subagent", meant.subagent_model),
+        ("safety_model", meant.safety_model or meant.classifier_model),
         *(("fallback", model) for model in session.fallback),
         *((f"routes.{rule.kind}", rule.to) for rule in session.routes),
     ]

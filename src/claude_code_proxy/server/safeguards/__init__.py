@@ -1,0 +1,1 @@
+"""Auto mode: the proxy asks a model whether the tool calls of an answer may run."""
