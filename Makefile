@@ -14,7 +14,7 @@ EXTRAS := http2 metrics pdf tokens
 PERMISSIVE := MIT;BSD;Apache;ISC;PSF;Python Software Foundation
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test client check format fuzz bench site picture release lock sbom licences audit clean
+.PHONY: help demo test client check format fuzz bench site picture screenshots release lock sbom licences audit clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -53,6 +53,9 @@ picture: $(INSTALLED_DEV) ## record a first session with the real client and dra
 	$(PIP) install --group site
 	$(BIN)/python -m publish.picture docs/session.svg
 
+screenshots: $(INSTALLED_DEV) ## take the documentation's screenshots anew
+	$(BIN)/python -m tests.e2e.screenshots
+
 release: $(INSTALLED_DEV) ## build the distribution, check it, run the demo from it in a bare environment; the Homebrew formula
 	$(PIP) install --group release
 	rm -rf dist build/bare share
@@ -88,9 +91,11 @@ build/locked: $(INSTALLED_DEV) requirements.lock
 
 sbom: build/locked ## write build/sbom.json (CycloneDX): every package that is locked, with its licence
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON -o build/sbom.json build/locked/bin/python
+	$(BIN)/python .ci/vendored.py add build/sbom.json
 
 licences: build/locked ## list the licences of all that is locked; fails on one that is not known to be permissive
 	$(BIN)/pip-licenses --python=build/locked/bin/python --from=mixed --order=license --partial-match --allow-only='$(PERMISSIVE)'
+	$(BIN)/python .ci/vendored.py check '$(PERMISSIVE)'
 
 audit: $(INSTALLED_DEV) ## look for known vulnerabilities of what is locked
 	$(PIP) install --group release

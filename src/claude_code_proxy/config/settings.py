@@ -52,6 +52,7 @@ class ServerSettings:
     log_level: LogLevel = "info"
     log_format: LogFormat = "text"
     metrics: bool = False
+    ui: bool = True
     usage_file: Path | None = None
     capture: Path | None = None
     capture_count: int = 100
@@ -206,6 +207,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("log_level", one_of(get_args(LogLevel)), "LEVEL", "debug, info, warning or error", "LOG_LEVEL"),
     Setting("log_format", one_of(get_args(LogFormat)), "WORD", "text, or json: one object a line"),
     Setting("metrics", switch, "no", "answer GET /metrics for Prometheus (extra [metrics])"),
+    Setting("ui", switch, "no", "answer GET /ui, the page that shows sessions and requests live"),
     Setting(
         "usage_file",
         file_or_no,

@@ -12,7 +12,7 @@ from claude_code_proxy.core.errors.api import ApiError, let_go
 from claude_code_proxy.server.caller.body import ClientGoneError
 from claude_code_proxy.server.caller.call import Call
 from claude_code_proxy.server.records.exchange_record import record_of
-from claude_code_proxy.server.routes import status
+from claude_code_proxy.server.routes import page, status
 from claude_code_proxy.server.routes.count_tokens import count_tokens
 from claude_code_proxy.server.routes.dry_run import test_conversion
 from claude_code_proxy.server.routes.messages import messages
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.config.settings import ServerSettings
     from claude_code_proxy.server.caller.call import Receive, Scope, Send
     from claude_code_proxy.server.caller.session_keys import SessionKeys
+    from claude_code_proxy.transports.protocol import Transport
 
     Handler = Callable[[Gateway, Call], Awaitable[None]]
 
@@ -39,6 +40,9 @@ ROUTES: dict[str, dict[str, Handler]] = {
     "/ready": {"GET": status.ready},
     "/test-connection": {"GET": test_connection},
     "/metrics": {"GET": status.metrics},
+    "/ui": {"GET": page.show},
+    "/ui/events": {"GET": page.events},
+    "/ui/request": {"GET": page.request},
     "/v1/stats": {"GET": status.stats},
     "/v1/models": {"GET": list_models},
     "/v1/messages": {"POST": messages},
@@ -54,6 +58,9 @@ _GREETINGS = frozenset(("/", "/api/hello"))
 _ADMIN = frozenset(("/metrics", "/test-connection", "/v1/stats", "/v1/messages/test_conversion"))
 """What tells of others' requests, dials, or works without a key: for this machine and admins."""
 
+_PAGE = "/ui"
+"""The page and all below it: for those too, and without a client token, which a browser does not have."""
+
 _PREFIX = "/anthropic"
 _MODEL = "/v1/models/"
 _MOST_SHOWN = 200  # characters of a path
@@ -64,6 +71,7 @@ class App:
 
     So it can be handed to worker processes. A bad models or hooks file is a start that failed.
     With `models` it serves those; `session_keys` are those of the one session with which it ends.
+    `transport` is asked in the place of upstreams.
     """
 
     def __init__(
@@ -71,10 +79,13 @@ class App:
         settings: ServerSettings,
         models: FixedModels | None = None,
         session_keys: SessionKeys | None = None,
+        *,
+        transport: Transport | None = None,
     ) -> None:
         self.settings = settings
         self._models = models
         self._session_keys = session_keys
+        self._transport = transport
         self._gateway: Gateway | None = None
 
     @property
@@ -82,7 +93,8 @@ class App:
         """What the requests share; made when it is first needed."""
         if self._gateway is None:
             models = self._models or ModelsFile(self.settings.models, logger.warning)
-            self._gateway = Gateway(self.settings, models, private=self._session_keys is not None)
+            private = self._session_keys is not None
+            self._gateway = Gateway(self.settings, models, private=private, transport=self._transport)
         return self._gateway
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,16 +111,24 @@ class App:
         gateway = self.gateway
         if gateway.metrics is not None:
             call.gaps = array("d")
+        feed = gateway.feed
+        if feed is not None:
+            feed.begin(call)
         try:
             await self._answer(gateway, call)
         finally:
-            gateway.log.write(call)
-            if call.model and (sinks := gateway.sinks):
-                record = record_of(call)
+            if call.status >= 400 or not _is_page(call.path):  # who looks would fill the log
+                gateway.log.write(call)
+            sinks = gateway.sinks
+            record = record_of(call) if call.model and (sinks or feed is not None) else None
+            if feed is not None:
+                feed.end(call, record)
+            if record is not None:
                 for sink in sinks:
                     sink.add(record)
             if call.capture is not None and gateway.captures is not None:
-                gateway.captures.keep(call.capture, record_of(call).facts(), call.notices)
+                facts = (record or record_of(call)).facts()
+                gateway.captures.keep(call.capture, facts, call.notices)
 
     async def _answer(self, gateway: Gateway, call: Call) -> None:
         try:
@@ -161,6 +181,10 @@ async def _dispatch(gateway: Gateway, call: Call) -> None:
             "the proxy is at its limit of connections (max_connections, max_connections_per_address)",
             headers={"connection": "close"},
         )
+    if _is_page(path):
+        gateway.access.check_admin(call)
+        await _route(gateway, call, path)  # who looks is no load that requests would have to wait for
+        return
     if call.session_keys is None:
         gateway.access.check_client(call)
     elif path not in _GREETINGS:
@@ -176,7 +200,11 @@ async def _route(gateway: Gateway, call: Call, path: str) -> None:
     if path.startswith(_MODEL) and call.method in ("GET", "HEAD"):
         await show_model(gateway, call, path.removeprefix(_MODEL))
         return
-    methods = ROUTES.get(path, {"GET": list_models} if path.startswith(_MODEL) else None)
+    methods = ROUTES.get(path)
+    if methods is None and path.startswith(_MODEL):
+        methods = {"GET": list_models}
+    if methods is None and path.startswith(_PAGE + "/"):
+        methods = {"GET": page.asset}
     if methods is None:
         known = ", ".join(ROUTES)
         asked = call.path[:_MOST_SHOWN]
@@ -193,6 +221,10 @@ async def _route(gateway: Gateway, call: Call, path: str) -> None:
     if path in _ADMIN:
         gateway.access.check_admin(call)
     await handler(gateway, call)
+
+
+def _is_page(path: str) -> bool:
+    return path == _PAGE or path.startswith(_PAGE + "/")
 
 
 def _normal(path: str) -> str:

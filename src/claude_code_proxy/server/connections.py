@@ -14,7 +14,7 @@ from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
 
 from .caller import ids
-from .caller.call import SPARE
+from .caller.call import ENDING, SPARE
 
 if TYPE_CHECKING:
     import asyncio
@@ -109,6 +109,8 @@ class Connection(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """End after the request under way; where a head is due, one may be on its way."""
+        if self.cycle is not None:
+            self.cycle.scope["state"][ENDING] = True
         if self._head_since is not None:
             self.loop.call_later(_LAST_REQUEST, super().shutdown)
         else:

@@ -19,6 +19,7 @@ from claude_code_proxy.server.memory.learned import Learned
 from claude_code_proxy.server.memory.model_lists import Catalogue
 from claude_code_proxy.server.memory.pdf_texts import PdfTexts, pdf_texts
 from claude_code_proxy.server.memory.token_counts import text_counts
+from claude_code_proxy.server.records.live_feed import LiveFeed
 from claude_code_proxy.server.records.metrics import Metrics
 from claude_code_proxy.server.records.statistics import SessionStats
 from claude_code_proxy.server.records.usage_store import UsageStore
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.config.settings import ServerSettings
     from claude_code_proxy.core.tokens.estimate import TextCounts
     from claude_code_proxy.server.records.exchange_record import Sink
+    from claude_code_proxy.transports.protocol import Transport
 
 
 @dataclass(slots=True)
@@ -58,6 +60,9 @@ class Gateway:
     metrics: Metrics | None = field(init=False, default=None)
     usage: UsageStore | None = field(init=False, default=None)
     captures: CaptureFolder | None = field(init=False, default=None)
+    feed: LiveFeed | None = field(init=False, default=None)
+    transport: Transport | None = None
+    """What is asked in the place of upstreams."""
     private: bool = False
     """Whether this server ends with one client's session; nobody else should rely on it."""
 
@@ -81,7 +86,7 @@ class Gateway:
 
     def __post_init__(self) -> None:
         self.tool_cache = ToolCache(ids.unguessable(), self.settings.max_json_depth)
-        self.upstreams = Upstreams(self.models, self.settings)
+        self.upstreams = Upstreams(self.models, self.settings, self.transport)
         self.answer_limits = AnswerLimits(
             self.settings.max_event_bytes, self.settings.max_tool_arguments, self.settings.max_tool_calls
         )
@@ -92,6 +97,8 @@ class Gateway:
         self.pdf_texts = pdf_texts(self.settings.pdf_pages, self.settings.pdf_timeout)
         if self.settings.metrics:
             self.metrics = Metrics()
+        if self.settings.ui:
+            self.feed = LiveFeed()
         if self.settings.usage_file is not None:
             self.usage = UsageStore(self.settings.usage_file)
         if (folder := self.settings.capture) is not None:

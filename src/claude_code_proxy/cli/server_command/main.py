@@ -28,6 +28,7 @@ Run Claude Code, and every other Anthropic Messages client, on any model provide
   claude-code-proxy serve     start the server on http://127.0.0.1:8082
   claude-code-proxy models    list what is configured (--learned: what was found out)
   claude-code-proxy usage     show the tokens of the past days
+  claude-code-proxy replay    run a captured exchange again (serve --capture)
   claude-code-proxy explain   show what a request becomes, without calling anyone
   claude-code-proxy docs      read the documentation (docs configuration)
   claude-code-proxy demo      watch a conversation through it, no account needed
@@ -93,6 +94,21 @@ def _dispatch(arguments: list[str]) -> int:
             as_json=options.json,
             request_class=options.request_class,
         )
+    if options.command == "replay":
+        from claude_code_proxy.cli.server_command.run_again import replay
+
+        return replay(
+            settings,
+            options.file,
+            model=options.model,
+            against=options.against,
+            key_variable=options.key_env,
+            as_json=options.json,
+        )
+    if options.command == "capture":
+        from claude_code_proxy.cli.server_command.run_again import to_case
+
+        return to_case(settings, options.file, options.to)
     if options.command == "usage":
         from claude_code_proxy.cli.server_command.show_usage import show_usage
 
@@ -152,6 +168,27 @@ def build_parser() -> argparse.ArgumentParser:
     usage.add_argument("--by", choices=groups, default="day", help="what to sum up by (default: day)")
     usage.add_argument("--json", action="store_true", help="as a JSON document")
     _add(usage, by_name["usage_file"])
+
+    replay = commands.add_parser("replay", help="run a captured exchange again", allow_abbrev=False)
+    replay.add_argument("file", metavar="FILE", help="a file of serve --capture")
+    replay.add_argument("--model", help="ask this model of models.yaml instead of the recorded responses")
+    replay.add_argument(
+        "--against", metavar="URL", help="ask the provider at this api_base (--model: its name for the model)"
+    )
+    replay.add_argument(
+        "--key-env",
+        metavar="NAME",
+        help="the environment variable with the key (default ANTHROPIC_AUTH_TOKEN)",
+    )
+    replay.add_argument("--json", action="store_true", help="as a JSON document, with the new exchange")
+    for name in ("models", "hooks", "hook_errors"):
+        _add(replay, by_name[name])
+
+    capture = commands.add_parser("capture", help="make something of a captured exchange", allow_abbrev=False)
+    made = capture.add_subparsers(dest="made", metavar="WHAT", required=True)
+    case = made.add_parser("to-case", help="write a case for the tests", allow_abbrev=False)
+    case.add_argument("file", metavar="FILE", help="a file of serve --capture")
+    case.add_argument("to", metavar="CASE.json", nargs="?", help="where to (default: standard output)")
 
     explain = commands.add_parser(
         "explain", help="show what a request becomes, without calling anyone", allow_abbrev=False

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.hosts import is_loopback
 from claude_code_proxy.server.caller.auth import bearer_token
+from claude_code_proxy.server.caller.peer_user import may_be_ours
 from claude_code_proxy.server.caller.token_file import TokenFile
 
 if TYPE_CHECKING:
@@ -85,14 +86,20 @@ class Access:
 
     def check_admin(self, call: Call) -> None:
         """Refuse who is neither on this machine nor an admin. Raises `ApiError` 403."""
-        if is_local(call):
-            return
-        token = call.headers.get(ADMIN_HEADER, "")
-        if self._admins is None or not token or token not in self._admins:
+        if not is_local(call) and not self.is_admin(call):
             raise _refused(
                 f"{call.path[:_QUOTED]} answers callers on the server's own machine, and others with an "
                 f"admin token in {ADMIN_HEADER} (server setting admin_tokens)"
             )
+
+    def is_admin(self, call: Call) -> bool:
+        """Whether the caller has an admin's token."""
+        token = call.headers.get(ADMIN_HEADER, "")
+        return self._admins is not None and bool(token) and token in self._admins
+
+    def may_read_content(self, call: Call) -> bool:
+        """Whether to show what others said: to an admin, and here to this server's user. Not for the loop."""
+        return self.is_admin(call) or (is_local(call) and may_be_ours(*call.ports))
 
     def _knows(self, host: str) -> bool:
         """Whether a `Host` is one that nobody else can point at this server."""

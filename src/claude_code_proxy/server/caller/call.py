@@ -34,6 +34,8 @@ _LONGEST_ID = 256  # characters of an upstream's id that are shown and logged
 
 SPARE = "spare"
 """In a scope's `state`: the connection is beyond the limits, and for `/health` and `/ready` only."""
+ENDING = "ending"
+"""In a scope's `state`: the server waits for this response to end, so that it can end itself."""
 
 _IN_FILE = "api_base in models.yaml"
 _BASE = re.compile(r"\bapi_base\b")
@@ -56,9 +58,11 @@ class Call:
         self.path = unquote((scope.get("raw_path") or scope["path"].encode()).decode("latin-1").split("?")[0])
         self.query: str = scope["query_string"].decode("latin-1")
         self.peer: str = (scope.get("client") or ("",))[0]
+        self.ports = tuple((scope.get(end) or ("", 0))[1] for end in ("client", "server"))
         self.raw_headers: HeaderList = list(scope["headers"])
         self.headers = _merge(self.raw_headers)
-        self.is_spare = SPARE in scope.get("state", ())
+        self._state = scope.get("state", {})
+        self.is_spare = SPARE in self._state
         self.request_id = ids.request_id()
         self.extra_headers: dict[str, str] = {}
         self.receive = receive
@@ -73,6 +77,7 @@ class Call:
         self.sending_since: float | None = None
         self.status = 0
         self.first_byte: float | None = None
+        self.sent_bytes = 0  # of the body
 
         self.is_private = False  # the server is a session's own, whose models stand in cc-proxy.json
         self.key = ""
@@ -114,6 +119,11 @@ class Call:
             self.headers["x-api-key"] = key
         else:
             self.headers["authorization"] = f"Bearer {key}"
+
+    @property
+    def server_is_ending(self) -> bool:
+        """Whether a response that has no end of its own should end now."""
+        return ENDING in self._state
 
     def note_upstream(self, model: str, request_id: str) -> None:
         """Remember which model answered under which id, for the headers and the log."""
@@ -184,6 +194,7 @@ class Call:
     async def write(self, data: bytes, *, more: bool = True) -> None:
         """Send a piece of the body; waits while the client reads slower than we write."""
         now = self.clock()
+        self.sent_bytes += len(data)
         if self.first_byte is None and data:
             self.first_byte = now
         if self.gaps is not None and data:

@@ -59,12 +59,12 @@ class Room:
 
 @dataclass(slots=True)
 class Flow:
-    """Pieces of a body with the seconds at which each came or went; `end` is "cut" where it broke off."""
+    """Pieces of a body with the seconds at which each came or went; `why` it broke off, where it did."""
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     pieces: list[tuple[float, bytes]] = field(default_factory=list)
-    end: str = ""
+    why: str = ""
 
 
 @dataclass(slots=True)
@@ -229,7 +229,8 @@ class Capture:
             chunks.append({"seconds": seconds, **_written(hidden[start : start + len(data)])})
             start += len(data)
         headers = self._hidden(flow.headers)
-        return {"status": flow.status, "headers": headers, "chunks": chunks, "end": flow.end}
+        end = {"end": "cut", "why": flow.why} if flow.why else {"end": ""}
+        return {"status": flow.status, "headers": headers, "chunks": chunks, **end}
 
 
 class _Heard:
@@ -253,8 +254,8 @@ class _Heard:
     async def read(self) -> bytes:
         try:
             data = await self._response.read()
-        except (HttpError, OSError):
-            self._flow.end = "cut"
+        except (HttpError, OSError) as error:
+            self._flow.why = str(error) or type(error).__name__
             raise
         if data:
             self._hear(data)

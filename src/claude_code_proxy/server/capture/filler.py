@@ -37,7 +37,17 @@ _KEPT = frozenset(
         *("allowed_callers", "betas", "call_id", "code", "const", "detail", "display", "effort", "encoding"),
         *("enum", "event", "file_id", "finish_reason", "format", "id", "include", "item_id", "media_type"),
         *("model", "name", "native_finish_reason", "object", "param", "pattern", "phase", "provider"),
-        *("reasoning_effort", "required", "response_id", "role", "service_tier", "speed", "status", "stop"),
+        *(
+            "reasoning_effort",
+            "request_id",
+            "required",
+            "response_id",
+            "role",
+            "service_tier",
+            "speed",
+            "status",
+            "stop",
+        ),
         *("stop_reason", "stop_sequences", "system_fingerprint", "tool_call_id", "tool_name"),
         *("tool_use_id", "ttl", "type", "verbosity", "$ref", "$schema"),
     )

@@ -6,7 +6,7 @@ Never content, never a key. Without a sink no record is made.
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Protocol
 
 from claude_code_proxy.core.errors.api import ERROR_TYPES
@@ -27,7 +27,8 @@ class ExchangeRecord:
     `model` is the configured id that served it, `provider` its profile, `asked` the name in the request.
     `rule` is the kind of request by which another model than the one `asked` served it, "" for none.
     `outcome` is "ok", "error" or "gone" (the client left). `error` is the type of an error, "" for none.
-    `attempts` counts the requests that were sent upstream, `gaps` the times between two writes to the client.
+    `attempts` counts the requests that were sent upstream, `gaps` the times between two writes to the client,
+    `sent_bytes` what was written to it. `operation` is "messages", "count_tokens" or "test_conversion".
     """
 
     ended: float
@@ -38,6 +39,7 @@ class ExchangeRecord:
     agent_type: str
     request_class: str
     rule: str
+    operation: str = "messages"
     asked: str
     model: str
     provider: str
@@ -48,15 +50,18 @@ class ExchangeRecord:
     seconds: float
     first_byte_seconds: float | None
     gaps: tuple[float, ...]
+    sent_bytes: int = 0
     usage: Usage | None
     notices: tuple[str, ...]
 
     def facts(self) -> dict[str, Any]:
         """The record as a JSON object."""
-        facts = asdict(self)
+        facts = {name: getattr(self, name) for name in _FACTS}
         facts["usage"] = self.usage._asdict() if self.usage is not None else None
-        del facts["gaps"]
         return facts
+
+
+_FACTS = tuple(field.name for field in fields(ExchangeRecord) if field.name != "gaps")
 
 
 class Sink(Protocol):
@@ -88,6 +93,7 @@ def record_of(call: Call) -> ExchangeRecord:
         agent_type=told(headers.get("x-claude-code-agent-type", "")),
         request_class=class_of(headers),
         rule=call.rule,
+        operation=call.path.rstrip("/").rpartition("/")[2],
         asked=told(call.model),
         model=served.model_id if served is not None else "",
         provider=profile,
@@ -98,6 +104,7 @@ def record_of(call: Call) -> ExchangeRecord:
         seconds=call.clock() - call.began,
         first_byte_seconds=None if call.first_byte is None else call.first_byte - call.began,
         gaps=tuple(call.gaps or ()),
+        sent_bytes=call.sent_bytes,
         usage=call.usage,
         notices=() if call.report is None else tuple(call.report.codes),
     )

@@ -87,10 +87,15 @@ class UpstreamClient:
 class Upstreams:
     """Every upstream of the models file, over one connection pool."""
 
-    def __init__(self, models: ModelsFile | FixedModels, settings: ServerSettings) -> None:
+    def __init__(
+        self,
+        models: ModelsFile | FixedModels,
+        settings: ServerSettings,
+        transport: Transport | None = None,
+    ) -> None:
         self._models = models
         self._settings = settings
-        self._http = _transport(settings)
+        self._http = transport or _transport(settings)
         self._socks = settings.transport == "http2"
 
     def create_openai_client(
