@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import calendar
+import hashlib
+import hmac
 import json
+import re
+import time
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -123,3 +129,66 @@ def messages(allows: Callable[[Request], bool] = anyone, status: int = 401, refu
             await connection.whole(200, MESSAGE)
 
     return script
+
+
+SECRET = "planted-secret"
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_REGION": "eu-west-1"}
+PROOF = re.compile(
+    r"AWS4-HMAC-SHA256 Credential=(?P<key>\w+)/(?P<scope>(?P<day>\d{8})/[\w-]+/[\w-]+/aws4_request), "
+    r"SignedHeaders=(?P<names>[\w;-]+), Signature=(?P<signature>[0-9a-f]{64})"
+)
+
+
+class Checker:
+    """What AWS does with a signature (written after its documentation), by a clock that may be wrong."""
+
+    def __init__(self, script: Callable[[Callable[[Request], bool]], Script], ahead: float = 0.0) -> None:
+        self.secrets = {"AKIDEXAMPLE": SECRET}
+        self.tokens: dict[str, str] = {}
+        self.ahead = ahead
+        self.refusal = "UnrecognizedClientException"
+        self._script = script(lambda request: True)
+
+    async def __call__(self, request: Request, connection: Connection) -> None:
+        said = self.fault(request)
+        if not said:
+            await self._script(request, connection)
+            return
+        headers = {
+            "x-amzn-ErrorType": f"{said}:http://internal",
+            "date": formatdate(time.time() + self.ahead, usegmt=True),
+        }
+        await connection.whole(403, {"message": f"{said} planted words"}, **headers)
+
+    def fault(self, request: Request) -> str:
+        found = PROOF.fullmatch(request.header("authorization") or "")
+        if found is None or found["key"] not in self.secrets:
+            return self.refusal
+        if self.tokens.get(found["key"]) != request.header("x-amz-security-token"):
+            return "ExpiredTokenException"
+        moment = request.header("x-amz-date") or ""
+        here = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(time.time() + self.ahead))
+        if abs(_seconds(moment) - _seconds(here)) > 300:
+            return "InvalidSignatureException"
+        if found["scope"].split("/")[1:3] != ["eu-west-1", "bedrock"]:
+            return "InvalidSignatureException"
+        names = found["names"].split(";")
+        assert {"host", "x-amz-date", "content-type"} <= set(names)
+        path, _, query = request.path.partition("?")
+        lines = "".join(f"{name}:{request.header(name)}\n" for name in names)
+        quoted = path.replace("%", "%25").replace(":", "%3A")
+        canonical = "\n".join(
+            ("POST", quoted, query, lines, found["names"], hashlib.sha256(request.body).hexdigest())
+        )
+        key = f"AWS4{self.secrets[found['key']]}".encode()
+        for part in found["scope"].split("/"):
+            key = hmac.digest(key, part.encode(), "sha256")
+        text = "\n".join(
+            ("AWS4-HMAC-SHA256", moment, found["scope"], hashlib.sha256(canonical.encode()).hexdigest())
+        )
+        good = hmac.digest(key, text.encode(), "sha256").hex() == found["signature"]
+        return "" if good else "InvalidSignatureException"
+
+
+def _seconds(moment: str) -> float:
+    return calendar.timegm(time.strptime(moment, "%Y%m%dT%H%M%SZ"))

@@ -28,6 +28,15 @@ RENEWED = frozenset(KINDS) - {"plain", "env"}
 """The kinds that a session asks again."""
 
 
+_AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK")
+VARIABLES: dict[str, tuple[str, ...]] = {
+    "aws": _AWS,
+    "bedrock": _AWS,
+    "entra": ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "IDENTITY_HEADER"),
+}
+"""The variables with secrets that a kind reads beside those that `auth_key` names."""
+
+
 def make_fetcher(kind: str, value: str, env: Mapping[str, str]) -> Fetcher:
     """The fetcher of `auth_key: "KIND:VALUE"`. Raises `CredentialError` for a value that makes no sense."""
     module, name = KINDS[kind]

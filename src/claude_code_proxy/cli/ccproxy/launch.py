@@ -41,6 +41,7 @@ from claude_code_proxy.config.claude_code.settings_files import (
     settings_argument,
 )
 from claude_code_proxy.config.problems import ConfigError, Problem
+from claude_code_proxy.credentials.factory import VARIABLES
 from claude_code_proxy.credentials.source import Credential
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def prepare(
         ready = replace(
             ready,
             keys=_by_address(route, credentials, path),
-            hidden=tuple(provider.key.value for provider in providers if provider.key.kind == "env"),
+            hidden=_hidden(providers),
             token=token_urlsafe() if with_keys else HIDDEN,
         )
     changes = _changes(ready, env, route.base_url or FREE_PORT)
@@ -319,10 +320,24 @@ def _by_address(
     return found
 
 
+def _hidden(providers: Sequence[Provider]) -> tuple[str, ...]:
+    """The variables in which the keys of the file are."""
+    found: list[str] = []
+    for provider in providers:
+        source = provider.key
+        found += [source.value] if source.kind == "env" else VARIABLES.get(source.kind, ())
+    return tuple(dict.fromkeys(found))
+
+
 def _start(listener: socket.socket, launch: Launch, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start the private proxy: the keys go through its pipe, none through its environment."""
+    """Start the private proxy: the keys go through its pipe.
+
+    Through its environment, which nobody else can read, goes only what a cloud's login is renewed with.
+    """
     assert launch.route.job is not None
-    kept = {name: value for name, value in env.items() if name not in launch.hidden and not fights(name)}
+    renewing = {name for source, _ in launch.keys.values() for name in VARIABLES.get(source.kind, ())}
+    gone = set(launch.hidden) - renewing
+    kept = {name: value for name, value in env.items() if name not in gone and not fights(name)}
     job = {**launch.route.job, **private_proxy.keys_job(launch.token, launch.keys)}
     return private_proxy.start(listener, job, kept)
 

@@ -183,10 +183,12 @@ def _can_go_straight(provider: Provider) -> bool:
         return False
     needs = providers.native_for(provider.base_url, provider.profile)
     usual = NativeProfile()
-    return (needs.mid_system, needs.drop_betas, needs.drop_fields) == (
+    takes_bearer = needs.auth in ("as_sent", "bearer") and provider.key.kind != "aws"  # which signs instead
+    return takes_bearer and (needs.mid_system, needs.drop_betas, needs.drop_fields, needs.route) == (
         usual.mid_system,
         usual.drop_betas,
         usual.drop_fields,
+        usual.route,
     )
 
 
