@@ -42,6 +42,7 @@ ROUTES: dict[str, dict[str, Handler]] = {
     "/metrics": {"GET": status.metrics},
     "/ui": {"GET": page.show},
     "/ui/events": {"GET": page.events},
+    "/ui/line": {"GET": page.line},
     "/ui/request": {"GET": page.request},
     "/v1/stats": {"GET": status.stats},
     "/v1/models": {"GET": list_models},
@@ -183,6 +184,8 @@ async def _dispatch(gateway: Gateway, call: Call) -> None:
         )
     if _is_page(path):
         gateway.access.check_admin(call)
+        if gateway.private:
+            await asyncio.to_thread(gateway.access.check_owner, call)
         await _route(gateway, call, path)  # who looks is no load that requests would have to wait for
         return
     if call.session_keys is None:

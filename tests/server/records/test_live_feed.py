@@ -6,18 +6,22 @@ import asyncio
 import json
 from array import array
 from collections import deque
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from claude_code_proxy.core.deltas import Usage
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.server.caller.call import Call
 from claude_code_proxy.server.records import live_feed
 from claude_code_proxy.server.records.exchange_record import record_of
-from claude_code_proxy.server.records.live_feed import LiveFeed, Viewer
+from claude_code_proxy.server.records.live_feed import LiveFeed, Viewer, line_of
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-    import pytest
 
 KEY = "planted-key-4711"
 
@@ -155,3 +159,17 @@ async def test_subagents_and_their_parents() -> None:
     assert (row["agent_id"], row["parent_agent_id"]) == ("a2", "a1")
     assert row["agent_type"].startswith("Explore ")
     assert KEY not in str(row)
+
+
+LINES = json.loads((Path(__file__).parent / "session_lines.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("case", LINES, ids=lambda case: case["name"])
+async def test_a_session_in_a_line(case: dict[str, Any]) -> None:
+    feed = LiveFeed()
+    plain = replace(record_of(made_call()), provider="kimi", model="k3")
+    for facts in case["records"]:
+        usage = Usage(*facts["usage"]) if "usage" in facts else None
+        notices = tuple(facts.get("notices", ()))
+        feed.ended.append(replace(plain, **{**facts, "usage": usage, "notices": notices}))
+    assert line_of(feed, "s") == case["line"]

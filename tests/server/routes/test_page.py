@@ -162,7 +162,9 @@ def test_no_file_asks_for_anything_elsewhere_or_writes_markup() -> None:
 FORWARDED = {"x-forwarded-for": "203.0.113.9"}
 
 
-@pytest.mark.parametrize("path", ["/ui", "/ui/app.js", "/ui/events", "/ui/request?id=x"])
+@pytest.mark.parametrize(
+    "path", ["/ui", "/ui/app.js", "/ui/events", "/ui/request?id=x", "/ui/line?session=s"]
+)
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
@@ -177,6 +179,15 @@ async def test_who_does_not_get_it(path: str, headers: dict[str, str], status: i
         assert (await ask(proxy, path=path, headers=headers, **GET)).status == status
 
 
+async def test_a_sessions_own_page_is_for_its_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running_proxy([model("http://127.0.0.1:1")]) as proxy:
+        for private, ours, status in ((True, True, 200), (True, False, 403), (False, False, 200)):
+            proxy.gateway.private = private
+            monkeypatch.setattr(access, "may_be_ours", lambda *_, ours=ours: ours)
+            for path in ("/ui", "/ui/app.js", "/ui/request?id=x", "/ui/line?session=s"):
+                assert (await ask(proxy, path=path, **GET)).status == status
+
+
 async def test_with_tokens_an_admin_gets_it_and_a_browser_here_needs_none(tmp_path: Path) -> None:
     admins, clients = tmp_path / "admins", tmp_path / "clients"
     admins.write_text("sha256:" + hashlib.sha256(b"admin-token").hexdigest() + "\n")
@@ -187,6 +198,16 @@ async def test_with_tokens_an_admin_gets_it_and_a_browser_here_needs_none(tmp_pa
         assert (await ask(proxy, path="/ui", headers=FORWARDED, **GET)).status == 403
         admin = {**FORWARDED, "x-proxy-admin-token": "admin-token"}
         assert (await ask(proxy, path="/ui", headers=admin, **GET)).status == 200
+
+
+async def test_the_line_of_a_session() -> None:
+    async with running_upstream(say_hello) as upstream, running_proxy([model(upstream.base)]) as proxy:
+        assert (await ask(proxy, path="/ui/line?session=s-1", **GET)).body == b""
+        await ask(proxy, headers={"x-claude-code-session-id": "s-1"})
+        reply = await ask(proxy, path="/ui/line?session=s-1", **GET)
+        assert (reply.status, reply.headers["content-type"]) == (200, "text/plain; charset=utf-8")
+        assert reply.body.decode() == "custom · m"
+        assert (await ask(proxy, path="/ui/line", **GET)).body == b""
 
 
 async def test_switched_off() -> None:

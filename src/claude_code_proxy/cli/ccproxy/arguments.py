@@ -41,6 +41,8 @@ commands:
   login NAME [--client-id ID]      use a login in place of a key: codex, copilot
   logout NAME, accounts [--json]   forget it; who is logged in, and until when
   logs [--list] [--follow]         the log of the newest session's own proxy
+  ui                               the addresses of the pages that show running sessions
+  statusline                       the line below Claude Code's prompt; sessions have it by themselves
   usage [--by model] [--since 7d] [--json]
                                    tokens of the past days
   config show [--origin]           what a session goes by, and where it is said
@@ -77,8 +79,8 @@ exit codes: claude's own, and before it starts
 """
 
 COMMANDS = (
-    "list", "use", "add", "remove", "edit", "env", "doctor", "init", "models", "logs", "usage", "config",
-    "completion", "version", "help", "import", "login", "logout", "accounts",
+    "list", "use", "add", "remove", "edit", "env", "doctor", "init", "models", "logs", "ui", "statusline",
+    "usage", "config", "completion", "version", "help", "import", "login", "logout", "accounts",
 )  # fmt: skip
 
 

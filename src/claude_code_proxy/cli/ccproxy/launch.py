@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from claude_code_proxy.cli import output
-from claude_code_proxy.cli.ccproxy import local_servers, private_proxy
+from claude_code_proxy.cli.ccproxy import local_servers, private_proxy, statusline
 from claude_code_proxy.cli.ccproxy.keys import credential_of, refuse_open_file
 from claude_code_proxy.cli.ccproxy.memory_guard import refuse_readers
 from claude_code_proxy.cli.ccproxy.route import find_route
@@ -30,11 +30,13 @@ from claude_code_proxy.config.claude_code.environment import (
     Target,
     apply_changes,
     fights,
+    is_loopback,
     is_nested,
     plan_changes,
 )
 from claude_code_proxy.config.claude_code.model_picker import picker_settings
 from claude_code_proxy.config.claude_code.settings_files import (
+    STATUS_LINE,
     managed_conflicts,
     overrides,
     read_settings,
@@ -166,7 +168,7 @@ def run(launch: Launch, rest: Sequence[str], env: Mapping[str, str]) -> int:
             return output.FAILURE
         child = _start(listener, launch, env)
         changes = _changes(launch, env, private_proxy.url_of(listener))
-    settings = _rebased(launch, changes) | picker(launch, rest)
+    settings = _rebased(launch, changes) | picker(launch, rest) | status_line(launch, changes, rest, env)
     arguments = [*session_settings(launch.settings, rest, settings), *rest]
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and exec would hand that on
     try:
@@ -248,7 +250,8 @@ def show(launch: Launch, rest: Sequence[str], env: Mapping[str, str]) -> None:
     if launch.route.job is not None:
         print(f"# a private proxy at {launch.route.base_url or FREE_PORT}, for this session only")
     claude = find_claude(env)
-    arguments = session_settings(launch.settings, rest, {**launch.settings, **picker(launch, rest)})
+    shown = picker(launch, rest) | status_line(launch, launch.changes, rest, env)
+    arguments = session_settings(launch.settings, rest, {**launch.settings, **shown})
     print(shlex.join([claude or "claude", *arguments, *rest]))
     if claude is None:
         output.warning(INSTALL)
@@ -256,9 +259,24 @@ def show(launch: Launch, rest: Sequence[str], env: Mapping[str, str]) -> None:
 
 def picker(launch: Launch, rest: Sequence[str]) -> dict[str, object]:
     """The settings of `/model`, for somebody at a terminal."""
-    if not sys.stdin.isatty() or any(argument in ("-p", "--print") for argument in rest):
+    return picker_settings(launch.route.rows) if _is_seen(rest) else {}
+
+
+def status_line(
+    launch: Launch, changes: Changes, rest: Sequence[str], env: Mapping[str, str]
+) -> dict[str, object]:
+    """The settings of the status line, for somebody at a terminal who has none, where a proxy can tell it."""
+    route, url = launch.route, changes.required["ANTHROPIC_BASE_URL"]
+    if not _is_seen(rest) or (route.job is None and not (route.is_ours and is_loopback(url))):
         return {}
-    return picker_settings(launch.route.rows)
+    if any(setting.name == STATUS_LINE for setting in read_settings(env, Path.cwd())):
+        return {}
+    return statusline.setting(url)
+
+
+def _is_seen(rest: Sequence[str]) -> bool:
+    """Whether the session has a screen."""
+    return sys.stdin.isatty() and not any(argument in ("-p", "--print") for argument in rest)
 
 
 def shown_variables(changes: Changes, *, with_secrets: bool = False) -> dict[str, str]:

@@ -125,6 +125,14 @@ def _command(line: CommandLine, wanted: str | None, path: Path, env: Mapping[str
 
         run_records = session_records.logs if line.command == "logs" else session_records.usage
         return run_records(arguments, env)
+    if line.command == "ui":
+        from claude_code_proxy.cli.ccproxy.commands.session_records import pages
+
+        return pages(arguments, env)
+    if line.command == "statusline":
+        from claude_code_proxy.cli.ccproxy import statusline
+
+        return statusline.main(arguments)
     if line.command == "completion":
         from claude_code_proxy.cli.ccproxy.commands.completion import print_script
 

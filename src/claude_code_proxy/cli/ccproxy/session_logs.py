@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ KEPT = 30
 MOST_BYTES = 2 << 20
 """Of one log; what is older goes into a second file of that size, and then away."""
 _END = ".log"
+PAGE = re.compile(r"the page of this session: (http://\S+)/ui\n")
+"""In the first line of a log: where the session's proxy listens."""
 
 
 def logs_of(env: Mapping[str, str]) -> list[Path]:

@@ -26,6 +26,7 @@ def main(descriptor: str, client_pid: str) -> None:
     write_no_cores()
     job = json.load(sys.stdin)
 
+    from claude_code_proxy.cli.ccproxy.private_proxy import url_of
     from claude_code_proxy.cli.ccproxy.session_logs import rotate
     from claude_code_proxy.config.cc_proxy_json.session_models import table_of
     from claude_code_proxy.config.models_yaml.models_file import FixedModels
@@ -39,6 +40,8 @@ def main(descriptor: str, client_pid: str) -> None:
     models = None if path else FixedModels(table_of(job["entries"], Path(job["origin"])))
     keys = SessionKeys(job["token"], {row["api_base"]: _source(row) for row in job["keys"]})
     log = Path(job["log"]) if job["log"] else None
+    if log:
+        print(f"the page of this session: {url_of(listener)}/ui", flush=True)
     serve_session(settings, models, keys, listener, int(client_pid), lambda: rotate(log) if log else None)
 
 

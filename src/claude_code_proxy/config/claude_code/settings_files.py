@@ -27,6 +27,9 @@ HELPER = "apiKeyHelper"
 MODEL = "model"
 """Where `/model` saves a pick: plain `claude`, without `ccproxy`, asks for that too."""
 
+STATUS_LINE = "statusLine"
+"""The line below the prompt, as somebody wants it."""
+
 MANAGED_FOLDER = Path(
     "/Library/Application Support/ClaudeCode" if sys.platform == "darwin" else "/etc/claude-code"
 )
@@ -35,7 +38,7 @@ MANAGED_FOLDER = Path(
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One variable that a settings file sets, or its `apiKeyHelper` or `model`."""
+    """One variable that a settings file sets, or its `apiKeyHelper`, `model` or `statusLine`."""
 
     path: Path
     line: int
@@ -123,6 +126,8 @@ def _read(path: Path) -> list[Setting]:
         found.append(Setting(path, document.lines[(HELPER,)], HELPER, str(document.value[HELPER] or "")))
     if isinstance(document.value.get(MODEL), str):
         found.append(Setting(path, document.lines[(MODEL,)], MODEL, document.value[MODEL]))
+    if STATUS_LINE in document.value:
+        found.append(Setting(path, document.lines[(STATUS_LINE,)], STATUS_LINE, ""))
     return found
 
 

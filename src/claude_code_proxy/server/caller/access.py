@@ -97,6 +97,11 @@ class Access:
         token = call.headers.get(ADMIN_HEADER, "")
         return self._admins is not None and bool(token) and token in self._admins
 
+    def check_owner(self, call: Call) -> None:
+        """Refuse who is neither this server's user, here, nor an admin. Raises `ApiError` 403. Not for the loop."""
+        if not self.may_read_content(call):
+            raise _refused(f"{call.path[:_QUOTED]} answers the user who runs this server, and admins")
+
     def may_read_content(self, call: Call) -> bool:
         """Whether to show what others said: to an admin, and here to this server's user. Not for the loop."""
         return self.is_admin(call) or (is_local(call) and may_be_ours(*call.ports))

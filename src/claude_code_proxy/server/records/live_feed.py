@@ -24,6 +24,7 @@ MAX_VIEWERS = 16
 _MAX_NOTED = 1000  # requests whose notices are remembered whole
 _MOST_NOTICES = 50  # of one request
 _LONGEST = 300  # characters of a path or a reason
+_SHORTEST = 0.05  # seconds of an answer that has a speed
 _AT_ONCE = 500  # requests that a viewer is told of in one piece
 
 
@@ -125,3 +126,26 @@ def row_of(record: ExchangeRecord) -> dict[str, Any]:
     if record.first_byte_seconds is not None:
         row["first_byte_seconds"] = round(record.first_byte_seconds, 3)
     return row
+
+
+def line_of(feed: LiveFeed, session_id: str) -> str:
+    """A session in a line of text: provider, model, speed, cache, notices; "" before its first answer.
+
+    Provider, model and speed (output tokens per second) are those of the last answer to its own conversation,
+    not to a subagent; the rest is of the whole session.
+    """
+    records = [record for record in feed.of_session(session_id) if record.operation == "messages"]
+    last = next((record for record in records if record.usage is not None and not record.agent_id), None)
+    if last is None or last.usage is None:
+        return ""
+    words = [last.provider, last.model]
+    if last.first_byte_seconds is not None and (time := last.seconds - last.first_byte_seconds) > _SHORTEST:
+        words.append(f"{last.usage.output_tokens / time:.0f} tok/s")
+    usages = [record.usage for record in records if record.usage is not None]
+    cached = sum(usage.cache_read_input_tokens for usage in usages)
+    if cached:
+        prompt = cached + sum(usage.input_tokens + usage.cache_creation_input_tokens for usage in usages)
+        words.append(f"{cached / prompt:.0%} cached")
+    if notices := {code for record in records for code in record.notices}:
+        words.append(f"{len(notices)} notice{'s' if len(notices) > 1 else ''}")
+    return " · ".join(words)

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 from claude_code_proxy import __version__
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.api import ApiError
-from claude_code_proxy.server.records.live_feed import MAX_VIEWERS, LiveFeed, Viewer
+from claude_code_proxy.server.records.live_feed import MAX_VIEWERS, LiveFeed, Viewer, line_of
 
 if TYPE_CHECKING:
     from claude_code_proxy.server.caller.call import Call, HeaderList
@@ -93,6 +93,13 @@ async def request(gateway: Gateway, call: Call) -> None:
     if capture is not None:
         answer["notices"] = [notice for notice in capture["notices"] if not notice["quiet"]]
     await _send_json(call, answer)
+
+
+async def line(gateway: Gateway, call: Call) -> None:
+    """Answer the session `?session=` in a line of text, as `ccproxy statusline` shows it."""
+    session_id = parse_qs(call.query).get("session", [""])[0]
+    text = line_of(_feed(gateway), session_id).encode()
+    await call.respond(200, text, [(b"content-type", _TYPES[".txt"]), *_SAFE])
 
 
 def _capture(gateway: Gateway, call: Call, request_id: str) -> tuple[dict[str, Any] | None, str]:

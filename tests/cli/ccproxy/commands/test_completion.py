@@ -62,7 +62,7 @@ def test_bash(desk: Desk, env: dict[str, str]) -> None:
 def test_fish(desk: Desk, env: dict[str, str]) -> None:
     script = desk.run("completion", "fish")[1]
     for line, expected in (
-        ("ccproxy u", ["usage", "use"]),
+        ("ccproxy u", ["ui", "usage", "use"]),
         ("ccproxy -P d", ["deepseek"]),
         ("ccproxy use g", ["groq"]),
         ("ccproxy completion z", ["zsh"]),

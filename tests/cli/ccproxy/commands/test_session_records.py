@@ -72,3 +72,17 @@ def test_wrong_usage(desk: Desk) -> None:
     assert "ccproxy -- logs ID" in desk.run("logs", "1234")[2]
     assert desk.run("usage", "today")[0] == output.USAGE
     assert desk.run("usage", "--by", "planet")[0] == output.USAGE
+
+
+def test_the_pages_of_running_sessions(desk: Desk, upstream: Upstream) -> None:
+    code, out, err = desk.run("ui")
+    assert (code, out, "no session with a private proxy runs" in err) == (0, "", True)
+    assert desk.run("ui", "x")[0] == output.USAGE
+    desk.providers({"demo": upstream.entry()})
+    with desk.start("wait") as process:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["env"]["ANTHROPIC_BASE_URL"]
+        wait_until(lambda: desk.run("ui")[1] == f"{url}/ui\n", "the page's address is told")
+        process.terminate()
+        process.communicate(timeout=60)
+    wait_until(lambda: desk.run("ui")[1] == "", "it is gone")

@@ -1,4 +1,4 @@
-"""`ccproxy logs|usage`: what the proxies of earlier sessions wrote down."""
+"""`ccproxy logs|ui|usage`: what the proxies of earlier sessions wrote down."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from claude_code_proxy.cli import output
 from claude_code_proxy.cli.ccproxy.arguments import UsageError, take_options
-from claude_code_proxy.cli.ccproxy.session_logs import logs_of
+from claude_code_proxy.cli.ccproxy.private_proxy import who_answers
+from claude_code_proxy.cli.ccproxy.session_logs import PAGE, logs_of, older_part
 from claude_code_proxy.cli.server_command.show_usage import show_usage
 from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.config.settings import ServerSettings
@@ -16,6 +17,7 @@ from claude_code_proxy.server.records.usage_store import GROUPS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 _LINES = 200
 _LOOK_EVERY = 0.5  # seconds
@@ -48,6 +50,30 @@ def logs(arguments: Sequence[str], env: Mapping[str, str]) -> int:
             else:
                 time.sleep(_LOOK_EVERY)
     return output.OK
+
+
+def pages(arguments: Sequence[str], env: Mapping[str, str]) -> int:
+    """Print the address of the page of each running session, newest first. Raises `UsageError`."""
+    if arguments:
+        raise UsageError("ui takes nothing; it prints the addresses of the running sessions' pages")
+    told = [_address(log) for log in reversed(logs_of(env))]
+    found = [url for url in told if url and who_answers(url) == "private"]
+    for url in found:
+        print(f"{url}/ui")
+    if not found:
+        output.note("no session with a private proxy runs; the page of a server is at its address, /ui")
+    return output.OK
+
+
+def _address(log: Path) -> str:
+    """Where the proxy that writes a log says it listens; "" where it does not."""
+    first = older_part(log) if older_part(log).exists() else log
+    try:
+        with first.open(encoding="utf-8", errors="replace") as file:
+            said = PAGE.search(file.readline())
+    except OSError:
+        return ""
+    return said[1] if said else ""
 
 
 def usage(arguments: Sequence[str], env: Mapping[str, str]) -> int:
