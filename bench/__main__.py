@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import extras, page, scenarios, workload
 from .load import Load, MissingError
-from .peers import PEERS, Ours, Peer
+from .peers import PEERS, Old, Ours, Peer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     wanted = [name for name in options.only.split(",") if name]
     chosen = [s for s in scenarios.SCENARIOS if not wanted or s.name in wanted]
     try:
-        peers: list[Peer] = [Ours(), *(PEERS[name]() for name in names)]
+        old = [Old(options.old)] if options.old else []
+        peers: list[Peer] = [Ours(), *old, *(PEERS[name]() for name in names)]
         for peer in peers:
             peer.install()
         load = Load()
@@ -43,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             fit = [
                 p for p in peers if (scenario.slow_too or not p.slow) and (p.converts or not scenario.native)
             ]
-            fit = [p for p in fit if not scenario.native or p.name == "ours"]
+            fit = [p for p in fit if not scenario.native or isinstance(p, Ours)]
             fit += [p for p in peers if scenario.native and p.name == "nginx"]
             for peer in fit:
                 scenarios.check(load, peer, scenario)
@@ -74,6 +76,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--quick", action="store_true", help="3 rounds of half a second")
     parser.add_argument("--peers", default="nginx", help=f"of {','.join(PEERS)} (default: nginx)")
+    parser.add_argument("--old", type=Path, help="another checkout with a .venv, measured too")
     parser.add_argument("--only", default="", help="scenarios or figures by name, separated by commas")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="of each run")

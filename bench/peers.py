@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _NOT_COUNTED = frozenset(("pip", "setuptools", "pkg_resources", "__pycache__"))
 _TICK = os.sysconf("SC_CLK_TCK")
+KEY = "sk-0f8e4c1d9b7a3625" * 3
+"""As long as those of providers are, and like nothing else in a request."""
 
 
 class Peer(ABC):
@@ -65,7 +67,7 @@ class Peer(ABC):
         body = self.adapt(body)
         return (
             f"POST {path or self.path} HTTP/1.1\r\nhost: 127.0.0.1:{self.port}\r\n"
-            "authorization: Bearer sk-bench\r\n"
+            f"authorization: Bearer {KEY}\r\n"
             "anthropic-version: 2023-06-01\r\ncontent-type: application/json\r\naccept: application/json\r\n"
             f"user-agent: claude-cli/2.1.0 (external, cli)\r\ncontent-length: {len(body)}\r\n\r\n"
         ).encode() + body
@@ -124,7 +126,7 @@ class Peer(ABC):
     def ask(self, body: bytes, *, path: str | None = None) -> tuple[int, bytes]:
         """One request, outside of any measurement."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        headers = {"authorization": "Bearer sk-bench", "content-type": "application/json"}
+        headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
         try:
             connection.request("POST", path or self.path, self.adapt(body), headers)
             response = connection.getresponse()
@@ -167,6 +169,8 @@ class Ours(Peer):
 
     name = "ours"
 
+    python = sys.executable
+
     def __init__(self, workers: int = 1) -> None:
         super().__init__()
         self.workers = workers
@@ -178,12 +182,26 @@ class Ours(Peer):
             f"- model_id: {workload.NATIVE_MODEL}\n  model_name: upstream-model\n"
             f"  api_base: http://127.0.0.1:{upstream}\n  format: anthropic\n"
         )
-        serve = [sys.executable, "-m", "claude_code_proxy", "serve"]
+        serve = [self.python, "-m", "claude_code_proxy", "serve"]
         return [*serve, "--models", str(models), "--port", str(port), "--workers", str(self.workers)]
 
     def size(self) -> int | None:
         package = Path(__file__).parent.parent / "src"
         return _tree_size(package) + installed_size(Path(sys.prefix), _requirements("claude-code-proxy"))
+
+
+class Old(Ours):
+    """claude-code-proxy of another checkout, so that one run shows what has changed."""
+
+    name = "old"
+
+    def __init__(self, checkout: Path) -> None:
+        """`checkout` has an environment of its own in `.venv`."""
+        super().__init__()
+        self.python = str(checkout.absolute() / ".venv" / "bin" / "python")
+
+    def size(self) -> int | None:
+        return None
 
 
 class Nginx(Peer):
@@ -249,11 +267,11 @@ class LiteLLM(Peer):
                             "litellm_params": {
                                 "model": "openai/upstream-model",
                                 "api_base": f"http://127.0.0.1:{upstream}/v1",
-                                "api_key": "sk-bench",
+                                "api_key": KEY,
                             },
                         }
                     ],
-                    "general_settings": {"master_key": "sk-bench"},
+                    "general_settings": {"master_key": KEY},
                     "litellm_settings": {
                         "use_chat_completions_url_for_anthropic_messages": True,
                         "drop_params": True,

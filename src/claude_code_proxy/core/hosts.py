@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 _LOCAL_ENDS = (".local", ".lan", ".internal", ".home.arpa", ".localhost")
 """RFC 6762, RFC 8375, RFC 6761, and two that home routers and clouds use."""
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     """Whether `host` is this machine."""
     name = _plain(host)
@@ -17,6 +19,7 @@ def is_loopback(host: str) -> bool:
     return address is not None and address.is_loopback
 
 
+@lru_cache(maxsize=1024)
 def is_private(host: str) -> bool:
     """Whether `host` is this machine or one that only a private network reaches; a bare name is."""
     name = _plain(host)

@@ -61,4 +61,4 @@ class Report:
     @property
     def codes(self) -> list[str]:
         """The codes of the loud notices, each once, in order."""
-        return list(dict.fromkeys(notice.code for notice in self.loud))
+        return list(dict.fromkeys([notice.code for notice in self.notices if not notice.quiet]))

@@ -29,7 +29,11 @@ class Headers:
         self._fields: list[tuple[str, str]] = []
         self._first: dict[str, str] = {}  # the first value by lower-case name
         if fields:
-            self.update(fields)
+            self._first = {name.lower(): value for name, value in fields.items()}
+            self._fields = list(fields.items())
+            if len(self._first) < len(fields):  # the last of each name counts
+                self._first, self._fields = {}, []
+                self.update(fields)
 
     @classmethod
     def received(cls, raw: Iterable[tuple[bytes, bytes]]) -> Self:

@@ -6,6 +6,7 @@ uvicorn has no such limits with httptools, which collects what it is sent until 
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -143,7 +144,7 @@ class Connection(HttpToolsProtocol):
         """A head is complete; raises to end the reading of one that is too large."""
         headers = self.headers
         if self._head_size > self._settings.max_head_bytes or len(headers) > self._settings.max_headers:
-            size = len(self.url) + sum(len(name) + len(value) for name, value in headers)
+            size = len(self.url) + len(b"".join(chain.from_iterable(headers)))
             if size > self._settings.max_head_bytes or len(headers) > self._settings.max_headers:
                 self._problem = self._too_large()
                 raise self._problem

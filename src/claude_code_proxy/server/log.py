@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import select
 import threading
 import time
-from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -24,7 +22,7 @@ logger = logging.getLogger("claude_code_proxy")
 _MAX_SESSIONS = 1024
 _MAX_SHOWN = 200
 _MOST_WAITING = 10_000  # lines
-_AT_ONCE = 4096  # bytes; a longer line might have to wait for room
+_BATCH_SECONDS = 0.02
 _LAST_WAIT = 0.5  # seconds
 
 
@@ -44,10 +42,10 @@ def configure(level: str, form: str = "text") -> None:
 
 
 class Handler(logging.StreamHandler[TextIO]):
-    """Writes to the standard error stream, and never waits for whoever should read it.
+    """Writes to the standard error stream, and never waits for whoever reads it or for its disk.
 
-    A line goes out at once where there is room for it, else by way of a thread. What that cannot get rid
-    of in time is lost, and counted.
+    Lines go out by way of a thread, those of `_BATCH_SECONDS` at once. What that cannot get rid of in time
+    is lost, and counted.
     """
 
     def __init__(self) -> None:
@@ -69,66 +67,63 @@ class Handler(logging.StreamHandler[TextIO]):
         self._sink.write(descriptor, (line + "\n").encode("utf-8", "backslashreplace"))
 
     def flush(self) -> None:
-        """Give what waits a moment to be read."""
-        self._sink.wait(_LAST_WAIT)
+        """Give what waits a moment to be written."""
+        self._sink.flush(_LAST_WAIT)
 
 
 class _Sink:
-    """Lines on their way to a file. `lost`: how many did not get there since that was last said."""
+    """Lines on their way to a file."""
 
     def __init__(self) -> None:
-        self.lost = 0
+        self._lost = 0  # lines that did not get there since that was last said
+        self._waiting: list[bytes] = []
+        self._descriptor = -1
         self._lock = threading.Lock()
-        self._waiting: deque[bytes] = deque()
+        self._due = threading.Event()  # something waits: set once a batch, not for each line
+        self._hurry = threading.Event()
+        self._written = threading.Event()
         self._thread: threading.Thread | None = None
 
     def write(self, descriptor: int, line: bytes) -> None:
-        """Write a line, now or soon."""
+        """Have a line written soon."""
         with self._lock:
-            if self._thread is None and len(line) <= _AT_ONCE and _has_room(descriptor):
-                self.lost += not _write(descriptor, line)
-            elif len(self._waiting) >= _MOST_WAITING:
-                self.lost += 1
-            else:
+            self._descriptor = descriptor
+            if len(self._waiting) < _MOST_WAITING:
                 self._waiting.append(line)
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._drain, args=(descriptor,), daemon=True)
-                    self._thread.start()
+            else:
+                self._lost += 1
+            if not self._due.is_set():
+                self._written.clear()
+                self._due.set()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+                self._thread.start()
 
-    def wait(self, seconds: float) -> None:
+    def flush(self, seconds: float) -> None:
         """Wait until nothing waits, but not for long."""
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(seconds)
+        if self._due.is_set():
+            self._hurry.set()
+            self._written.wait(seconds)
 
-    def _drain(self, descriptor: int) -> None:
+    def _run(self) -> None:
         while True:
+            self._due.wait()
+            self._hurry.wait(_BATCH_SECONDS)
             with self._lock:
-                if not self._waiting and not self.lost:
-                    self._thread = None
-                    return
-                lost, self.lost = self.lost, 0
-                line = self._waiting.popleft() if self._waiting else b""
-            done = _write(descriptor, line + (b"%d lines of the log were lost\n" % lost if lost else b""))
-            if not done:
-                with self._lock:
-                    self.lost += lost + len(self._waiting) + bool(line)
-                    self._waiting.clear()
-                    self._thread = None
-                return
-
-
-def _has_room(descriptor: int) -> bool:
-    """Whether writing a line would not wait. A pipe has room for 4096 bytes where it is writable (POSIX)."""
-    if not hasattr(select, "poll"):
-        return False
-    poll = select.poll()
-    poll.register(descriptor, select.POLLOUT)
-    return any(event & select.POLLOUT for _, event in poll.poll(0))
+                lines, self._waiting = self._waiting, []
+                lost, self._lost = self._lost, 0
+            said = b"%d lines of the log were lost\n" % lost if lost else b""
+            done = _write(self._descriptor, b"".join(lines) + said)
+            with self._lock:
+                self._lost += 0 if done else lost + len(lines)
+                if not self._waiting:
+                    self._hurry.clear()
+                    self._due.clear()
+                    self._written.set()
 
 
 def _write(descriptor: int, data: bytes) -> bool:
-    """Write all of `data`; False where that fails: nobody can be told."""
+    """Write all of `data`; False where that fails."""
     try:
         while data:
             data = data[os.write(descriptor, data) :]
@@ -188,7 +183,10 @@ class RequestLog:
             return
         self._warn_of_notices(call)
         if logger.isEnabledFor(logging.INFO):
-            logger.info("%s", _line(call), extra={"call": call})
+            # Not by `logger.info`, which looks for the place in the program that it was called from.
+            record = logging.LogRecord(logger.name, logging.INFO, __file__, 0, _line(call), (), None)
+            record.call = call
+            logger.handle(record)
         if logger.isEnabledFor(logging.DEBUG) and call.report is not None:
             for notice in call.report.notices:
                 logger.debug(
@@ -222,8 +220,8 @@ def _line(call: Call) -> str:
     elapsed = (call.clock() - call.began) * 1000
     words = [
         call.method,
-        _shown(call, call.path),
-        _shown(call, call.model) or "-",
+        _plain(call.path),
+        _plain(call.model) or "-",
         "gone" if call.gone else str(call.status),
         f"{elapsed:.0f}ms",
     ]
@@ -239,15 +237,19 @@ def _line(call: Call) -> str:
         words.append("notices=" + ",".join(codes))
     words.append(call.request_id)
     if call.upstream_id:
-        words.append("upstream=" + _shown(call, call.upstream_id))
+        words.append("upstream=" + _plain(call.upstream_id))
     if call.failure and not call.gone:
         # The last word of the line: it may have any characters in it.
-        words.append("error: " + _shown(call, call.failure))
-    return " ".join(words)
+        words.append("error: " + _plain(call.failure))
+    return redact(" ".join(words), call.keys)
 
 
 def _shown(call: Call, text: str) -> str:
-    """Text from outside: on one line, without the caller's key, and nothing that colours the terminal."""
-    text = redact(text, call.headers)
+    """Text from outside as `_plain`, and without the caller's key."""
+    return _plain(redact(text, call.keys))
+
+
+def _plain(text: str) -> str:
+    """Text from outside: its beginning, on one line, and nothing that colours the terminal."""
     text = text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "..."
     return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)

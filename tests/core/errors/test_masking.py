@@ -31,6 +31,11 @@ def test_pieces_are_masked(text: str, masked: str) -> None:
     assert without_key(text, KEY) == masked
 
 
+def test_a_key_of_any_length_is_masked() -> None:
+    key = "".join(f"{number:04x}" for number in range(3000))
+    assert without_key(f"bad {key[5000:5100]} and {key[11_900:]}", key) == "bad [key] and [key]"
+
+
 def test_placeholders_are_no_keys() -> None:
     assert without_key("none: none", "none") == "none: none"
 

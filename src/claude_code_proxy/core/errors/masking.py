@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 MIN_PIECE = 8
 """Characters from which a piece of a key is hidden; shorter keys are placeholders like "none"."""
 _STEP = MIN_PIECE // 2
+_STEPS = tuple(slice(start, start + _STEP) for start in range(0, 4096, _STEP))
 _MASK = "[key]"
 
 
@@ -23,21 +24,35 @@ def without_key(text: str, key: str) -> str:
     return "".join([*kept, text[done:]]) if kept else text
 
 
-def key_spans(text: str, key: str) -> Iterator[tuple[int, int]]:
+def key_spans(text: str, key: str) -> list[tuple[int, int]]:
     """Where pieces of `key` of 8 and more characters are in `text`: start and end of each run of them."""
     if len(key) < MIN_PIECE or len(text) < MIN_PIECE:
-        return
+        return []
     # Every piece that is long enough has one of these as a whole: most texts have none.
-    if not any(key[start : start + _STEP] in text for start in range(0, len(key) - _STEP + 1, _STEP)):
-        return
+    if not any(map(text.__contains__, _marks(key))):
+        return []
+    spans: list[tuple[int, int]] = []
+    for start in _starts(text, key):
+        first = spans.pop()[0] if spans and start <= spans[-1][1] else start
+        spans.append((first, start + MIN_PIECE))
+    return spans
+
+
+def _marks(key: str) -> Iterator[str]:
+    """Every `_STEP` characters of `key`."""
+    if len(key) > _STEPS[-1].stop:
+        return (key[start : start + _STEP] for start in range(0, len(key) - _STEP + 1, _STEP))
+    return map(key.__getitem__, _STEPS[: len(key) // _STEP])
+
+
+def _starts(text: str, key: str) -> list[int]:
+    """Where pieces of `MIN_PIECE` characters of `key` begin in `text`."""
     pieces = {key[start : start + MIN_PIECE] for start in range(len(key) - MIN_PIECE + 1)}
-    first = end = 0  # of the run of pieces that was found last
-    for start in range(len(text) - MIN_PIECE + 1):
-        if text[start : start + MIN_PIECE] in pieces:
-            if start > end or not end:
-                if end:
-                    yield first, end
-                first = start
-            end = start + MIN_PIECE
-    if end:
-        yield first, end
+    found: set[int] = set()
+    for mark in set(_marks(key)):
+        at = text.find(mark)
+        while at >= 0:
+            near = range(max(at - _STEP + 1, 0), at + 1)
+            found.update([start for start in near if text[start : start + MIN_PIECE] in pieces])
+            at = text.find(mark, at + 1)
+    return sorted(found)

@@ -13,6 +13,8 @@ _CACHED = ("cached_tokens", "cache_read_input_tokens", "cache_read_tokens", "pro
 _WRITTEN = ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
 _ANTHROPIC = ("cache_read_input_tokens", "cache_creation_input_tokens")
 _THINKING = ("reasoning_tokens", "thinking_tokens")
+_PROMPT = ("prompt_tokens", "input_tokens")
+_COMPLETION = ("completion_tokens", "output_tokens")
 
 
 def read_usage(usage: Any, *, written_outside_prompt: bool = False) -> Usage | None:
@@ -27,12 +29,12 @@ def read_usage(usage: Any, *, written_outside_prompt: bool = False) -> Usage | N
         return None
     prompt_details = _object(usage.get("prompt_tokens_details") or usage.get("input_tokens_details"))
     output_details = _object(usage.get("completion_tokens_details") or usage.get("output_tokens_details"))
-    cached = _first(prompt_details, *_CACHED) or _first(usage, *_CACHED)
+    cached = _first(prompt_details, _CACHED) or _first(usage, _CACHED)
     written = _written(prompt_details) or _written(usage)
-    thinking = _first(output_details, *_THINKING) or _first(usage, *_THINKING)
+    thinking = _first(output_details, _THINKING) or _first(usage, _THINKING)
     missed = _count(usage.get("prompt_cache_miss_tokens"))  # DeepSeek
-    prompt = _first(usage, "prompt_tokens", "input_tokens") or (missed and missed + cached)
-    completion = _first(usage, "completion_tokens", "output_tokens")
+    prompt = _first(usage, _PROMPT) or (missed and missed + cached)
+    completion = _first(usage, _COMPLETION)
     total = _count(usage.get("total_tokens"))
 
     apart, left_out = cached + written, total - prompt - completion
@@ -62,8 +64,7 @@ def read_usage(usage: Any, *, written_outside_prompt: bool = False) -> Usage | N
 
 def _written(counts: Mapping[str, Any]) -> int:
     """What was written to the cache: one number, or one for each time to live (DashScope)."""
-    times = _object(counts.get("cache_creation"))
-    return _first(counts, *_WRITTEN) or sum(map(_count, times.values()))
+    return _first(counts, _WRITTEN) or sum(map(_count, _object(counts.get("cache_creation")).values()))
 
 
 def _object(value: Any) -> dict[str, Any]:
@@ -77,5 +78,8 @@ def _count(value: Any) -> int:
     return int(value)
 
 
-def _first(counts: Mapping[str, Any], *names: str) -> int:
-    return next((count for name in names if (count := _count(counts.get(name)))), 0)
+def _first(counts: Mapping[str, Any], names: tuple[str, ...]) -> int:
+    for name in names:
+        if name in counts and (count := _count(counts[name])):
+            return count
+    return 0

@@ -9,6 +9,7 @@ from claude_code_proxy.core.errors.masking import without_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
 
 
 def extract_api_key(headers: Mapping[str, str]) -> str:
@@ -30,9 +31,14 @@ def extract_api_key(headers: Mapping[str, str]) -> str:
     return key
 
 
-def redact(text: str, headers: Mapping[str, str]) -> str:
-    """`text` without any piece of a key of `headers`, wherever it was quoted."""
-    for key in (bearer_token(headers), headers.get("x-api-key", "").strip()):
+def keys_of(headers: Mapping[str, str]) -> set[str]:
+    """The keys in `headers`."""
+    return {bearer_token(headers), headers.get("x-api-key", "").strip()} - {""}
+
+
+def redact(text: str, keys: AbstractSet[str]) -> str:
+    """`text` without any piece of one of `keys`, wherever it was quoted."""
+    for key in keys:
         text = without_key(text, key)
     return text
 

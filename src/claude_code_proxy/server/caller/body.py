@@ -98,8 +98,9 @@ def parse_within_limits(raw: bytes, tools: ToolCache, settings: ServerSettings) 
             "(server setting max_json_elements)",
         )
     body = parse_object(raw, tools)
-    # the tools that many requests share were looked at when they were read
-    fresh = [value for value in body.values() if not tools.knows(value)]
+    fresh = dict(body)
+    if tools.knows(body.get("tools")):  # they were looked at when they were read first
+        del fresh["tools"]
     if wire.is_deeper(fresh, settings.max_json_depth):
         raise invalid_request(
             f"the request body has more than {settings.max_json_depth} levels of objects and arrays "

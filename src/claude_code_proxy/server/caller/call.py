@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.server.caller import ids
-from claude_code_proxy.server.caller.auth import redact
+from claude_code_proxy.server.caller.auth import keys_of, redact
 
 if TYPE_CHECKING:
     from array import array
@@ -125,6 +125,11 @@ class Call:
         """Whether a response that has no end of its own should end now."""
         return ENDING in self._state
 
+    @property
+    def keys(self) -> set[str]:
+        """The caller's keys, and those that a session's own server put in their place."""
+        return {*keys_of(self.headers), self.key, *self.key_headers.values()} - {""}
+
     def note_upstream(self, model: str, request_id: str) -> None:
         """Remember which model answered under which id, for the headers and the log."""
         request_id = request_id[:_LONGEST_ID]
@@ -173,7 +178,7 @@ class Call:
 
     def redacted(self, error: ApiError) -> ApiError:
         """The error without the caller's key, should an upstream have quoted it."""
-        error.message = redact(error.message, self.headers)
+        error.message = redact(error.message, self.keys)
         if self.is_private:
             told = error.message.replace(_IN_FILE, "base_url in cc-proxy.json")
             error.message = _BASE.sub("base_url", told)
@@ -233,4 +238,5 @@ def _merge(raw: HeaderList) -> dict[str, str]:
 
 def _header_value(text: str) -> bytes:
     """A value that cannot break out of its header line."""
-    return "".join(c if c.isprintable() else " " for c in text).encode("latin-1", errors="replace")
+    text = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+    return text.encode("latin-1", errors="replace")

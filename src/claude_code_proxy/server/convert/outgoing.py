@@ -77,10 +77,16 @@ class OutgoingRequest:
     """
 
     def __init__(
-        self, gateway: Gateway, call: Call, config: ModelConfig, request: dict[str, Any], size: int
+        self,
+        gateway: Gateway,
+        call: Call,
+        config: ModelConfig,
+        profile: Profile,
+        request: dict[str, Any],
+        size: int,
     ) -> None:
         self.config = config
-        self.profile = self._learned = gateway.learned.profile(config, call.key)
+        self.profile = self._learned = profile
         self.gateway = gateway
         self._key = call.key
         self._session_id = call.session_id
@@ -96,8 +102,10 @@ class OutgoingRequest:
         cls, gateway: Gateway, call: Call, config: ModelConfig, request: dict[str, Any], size: int
     ) -> OutgoingRequest:
         """Convert `request`, which came as `size` bytes. Raises `ApiError` 400, or what a hook refuses."""
-        work = LARGE if gateway.pdf_texts is not None and has_pdf(request) else size
-        outgoing = await offload(work, cls, gateway, call, config, request, size)
+        profile = gateway.learned.profile(config, call.key)
+        reads_pdf = gateway.pdf_texts is not None and profile.pdf == "text" and has_pdf(request)
+        work = LARGE if reads_pdf else size
+        outgoing = await offload(work, cls, gateway, call, config, profile, request, size)
         await outgoing.run_hook()
         return outgoing
 

@@ -127,8 +127,8 @@ async def _ask(exchange: Exchange, outgoing: OutgoingRequest, client: UpstreamCl
         if repeated or not tries_left or not error.retryable or response.status in RETRIED:
             raise error
         repeated = True
-    outgoing.reply.may_repeat = not repeated
     outgoing.accepted()
+    outgoing.reply.may_repeat = not repeated
 
 
 async def _ask_again(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _LONGEST = 128  # characters of a text from outside
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ExchangeRecord:
     """One request. Times in seconds; `ended` is the epoch time of its end.
 
@@ -74,6 +74,7 @@ class Sink(Protocol):
 def record_of(call: Call) -> ExchangeRecord:
     """The record of a request that is over."""
     served, headers = call.served_by, call.headers
+    keys = call.keys
     error = call.error_type
     if not error and (call.failure or call.status >= 400):
         word = call.failure.partition(":")[0]  # of a stream that ended in an error event
@@ -82,7 +83,7 @@ def record_of(call: Call) -> ExchangeRecord:
     profile = "" if served is None else (served.native if native else served.profile).name
 
     def told(text: str) -> str:
-        return redact(text, headers)[:_LONGEST]  # somebody may put the key there
+        return redact(text, keys)[:_LONGEST]  # somebody may put the key there
 
     return ExchangeRecord(
         ended=time.time(),

@@ -55,8 +55,8 @@ class LiveFeed:
                 {
                     "code": notice.code,
                     "action": notice.action,
-                    "path": redact(notice.path, call.headers)[:_LONGEST],
-                    "reason": redact(notice.reason, call.headers)[:_LONGEST],
+                    "path": redact(notice.path, call.keys)[:_LONGEST],
+                    "reason": redact(notice.reason, call.keys)[:_LONGEST],
                 }
                 for notice in call.report.loud[:_MOST_NOTICES]
             ]

@@ -6,11 +6,12 @@ may share the file. A crash loses what the last `_BATCH_SECONDS` brought.
 
 from __future__ import annotations
 
+import operator
 import sqlite3
 import threading
-from collections import deque
+import time
+from collections import defaultdict, deque
 from contextlib import closing
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from claude_code_proxy.server.log import logger
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 """`PRAGMA user_version` of a file that this program wrote."""
-_BATCH_SECONDS = 0.5
+_BATCH_SECONDS = 1.0
 _MOST_WAITING = 10_000
 _WAIT = 5.0  # seconds for another process's write
 _KEYS = ("day", "model", "provider", "session", "class")
@@ -77,10 +78,13 @@ class UsageStore:
             self._closing.wait(_BATCH_SECONDS)
             self._due.clear()
             ended = self._closing.is_set()  # before the records are taken: none comes after it
-            rows = [_row(self._waiting.popleft()) for _ in range(len(self._waiting))]
+            sums: defaultdict[tuple[str, ...], list[int]] = defaultdict(lambda: [0] * len(_SUMS))
+            for _ in range(len(self._waiting)):
+                keys, figures = _row(self._waiting.popleft())
+                sums[keys] = list(map(operator.add, sums[keys], figures))
             try:
-                if rows:
-                    self._write(rows)
+                if sums:
+                    self._write([(*keys, *figures) for keys, figures in sums.items()])
             except (OSError, sqlite3.Error) as error:
                 self._warn(str(error))
 
@@ -113,7 +117,8 @@ def _open(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _row(record: ExchangeRecord) -> tuple[Any, ...]:
+def _row(record: ExchangeRecord) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """The values of `_KEYS` and of `_SUMS`."""
     usage = record.usage
     tokens = (
         (0, 0, 0, 0, 0)
@@ -126,9 +131,9 @@ def _row(record: ExchangeRecord) -> tuple[Any, ...]:
             usage.thinking_tokens or 0,
         )
     )
-    day = datetime.fromtimestamp(record.ended).astimezone().date().isoformat()
+    day = time.strftime("%Y-%m-%d", time.localtime(record.ended))
     keys = day, record.model or "unknown", record.provider, record.session_id, record.request_class
-    return (*keys, 1, int(record.outcome == "error"), *tokens, round(record.seconds * 1000))
+    return keys, (1, int(record.outcome == "error"), *tokens, round(record.seconds * 1000))
 
 
 class UsageRow(NamedTuple):

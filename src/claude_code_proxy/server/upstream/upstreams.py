@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _KEY_HEADERS = ("authorization", "x-api-key", "api-key")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class UpstreamClient:
     """One key and one model's upstream. Lives as long as one request."""
 

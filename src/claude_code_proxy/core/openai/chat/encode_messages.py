@@ -176,8 +176,10 @@ class _Writer:
 
     def _spoken(self, parts: Iterable[Part | Instruction]) -> str | list[dict[str, Any]]:
         parts = list(parts)
-        if not self._marks.kept and all(isinstance(part, Text) for part in parts):
-            return "\n\n".join(part.text for part in parts if isinstance(part, Text))
+        if not self._marks.kept:
+            texts = [part.text for part in parts if isinstance(part, Text)]
+            if len(texts) == len(parts):
+                return "\n\n".join(texts)
         return [self._part(part) for part in parts]
 
     def _one_text(self, text: str, mark: CacheMark) -> str | list[dict[str, Any]]:
