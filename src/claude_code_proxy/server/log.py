@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.bounded_map import BoundedMap
-from claude_code_proxy.server.caller.auth import redact
 from claude_code_proxy.server.records.exchange_record import record_of
 
 if TYPE_CHECKING:
@@ -184,7 +183,7 @@ class RequestLog:
         self._warn_of_notices(call)
         if logger.isEnabledFor(logging.INFO):
             # Not by `logger.info`, which looks for the place in the program that it was called from.
-            record = logging.LogRecord(logger.name, logging.INFO, __file__, 0, _line(call), (), None)
+            record = logging.LogRecord(logger.name, logging.INFO, "", 0, _line(call), (), None)
             record.call = call
             logger.handle(record)
         if logger.isEnabledFor(logging.DEBUG) and call.report is not None:
@@ -199,10 +198,12 @@ class RequestLog:
                 )
 
     def _warn_of_notices(self, call: Call) -> None:
-        if call.report is None or not call.report.notices:
+        if call.report is None or not (codes := call.report.codes):
             return
         warned = self._warned.get(call.session_id, set())
         self._warned[call.session_id] = warned
+        if warned.issuperset(codes):
+            return
         for notice in call.report.loud:
             if notice.code not in warned:
                 warned.add(notice.code)
@@ -241,12 +242,12 @@ def _line(call: Call) -> str:
     if call.failure and not call.gone:
         # The last word of the line: it may have any characters in it.
         words.append("error: " + _plain(call.failure))
-    return redact(" ".join(words), call.keys)
+    return call.without_keys(" ".join(words))[0]
 
 
 def _shown(call: Call, text: str) -> str:
     """Text from outside as `_plain`, and without the caller's key."""
-    return _plain(redact(text, call.keys))
+    return _plain(call.without_keys(text)[0])
 
 
 def _plain(text: str) -> str:

@@ -12,7 +12,8 @@ from claude_code_proxy.config.models_yaml.models_file import FixedModels
 from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.config.settings import ServerSettings
 from claude_code_proxy.core.errors.api import ApiError
-from claude_code_proxy.server.caller.auth import keys_of, redact
+from claude_code_proxy.core.errors.masking import without_keys
+from claude_code_proxy.server.caller.auth import keys_of
 from claude_code_proxy.server.upstream import failures
 from claude_code_proxy.server.upstream import upstreams as upstream
 from tests.server.byte_upstream import Connection, Request, running_upstream, say_hello
@@ -161,8 +162,10 @@ async def test_configured_headers_go_out_as_utf_8() -> None:
 
 def test_redacting_takes_both_keys_and_leaves_placeholders() -> None:
     headers = {"authorization": "Bearer first-secret", "x-api-key": "second-secret"}
-    assert redact("first-secret, second-secret", keys_of(headers)) == "[key], [key]"
-    assert redact("none of it", {"none"}) == "none of it"
+    assert without_keys(["first-secret, second-secret", "none of it"], {"none", *keys_of(headers)}) == [
+        "[key], [key]",
+        "none of it",
+    ]
 
 
 @pytest.mark.parametrize(("separate", "connections"), [(False, 1), (True, 2)])

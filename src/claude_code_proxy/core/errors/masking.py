@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 MIN_PIECE = 8
 """Characters from which a piece of a key is hidden; shorter keys are placeholders like "none"."""
@@ -22,6 +22,15 @@ def without_key(text: str, key: str) -> str:
         kept += [text[done:start], _MASK]
         done = end
     return "".join([*kept, text[done:]]) if kept else text
+
+
+def without_keys(texts: Sequence[str], keys: Iterable[str]) -> Sequence[str]:
+    """`without_key` for several texts and keys, which most often have nothing in common."""
+    joined = "\0".join(texts)
+    for key in keys:
+        if len(key) >= MIN_PIECE and any(map(joined.__contains__, _marks(key))):
+            texts = [without_key(text, key) for text in texts]
+    return texts
 
 
 def key_spans(text: str, key: str) -> list[tuple[int, int]]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from claude_code_proxy.core.errors.api import ApiError
-from claude_code_proxy.core.errors.masking import without_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from collections.abc import Set as AbstractSet
 
 
 def extract_api_key(headers: Mapping[str, str]) -> str:
@@ -34,13 +32,6 @@ def extract_api_key(headers: Mapping[str, str]) -> str:
 def keys_of(headers: Mapping[str, str]) -> set[str]:
     """The keys in `headers`."""
     return {bearer_token(headers), headers.get("x-api-key", "").strip()} - {""}
-
-
-def redact(text: str, keys: AbstractSet[str]) -> str:
-    """`text` without any piece of one of `keys`, wherever it was quoted."""
-    for key in keys:
-        text = without_key(text, key)
-    return text
 
 
 def bearer_token(headers: Mapping[str, str]) -> str:

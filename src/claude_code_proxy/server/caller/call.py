@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from claude_code_proxy.core import wire
+from claude_code_proxy.core.errors.masking import without_keys
 from claude_code_proxy.server.caller import ids
-from claude_code_proxy.server.caller.auth import keys_of, redact
+from claude_code_proxy.server.caller.auth import keys_of
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+    from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 
     from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.core.deltas import Usage
@@ -58,7 +59,7 @@ class Call:
         self.path = unquote((scope.get("raw_path") or scope["path"].encode()).decode("latin-1").split("?")[0])
         self.query: str = scope["query_string"].decode("latin-1")
         self.peer: str = (scope.get("client") or ("",))[0]
-        self.ports = tuple((scope.get(end) or ("", 0))[1] for end in ("client", "server"))
+        self._scope = scope
         self.raw_headers: HeaderList = list(scope["headers"])
         self.headers = _merge(self.raw_headers)
         self._state = scope.get("state", {})
@@ -105,6 +106,12 @@ class Call:
         """The client's id of its session; "" when it has none."""
         return self.headers.get("x-claude-code-session-id", "")
 
+    @property
+    def ports(self) -> tuple[int, int]:
+        """The ports of the client's connection, at its end and at ours; 0 where there is none."""
+        client, server = (self._scope.get(end) or ("", 0) for end in ("client", "server"))
+        return client[1], server[1]
+
     def use_key(self, config: ModelConfig, key: str, given: Credential | None = None) -> None:
         """Make `key` the call's own, for the upstream of `config`, as if it alone had come.
 
@@ -125,10 +132,9 @@ class Call:
         """Whether a response that has no end of its own should end now."""
         return ENDING in self._state
 
-    @property
-    def keys(self) -> set[str]:
-        """The caller's keys, and those that a session's own server put in their place."""
-        return {*keys_of(self.headers), self.key, *self.key_headers.values()} - {""}
+    def without_keys(self, *texts: str) -> Sequence[str]:
+        """`texts` without any piece of a key, the caller's or one that the server put in its place."""
+        return without_keys(texts, {*keys_of(self.headers), self.key, *self.key_headers.values()})
 
     def note_upstream(self, model: str, request_id: str) -> None:
         """Remember which model answered under which id, for the headers and the log."""
@@ -178,7 +184,7 @@ class Call:
 
     def redacted(self, error: ApiError) -> ApiError:
         """The error without the caller's key, should an upstream have quoted it."""
-        error.message = redact(error.message, self.keys)
+        error.message = self.without_keys(error.message)[0]
         if self.is_private:
             told = error.message.replace(_IN_FILE, "base_url in cc-proxy.json")
             error.message = _BASE.sub("base_url", told)
@@ -229,7 +235,10 @@ class Call:
 
 def _merge(raw: HeaderList) -> dict[str, str]:
     """Headers by lower-case name, repeated ones joined as HTTP says."""
-    merged: dict[str, str] = {}
+    merged = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
+    if len(merged) == len(raw):
+        return merged
+    merged.clear()
     for raw_name, raw_value in raw:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
         merged[name] = f"{merged[name]}, {value}" if name in merged else value

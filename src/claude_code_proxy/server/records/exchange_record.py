@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from claude_code_proxy.core.errors.api import ERROR_TYPES
 from claude_code_proxy.core.request.request_kind import class_of
-from claude_code_proxy.server.caller.auth import redact
 
 if TYPE_CHECKING:
     from claude_code_proxy.core.deltas import Usage
@@ -74,28 +73,32 @@ class Sink(Protocol):
 def record_of(call: Call) -> ExchangeRecord:
     """The record of a request that is over."""
     served, headers = call.served_by, call.headers
-    keys = call.keys
     error = call.error_type
     if not error and (call.failure or call.status >= 400):
         word = call.failure.partition(":")[0]  # of a stream that ended in an error event
         error = word if word in ERROR_TYPES else "api_error"
     native = served is not None and served.format == "anthropic"
     profile = "" if served is None else (served.native if native else served.profile).name
-
-    def told(text: str) -> str:
-        return redact(text, keys)[:_LONGEST]  # somebody may put the key there
-
+    session_id, agent_id, parent_agent_id, agent_type, asked = (
+        call.without_keys(  # somebody may put one there
+            call.session_id,
+            headers.get("x-claude-code-agent-id", ""),
+            headers.get("x-claude-code-parent-agent-id", ""),
+            headers.get("x-claude-code-agent-type", ""),
+            call.model,
+        )
+    )
     return ExchangeRecord(
         ended=time.time(),
         request_id=call.request_id,
-        session_id=told(call.session_id),
-        agent_id=told(headers.get("x-claude-code-agent-id", "")),
-        parent_agent_id=told(headers.get("x-claude-code-parent-agent-id", "")),
-        agent_type=told(headers.get("x-claude-code-agent-type", "")),
+        session_id=session_id[:_LONGEST],
+        agent_id=agent_id[:_LONGEST],
+        parent_agent_id=parent_agent_id[:_LONGEST],
+        agent_type=agent_type[:_LONGEST],
         request_class=class_of(headers),
         rule=call.rule,
         operation=call.path.rstrip("/").rpartition("/")[2],
-        asked=told(call.model),
+        asked=asked[:_LONGEST],
         model=served.model_id if served is not None else "",
         provider=profile,
         status=call.status,

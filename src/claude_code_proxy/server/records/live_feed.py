@@ -11,7 +11,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core.bounded_map import BoundedMap
-from claude_code_proxy.server.caller.auth import redact
 from claude_code_proxy.server.records.exchange_record import record_of
 
 if TYPE_CHECKING:
@@ -51,14 +50,18 @@ class LiveFeed:
         self.ended.append(replace(record, gaps=()) if record.gaps else record)
         self.count += 1
         if record.notices and call.report is not None:
+            loud = call.report.loud[:_MOST_NOTICES]
+            texts = iter(
+                call.without_keys(*(text for notice in loud for text in (notice.path, notice.reason)))
+            )
             self._notices[record.request_id] = [
                 {
                     "code": notice.code,
                     "action": notice.action,
-                    "path": redact(notice.path, call.keys)[:_LONGEST],
-                    "reason": redact(notice.reason, call.keys)[:_LONGEST],
+                    "path": next(texts)[:_LONGEST],
+                    "reason": next(texts)[:_LONGEST],
                 }
-                for notice in call.report.loud[:_MOST_NOTICES]
+                for notice in loud
             ]
 
     def notices(self, request_id: str) -> list[dict[str, str]]:
