@@ -98,7 +98,7 @@ class Access:
         return self._admins is not None and bool(token) and token in self._admins
 
     def check_owner(self, call: Call) -> None:
-        """Refuse who is neither this server's user, here, nor an admin. Raises `ApiError` 403. Not for the loop."""
+        """Refuse who is neither this server's user, here, nor an admin: 403. Reads files."""
         if not self.may_read_content(call):
             raise _refused(f"{call.path[:_QUOTED]} answers the user who runs this server, and admins")
 
