@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from claude_code_proxy.config.cc_proxy_json.key_sources import parse_key
+from claude_code_proxy.config.cc_proxy_json.key_sources import NO_KEY, parse_key
 from claude_code_proxy.config.cc_proxy_json.providers_file import Provider, choose, load_providers
 from claude_code_proxy.config.claude_code.environment import (
     Changes,
@@ -17,8 +17,10 @@ from claude_code_proxy.config.claude_code.environment import (
     plan_changes,
 )
 from claude_code_proxy.config.claude_code.settings_files import (
+    Setting,
     managed_conflicts,
     overrides,
+    own_helper,
     read_settings,
     settings_argument,
 )
@@ -304,6 +306,52 @@ def test_a_key_helper_is_turned_off(tmp_path: Path) -> None:
     for helper, expected in (("cat key", {"apiKeyHelper": ""}), ("", {})):
         path.write_text(json.dumps({"apiKeyHelper": helper}), encoding="utf-8")
         assert overrides(read_settings(base, tmp_path, None), changes(provider(), base, Limits())) == expected
+
+
+CAT = "cat key"
+
+
+@pytest.mark.parametrize(
+    ("key", "base_url", "env", "helper", "is_own"),
+    [
+        (f"cmd:{CAT}", "http://127.0.0.1:8082", {}, CAT, True),
+        (f"cmd:ttl=50m {CAT}", "http://127.0.0.1:8082", {}, CAT, True),
+        (f"cmd:{CAT} more", "http://127.0.0.1:8082", {}, CAT, False),
+        ("env:KEY", "http://127.0.0.1:8082", {"ANTHROPIC_BASE_URL": "http://127.0.0.1:8082"}, CAT, False),
+        ("", "http://127.0.0.1:8082/v1", {"ANTHROPIC_BASE_URL": "http://127.0.0.1:8082/"}, CAT, True),
+        ("", "http://127.0.0.1:8082", {"ANTHROPIC_BASE_URL": "http://127.0.0.1:8083"}, CAT, False),
+        ("", "http://127.0.0.1:8082", {}, CAT, False),
+        (f"cmd:{CAT}", "http://127.0.0.1:8082", {}, "", False),
+    ],
+)
+def test_a_helper_that_tells_the_providers_key(
+    tmp_path: Path, key: str, base_url: str, env: dict[str, str], helper: str, *, is_own: bool
+) -> None:
+    path, base = settings(tmp_path)
+    path.write_text(json.dumps({"apiKeyHelper": helper, "env": env}), encoding="utf-8")
+    source = parse_key(key) if key else NO_KEY
+    found = own_helper(
+        read_settings(base, tmp_path, None), Provider(name="p", base_url=base_url, key=source, model="m")
+    )
+    assert (found is not None) == is_own
+
+
+def test_a_helper_of_the_provider_is_left_on(tmp_path: Path) -> None:
+    """Then Claude Code has no other key, whatever a settings file says, and takes its settings as they are."""
+    path, base = settings(tmp_path)
+    env = {"ANTHROPIC_AUTH_TOKEN": "sk-other", "ANTHROPIC_BASE_URL": "https://other.example"}
+    path.write_text(json.dumps({"apiKeyHelper": CAT, "env": env}), encoding="utf-8")
+    base = {**base, "ANTHROPIC_API_KEY": "sk-other"}
+    made = plan_changes(provider(), Target("http://127.0.0.1:8082", ""), base, Limits())
+    assert "ANTHROPIC_API_KEY" in made.removed
+    assert not {"ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST"} & made.required.keys()
+    found = read_settings(base, tmp_path, None)
+    assert overrides(found, made) == {
+        "env": {"ANTHROPIC_AUTH_TOKEN": "", "ANTHROPIC_BASE_URL": "http://127.0.0.1:8082"}
+    }
+    managed = [Setting(path, 1, "apiKeyHelper", CAT, is_managed=True)]
+    assert managed_conflicts(managed, made) == []
+    assert own_helper(managed, provider(auth_key=f"cmd:{CAT}")) == managed[0]
 
 
 def test_what_an_administrator_manages_is_named(tmp_path: Path) -> None:

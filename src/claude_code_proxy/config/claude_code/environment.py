@@ -60,7 +60,7 @@ class Target(NamedTuple):
 
     base_url: str
     key: str
-    """For the Authorization header."""
+    """For the Authorization header; "" where Claude Code's own `apiKeyHelper` tells it."""
     is_ours: bool = False
     """Whether a claude-code-proxy answers there."""
     hidden: tuple[str, ...] = ()
@@ -118,15 +118,17 @@ def _required(provider: Provider, target: Target, limits: Limits) -> dict[str, s
     names = {f"{variable}_NAME": f"{model} ({provider.name})" for variable, model in tiers.items()}
     required = {
         "ANTHROPIC_BASE_URL": client_base(target.base_url),
-        KEY_VARIABLE: target.key,
         "ANTHROPIC_MODEL": provider.model,
         "ANTHROPIC_SMALL_FAST_MODEL": provider.small_model or provider.model,
         **tiers,
         **names,
-        # Claude Code then takes where to go and with which key from here and not from its settings files.
-        MANAGED_VARIABLE: "1",
         SESSION_VARIABLE: provider.name,
     }
+    if target.key:
+        required[KEY_VARIABLE] = target.key
+        # Claude Code then takes where to go and with which key from here and not from its settings files,
+        # and runs no helper (2.1.330).
+        required[MANAGED_VARIABLE] = "1"
     if provider.subagent_model:
         required[SUBAGENT_VARIABLE] = provider.subagent_model
     if provider.classifier_model:

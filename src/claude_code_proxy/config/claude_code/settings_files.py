@@ -13,13 +13,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.config.claude_code.environment import SECRETS, Changes, fights
+from claude_code_proxy.config.claude_code.environment import (
+    KEY_VARIABLE,
+    SECRETS,
+    Changes,
+    client_base,
+    fights,
+)
 from claude_code_proxy.config.jsonc import read_document
 from claude_code_proxy.config.paths import home
 from claude_code_proxy.config.problems import ConfigError, Problem
+from claude_code_proxy.credentials.command import split_ttl
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
 
 HELPER = "apiKeyHelper"
 """A command of the user's that prints a key, which Claude Code sends beside the one it is given."""
@@ -60,19 +69,39 @@ def read_settings(
     return found
 
 
+def own_helper(settings: Sequence[Setting], provider: Provider) -> Setting | None:
+    """The `apiKeyHelper` that tells the key of `provider`, None where it tells another one.
+
+    It is the provider's where `auth_key` is the same command, or where there is no `auth_key` and the file
+    with the helper names the provider's address.
+    """
+    helper = next((one for one in reversed(settings) if one.name == HELPER), None)
+    if helper is None or not helper.value:
+        return None
+    if provider.key.kind == "cmd":
+        return helper if split_ttl(provider.key.value)[0] == helper.value.strip() else None
+    address = client_base(provider.base_url)
+    named = any(
+        one.path == helper.path and one.name == "ANTHROPIC_BASE_URL" and client_base(one.value) == address
+        for one in settings
+    )
+    return helper if named and provider.key.kind == "none" else None
+
+
 def overrides(settings: Sequence[Setting], changes: Changes) -> dict[str, Any]:
     """Claude Code's settings for this session because a settings file says otherwise; {} when none does.
 
     A variable that must be absent is set to the empty text: settings cannot unset one. The keys are in none
-    of them, since they would be seen in the process list.
+    of them, since they would be seen in the process list. A helper is turned off, unless it tells the key.
     """
     variables: dict[str, str] = {}
     helper = False
+    told = KEY_VARIABLE not in changes.required
     for setting in settings:
-        if setting.is_managed or setting.name in SECRETS:
+        if setting.is_managed or (setting.name in SECRETS and not told):
             continue
         if setting.name == HELPER:
-            helper = bool(setting.value)
+            helper = bool(setting.value) and not told
         elif setting.name in changes.required:
             if setting.value != changes.required[setting.name]:
                 variables[setting.name] = changes.required[setting.name]
@@ -102,7 +131,7 @@ def settings_argument(settings: Mapping[str, Any]) -> list[str]:
 
 def _conflicts(setting: Setting, changes: Changes) -> bool:
     if setting.name == HELPER:
-        return bool(setting.value)
+        return bool(setting.value) and KEY_VARIABLE in changes.required
     if setting.name in changes.required:
         return setting.value != changes.required[setting.name]
     return fights(setting.name) and bool(setting.value)

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.masking import without_keys
 from claude_code_proxy.server.caller import ids
-from claude_code_proxy.server.caller.auth import keys_of
+from claude_code_proxy.server.caller.auth import bearer_token, keys_of
 
 if TYPE_CHECKING:
     from array import array
@@ -180,7 +180,17 @@ class Call:
         self.error_type = error.type
         error = self.redacted(error)
         self.extra_headers.update(error.headers)
+        if error.status == 401 and self._is_of_helper():
+            self.extra_headers.pop("x-should-retry", None)
         await self.respond_json(error.envelope(self.request_id), error.status)
+
+    def _is_of_helper(self) -> bool:
+        """Whether the key is from Claude Code's `apiKeyHelper`, which sends it in both forms.
+
+        It is run again after a 401, but only where that may be retried (2.1.197).
+        """
+        key = self.headers.get("x-api-key", "")
+        return bool(key) and bearer_token(self.headers) == key
 
     def redacted(self, error: ApiError) -> ApiError:
         """The error without the caller's key, should an upstream have quoted it."""
