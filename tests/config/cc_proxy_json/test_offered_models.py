@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from claude_code_proxy.config.cc_proxy_json.key_sources import KeySource
 from claude_code_proxy.config.cc_proxy_json.offered_models import entries_of, offered_file, read_offered
+from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
+from claude_code_proxy.config.cc_proxy_json.session_models import entry_of, offered_entries
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,3 +67,23 @@ def test_a_file_that_is_not_what_it_was(tmp_path: Path, text: str) -> None:
     assert read_offered(path) == {}
     path.write_text(json.dumps({"data": [row([CHAT])]}))
     assert read_offered(path) == {"m": {"api": "chat"}}
+
+
+def test_the_entries_of_a_session(tmp_path: Path) -> None:
+    env = {"XDG_STATE_HOME": str(tmp_path)}
+    path = offered_file(env, "copilot")
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"data": [row([MESSAGES])]}))
+    own = Provider(
+        name="c", base_url="https://api.githubcopilot.com", key=KeySource("login", "copilot"), model="m"
+    )
+    other = replace(own, name="o", key=KeySource("env", "X"), base_url="https://o.example")
+    known = offered_entries([own, other], env)
+    assert entry_of(own, "c/m", "m", known) == {
+        "format": "anthropic",
+        "model_id": "c/m",
+        "model_name": "m",
+        "api_base": "https://api.githubcopilot.com",
+    }
+    assert "format" not in entry_of(own, "c/n", "n", known)
+    assert "format" not in entry_of(other, "o/m", "m", known)

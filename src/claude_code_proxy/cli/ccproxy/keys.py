@@ -19,11 +19,6 @@ _NO_KEY = "no-key"
 """Stands where a key must: Claude Code does not start without one."""
 
 
-def key_of(provider: Provider, path: Path, env: Mapping[str, str]) -> str:
-    """The key of `provider`, of the file `path`. Raises `ConfigError`, never with the key in it."""
-    return credential_of(provider, path, env).token
-
-
 def credential_of(provider: Provider, path: Path, env: Mapping[str, str]) -> Credential:
     """What `provider` of the file `path` is asked with. Raises `ConfigError`, never with a key in it."""
     source = provider.key

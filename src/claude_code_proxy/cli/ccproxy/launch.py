@@ -39,6 +39,7 @@ from claude_code_proxy.config.claude_code.settings_files import (
     STATUS_LINE,
     managed_conflicts,
     overrides,
+    own_helper,
     read_settings,
     settings_argument,
 )
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.cli.ccproxy.route import Route
     from claude_code_proxy.config.cc_proxy_json.key_sources import KeySource
     from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
+    from claude_code_proxy.config.claude_code.settings_files import Setting
 
 INSTALL = "claude is not installed (hint: curl -fsSL https://claude.ai/install.sh | bash)"
 NOT_ON_WINDOWS = """\
@@ -80,6 +82,8 @@ class Launch:
     """The variables that hold keys of the file, where a private proxy has them."""
     token: str = HIDDEN
     """What a private proxy takes in place of a key."""
+    helper: Setting | None = None
+    """The `apiKeyHelper` that tells Claude Code the key, where it has to know it."""
 
 
 def prepare(
@@ -100,8 +104,10 @@ def prepare(
     refuse_open_file(path, providers)
     route = _with_loaded_window(find_route(session, path, env, direct=direct))
     refuse_readers()
+    found = read_settings(env, Path.cwd())
+    helper = own_helper(found, chosen) if route.job is None else None
     credentials = {
-        provider.name: credential_of(provider, path, env) if with_keys else Credential(HIDDEN)
+        provider.name: _credential(provider, path, env, helper) if with_keys or helper else Credential(HIDDEN)
         for provider in session.providers
     }
     ready = Launch(route, Changes({}, {}, ()), {}, credentials, {})
@@ -113,8 +119,12 @@ def prepare(
             token=token_urlsafe() if with_keys else HIDDEN,
         )
     changes = _changes(ready, env, route.base_url or FREE_PORT)
-    settings = overrides(read_settings(env, Path.cwd()), changes)
-    return replace(ready, changes=changes, settings=settings)
+    return replace(ready, changes=changes, settings=overrides(found, changes), helper=helper)
+
+
+def _credential(provider: Provider, path: Path, env: Mapping[str, str], helper: Setting | None) -> Credential:
+    """What `provider` is asked with; no token where Claude Code's own `helper` tells it."""
+    return Credential("") if helper is not None else credential_of(provider, path, env)
 
 
 def _with_loaded_window(route: Route) -> Route:
@@ -247,6 +257,8 @@ def show(launch: Launch, rest: Sequence[str], env: Mapping[str, str]) -> None:
     for provider in launch.route.session.providers:
         if provider.key.kind == "env" and not env.get(provider.key.value):
             print(f"# {provider.name}: {provider.key.value} is not set")
+    if launch.helper is not None:
+        print(f"# the key comes from the apiKeyHelper of {launch.helper.path}")
     if launch.route.job is not None:
         print(f"# a private proxy at {launch.route.base_url or FREE_PORT}, for this session only")
     claude = find_claude(env)
@@ -331,7 +343,8 @@ def _by_address(
     for api_base, name in route.addresses:
         owner = providers[name]
         credential = credentials[name]
-        if found.setdefault(api_base, (owner.key, credential))[1].token != credential.token:
+        source, first = found.setdefault(api_base, (owner.key, credential))
+        if source != owner.key and first.token != credential.token:
             what = f"{name}: another provider of this session has the same base_url and another key"
             hint = "use one key for both, or a base_url that differs in a slash at its end"
             raise ConfigError.of([Problem(path, owner.line, what, hint)])

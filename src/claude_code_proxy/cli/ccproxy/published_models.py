@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
+    from claude_code_proxy.credentials.source import Credential
 
 LIMIT = 10.0
 """Seconds for a list that the user waits for."""
@@ -31,8 +32,10 @@ class NoListError(Exception):
     """The provider's list cannot be had; the text says why."""
 
 
-def models_of(provider: Provider, key: str, env: Mapping[str, str], seconds: float = LIMIT) -> list[Listed]:
-    """What the provider publishes, in its order; `key` "" asks without one.
+def models_of(
+    provider: Provider, credential: Credential, env: Mapping[str, str], seconds: float = LIMIT
+) -> list[Listed]:
+    """What the provider publishes, in its order; a `credential` without a token asks without one.
 
     Raises `NoListError`, and `ConfigError` for a provider or settings that cannot be used.
     """
@@ -44,7 +47,8 @@ def models_of(provider: Provider, key: str, env: Mapping[str, str], seconds: flo
     async def ask() -> list[Listed]:
         upstreams = Upstreams(FixedModels(ModelTable([])), settings)
         try:
-            return await published(upstreams, config, key, seconds)
+            own = credential
+            return await published(upstreams, config, own.token, seconds, own.headers, own.base_url)
         finally:
             await upstreams.close()
 

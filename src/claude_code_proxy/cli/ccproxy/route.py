@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from claude_code_proxy.cli.ccproxy import private_proxy
-from claude_code_proxy.config.cc_proxy_json.session_models import known_entries, session_entries, table_of
+from claude_code_proxy.config.cc_proxy_json.session_models import (
+    known_entries,
+    offered_entries,
+    session_entries,
+    table_of,
+)
 from claude_code_proxy.config.cc_proxy_json.session_plan import Session, SessionModel, speaks_anthropic
 from claude_code_proxy.config.claude_code.environment import Limits, client_base, is_loopback
 from claude_code_proxy.config.claude_code.model_picker import PickerRow
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
+    from claude_code_proxy.config.cc_proxy_json.session_models import Known
     from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.config.models_yaml.model_table import ModelTable
 
@@ -55,20 +61,22 @@ def find_route(session: Session, path: Path, env: Mapping[str, str], *, direct: 
     Raises `ConfigError`.
     """
     models_file = ServerSettings.load({}, env).models
+    offered = offered_entries(session.providers, env)
     own = session.provider
     if len(session.providers) == 1 and not session.fallback and not session.routes:
         if _can_go_straight(own):
             straight = _straight(session, models_file)
-            return straight if direct else _relay(straight, models_file, path)
+            return straight if direct else _relay(straight, models_file, path, offered)
         if _may_be_proxy(own):
             there = private_proxy.who_answers(client_base(own.base_url))
             if there == "proxy":
                 limits, warnings = _limits_of_file(own, models_file)
                 straight = Route(session, limits, client_base(own.base_url), warnings=warnings)
-                return _relay(straight, models_file, path) if own.keyless and not direct else straight
+                relayed = own.keyless and not direct
+                return _relay(straight, models_file, path, offered) if relayed else straight
             if there == "private" or (there is None and is_loopback(own.base_url)):
                 return _own_file(session, models_file, path, beside=there == "private")
-    return _made_up(session, models_file, path)
+    return _made_up(session, models_file, path, offered)
 
 
 def _straight(session: Session, models_file: Path) -> Route:
@@ -81,12 +89,12 @@ def _straight(session: Session, models_file: Path) -> Route:
     return Route(session, limits, base_url, is_ours=False, rows=(first, *rows[1:]), warnings=warnings)
 
 
-def _relay(straight: Route, models_file: Path, path: Path) -> Route:
+def _relay(straight: Route, models_file: Path, path: Path, offered: Known) -> Route:
     """A private proxy on a way that needs none, so that it has the key and Claude Code has not."""
     session = straight.session
     own = replace(session.provider, format="anthropic")
     models = tuple(replace(model, provider=own) for model in session.models)
-    made = _made_up(Session(own, models), models_file, path)
+    made = _made_up(Session(own, models), models_file, path, offered)
     limits = straight.limits if straight.limits != Limits() else made.limits
     warnings = tuple(dict.fromkeys((*straight.warnings, *made.warnings)))
     return replace(
@@ -114,13 +122,13 @@ def _own_file(session: Session, models_file: Path, path: Path, *, beside: bool) 
     return Route(session, _limits(main), base_url, job, rows=tuple(rows), addresses=addresses)
 
 
-def _made_up(session: Session, models_file: Path, path: Path) -> Route:
+def _made_up(session: Session, models_file: Path, path: Path, offered: Known) -> Route:
     """A private proxy on a free port with models made from the session's providers."""
     warnings: tuple[str, ...] = ()
     try:
-        known = known_entries(models_file)
+        known = {**offered, **known_entries(models_file)}
     except ConfigError as error:
-        known, warnings = {}, (str(error),)
+        known, warnings = offered, (str(error),)
     session = _behind_the_proxy(session, models_file, path)
     entries = session_entries(session, known)
     lines = {model.model_id: model.provider.line for model in session.models}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from claude_code_proxy.config.cc_proxy_json.offered_models import offered_file, read_offered
 from claude_code_proxy.config.cc_proxy_json.session_plan import speaks_anthropic
 from claude_code_proxy.config.models_yaml.entry import read_entry
 from claude_code_proxy.config.models_yaml.model_table import ModelTable
@@ -34,6 +35,16 @@ def known_entries(models_file: Path) -> Known:
     return {
         (_address(values.get("api_base")), str(values.get("model_name") or values.get("model_id"))): values
         for values in (section.values for section in read_sections(models_file, []))
+    }
+
+
+def offered_entries(providers: Sequence[Provider], env: Mapping[str, str]) -> Known:
+    """What the lists of models of the providers' logins have told, as `known_entries`."""
+    return {
+        (_address(provider.base_url), name): entry
+        for provider in providers
+        if provider.key.kind == "login"
+        for name, entry in read_offered(offered_file(env, provider.key.value)).items()
     }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from claude_code_proxy.cli import output
 from claude_code_proxy.cli.ccproxy import terminal
 from claude_code_proxy.cli.ccproxy.arguments import UsageError
-from claude_code_proxy.cli.ccproxy.keys import key_of
+from claude_code_proxy.cli.ccproxy.keys import credential_of
 from claude_code_proxy.cli.ccproxy.local_servers import not_running
 from claude_code_proxy.cli.ccproxy.published_models import (
     NoListError,
@@ -19,6 +19,7 @@ from claude_code_proxy.config.cc_proxy_json.session_models import known_of
 from claude_code_proxy.config.claude_code.model_picker import size
 from claude_code_proxy.config.paths import providers_file
 from claude_code_proxy.config.problems import ConfigError, near
+from claude_code_proxy.credentials.source import Credential
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,9 +101,9 @@ def _described(provider: Provider, listed: Listed) -> Model:
     return Model(listed.id, None if known else listed.window or None)
 
 
-def _key(provider: Provider, env: Mapping[str, str]) -> str:
-    """The key, or "" where it cannot be had yet: many lists are public."""
+def _key(provider: Provider, env: Mapping[str, str]) -> Credential:
+    """The key, without a token where it cannot be had yet: many lists are public."""
     try:
-        return key_of(provider, providers_file(env), env)
+        return credential_of(provider, providers_file(env), env)
     except ConfigError:
-        return ""
+        return Credential("")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from claude_code_proxy.cli import output
 from claude_code_proxy.cli.ccproxy.arguments import UsageError, take_options
-from claude_code_proxy.cli.ccproxy.keys import key_of
+from claude_code_proxy.cli.ccproxy.keys import credential_of
 from claude_code_proxy.cli.ccproxy.local_servers import not_running
 from claude_code_proxy.cli.ccproxy.published_models import NoListError, models_of
 from claude_code_proxy.config.cc_proxy_json.key_sources import NO_KEY, KeySource
@@ -15,6 +15,7 @@ from claude_code_proxy.config.cc_proxy_json.session_models import known_of
 from claude_code_proxy.config.claude_code.model_picker import size
 from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.core.providers import preset_called
+from claude_code_proxy.credentials.source import Credential
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,11 +33,11 @@ def list_models(arguments: Sequence[str], wanted: str | None, path: Path, env: M
     provider = _provider(plain[0] if plain else wanted, path, env)
     parts = [part.lower() for part in plain[1:]]
     try:
-        key = key_of(provider, path, env)
+        credential = credential_of(provider, path, env)
     except ConfigError:
-        key = ""  # many lists are public
+        credential = Credential("")  # many lists are public
     try:
-        listed = models_of(provider, key, env)
+        listed = models_of(provider, credential, env)
     except NoListError as error:
         output.error(not_running(provider) or error)
         return output.FAILURE

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from claude_code_proxy.cli.ccproxy import local_servers
 from claude_code_proxy.cli.ccproxy.doctor.checks import FAIL, OK, WARN, Check
+from claude_code_proxy.cli.ccproxy.doctor.credential_checks import check_credential
 from claude_code_proxy.cli.ccproxy.launch import find_claude
 from claude_code_proxy.config import urls
 from claude_code_proxy.config.claude_code.environment import SMALL_WINDOW, is_nested
@@ -51,8 +52,11 @@ def failed_config(error: ConfigError) -> Iterator[Check]:
         yield Check("file", FAIL, str(error))
 
 
-def check_session(launch: Launch, env: Mapping[str, str]) -> Iterator[Check]:
-    """Addresses, keys, the way to the provider, the window, Claude Code's own settings."""
+def check_session(launch: Launch, env: Mapping[str, str], *, offline: bool) -> Iterator[Check]:
+    """Addresses, keys, the way to the provider, the window, Claude Code's own settings.
+
+    With `offline` nobody but local servers is asked.
+    """
     route = launch.route
     for provider in route.session.providers:
         parts = urlsplit(provider.base_url)
@@ -67,7 +71,11 @@ def check_session(launch: Launch, env: Mapping[str, str]) -> Iterator[Check]:
             yield Check("server", FAIL, f"{provider.name}: {what}", start)
         elif lacking := local_servers.lacks_model(provider):
             yield Check("server", FAIL, f"{provider.name}: {lacking}", "ccproxy edit, or load that model")
-        yield Check("key", OK, f"{provider.name}: {provider.key.shown.replace('(hidden)', 'in the file')}")
+        if launch.helper is not None:
+            where = f"{launch.helper.path}:{launch.helper.line}"
+            yield Check("key", OK, f"{provider.name}: Claude Code's apiKeyHelper tells it, {where}")
+        else:
+            yield check_credential(provider, launch.credentials[provider.name], env, offline=offline)
     for text in route.warnings:
         yield Check("models", WARN, text)
     how = (

@@ -114,7 +114,7 @@ def _examine(
             found(check)
         return wanted, None
     found(Check("file", OK, f"{path}: {chosen.name} is chosen of {len(providers)}"))
-    for check in check_session(ready, env):
+    for check in check_session(ready, env, offline=offline):
         found(check)
     if offline:
         return chosen.name, None
@@ -158,7 +158,7 @@ def _published_window(
     if "CLAUDE_CODE_MAX_CONTEXT_TOKENS" in ready.changes.optional:
         return
     try:
-        listed = models_of(chosen, ready.credentials[chosen.name].token, env)
+        listed = models_of(chosen, ready.credentials[chosen.name], env)
     except NoListError:
         return
     for model in listed:
