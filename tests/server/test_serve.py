@@ -33,16 +33,20 @@ if __name__ == "__main__":
 
 
 @contextmanager
-def served(folder: Path, workers: int = 1) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def served(
+    folder: Path, workers: int = 1, *, more: str = "", **popen: Any
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server with two seconds to drain; `more` settings as Python writes them."""
     models = folder / "models.yaml"
     models.write_text("- {model_id: m, api_base: 'http://127.0.0.1:1'}\n")
     script = folder / "start.py"
-    script.write_text(START)
+    script.write_text(START.replace("drain_timeout=2", f"drain_timeout=2, {more}"))
     process = subprocess.Popen(
         [sys.executable, "-W", "error", str(script), str(models), str(workers)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        **popen,
     )
     try:
         assert process.stdout is not None

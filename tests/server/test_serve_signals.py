@@ -51,3 +51,14 @@ def test_a_hang_up_cuts_nothing(tmp_path: Path, workers: int) -> None:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=30)
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_server_that_is_told_to_end_while_it_starts_ends(tmp_path: Path, workers: int) -> None:
+    for delay in (0.0, 0.3, 0.8):
+        with served(tmp_path, workers=workers) as (process, _):
+            time.sleep(delay)
+            process.send_signal(signal.SIGTERM)
+            _, errors = process.communicate(timeout=30)  # until none of its processes has the pipe
+        assert process.returncode == 0
+        assert "Traceback" not in errors

@@ -24,6 +24,18 @@ def host(text: str) -> str:
     return text.removeprefix("[").removesuffix("]")
 
 
+def listen(text: str) -> tuple[str, int]:
+    """A port of this machine, or an address with a port: where to listen."""
+    where, colon, port = text.rpartition(":")
+    try:
+        number = whole(0, 65535)(port)
+    except ValueError:
+        number = -1
+    if number < 0 or (colon and not where) or (":" in where and not where.startswith("[")):
+        raise ValueError("must be a port, or an address and a port like 127.0.0.1:9082 or [::1]:9082")
+    return host(where) if where else "127.0.0.1", number
+
+
 def file(text: str) -> Path:
     """A path; `~` is the home directory."""
     return Path(text).expanduser()

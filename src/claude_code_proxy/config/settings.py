@@ -13,6 +13,7 @@ from .setting_values import (
     header,
     host,
     hosts,
+    listen,
     one_of,
     search_url,
     seconds,
@@ -42,6 +43,7 @@ class ServerSettings:
     port: int = 8082
     allow_remote: bool = False
     allowed_hosts: tuple[str, ...] = ()
+    admin_listen: tuple[str, int] | None = None
     admin_tokens: Path | None = None
     client_tokens: Path | None = None
     tls_cert: Path | None = None
@@ -179,6 +181,13 @@ SETTINGS: tuple[Setting, ...] = (
         hosts,
         "NAMES",
         "more names by which requests and web pages may call this server, separated by commas; * is any",
+    ),
+    Setting(
+        "admin_listen",
+        listen,
+        "[ADDRESS:]PORT",
+        "a second address to listen on (this machine's own where only a port is given), which no limit on "
+        "clients starves: for health, and instead of the first for statistics, metrics and tests",
     ),
     Setting(
         "admin_tokens",

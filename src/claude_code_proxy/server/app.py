@@ -57,7 +57,13 @@ _UNLIMITED = frozenset(("/health", "/ready"))
 _GREETINGS = frozenset(("/", "/api/hello"))
 """What tells everybody whose server this is, and no more."""
 _ADMIN = frozenset(("/metrics", "/test-connection", "/v1/stats", "/v1/messages/test_conversion"))
-"""What tells of others' requests, dials, or works without a key: for this machine and admins."""
+"""What tells of others' requests, dials, or works without a key: for this machine and admins.
+
+With `admin_listen` they answer there only, as `_UNLIMITED` does too.
+"""
+
+_SMALL = frozenset(("/metrics", "/v1/stats"))
+"""What counts as no request where only administrators ask."""
 
 _PAGE = "/ui"
 """The page and all below it: for those too, and without a client token, which a browser does not have."""
@@ -170,7 +176,9 @@ class App:
 async def _dispatch(gateway: Gateway, call: Call) -> None:
     gateway.access.check(call)
     path = _normal(call.path)
-    if path in _UNLIMITED:
+    if gateway.settings.admin_listen is not None:
+        _check_listener(path, call)
+    if path in _UNLIMITED or (call.is_at_admin and path in _SMALL):
         if call.is_spare:
             call.extra_headers["connection"] = "close"
         await _route(gateway, call, path)
@@ -189,7 +197,8 @@ async def _dispatch(gateway: Gateway, call: Call) -> None:
         await _route(gateway, call, path)  # who looks is no load that requests would have to wait for
         return
     if call.session_keys is None:
-        gateway.access.check_client(call)
+        if not call.is_at_admin:
+            gateway.access.check_client(call)
     elif path not in _GREETINGS:
         call.session_keys.admit(call.headers)
     try:
@@ -197,6 +206,14 @@ async def _dispatch(gateway: Gateway, call: Call) -> None:
         await _route(gateway, call, path)
     finally:
         gateway.admission.leave(call)
+
+
+def _check_listener(path: str, call: Call) -> None:
+    """Raises `ApiError` 404 for what the other listener answers."""
+    if call.is_at_admin and path not in _UNLIMITED | _ADMIN:
+        raise ApiError(404, "not_found_error", f"this listener answers {', '.join(_UNLIMITED | _ADMIN)}")
+    if not call.is_at_admin and path in _ADMIN:
+        raise ApiError(404, "not_found_error", f"{path} answers at the address of --admin-listen")
 
 
 async def _route(gateway: Gateway, call: Call, path: str) -> None:

@@ -15,7 +15,7 @@ from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
 
 from .caller import ids
-from .caller.call import ENDING, SPARE
+from .caller.call import ADMIN, ENDING, SPARE
 
 if TYPE_CHECKING:
     import asyncio
@@ -23,17 +23,25 @@ if TYPE_CHECKING:
     from claude_code_proxy.config.settings import ServerSettings
 
 _MOST_SPARE = 64
+_MOST_ADMINS = 64  # connections to the listener for administrators
 _SPARE_TIME = 2.0  # seconds in which a spare connection must have sent its head
 _LOOK_EVERY = 1.0  # seconds
-_LAST_REQUEST = 0.5  # seconds in which a new connection may still bring one when the server ends
+_LAST_REQUEST = 0.5  # seconds in which an idle connection may still bring one when the server ends
 _REASONS = {408: "Request Timeout", 413: "Content Too Large", 429: "Too Many Requests", 529: "Overloaded"}
 
 
 class Connections:
-    """The connections of one process. Can be handed to worker processes while it is unused."""
+    """The connections of one process to one of its addresses, `for_admins` or for clients.
 
-    def __init__(self, settings: ServerSettings) -> None:
+    Can be handed to worker processes while it is unused. Those for administrators have to send a head as soon
+    as spare ones do, so that silence starves nobody who asks for the server's health.
+    """
+
+    def __init__(self, settings: ServerSettings, *, for_admins: bool = False) -> None:
         self.settings = settings
+        self.for_admins = for_admins
+        self._most = _MOST_ADMINS if for_admins else settings.max_connections
+        self._most_spare = 0 if for_admins else min(_MOST_SPARE, settings.max_connections)
         self._open: dict[Connection, str] = {}
         self._by_address: Counter[str] = Counter()
         self._spare = 0
@@ -51,11 +59,11 @@ class Connections:
         self._by_address[address] += 1
         if self._by_address[address] > self.settings.max_connections_per_address:
             error = _error(429, "rate_limit_error", "connections from one address", "_per_address")
-        elif len(self._open) > self.settings.max_connections:
+        elif len(self._open) > self._most:
             error = _error(529, "overloaded_error", "connections", "")
         else:
             return None
-        if self._spare >= _MOST_SPARE:
+        if self._spare >= self._most_spare:
             return error
         self._spare += 1
         connection.is_spare = True
@@ -94,6 +102,7 @@ class Connection(HttpToolsProtocol):
         self._body_since = self._heard = 0.0
         self._problem: ApiError | None = None
         self._unsent: tuple[int, float] | None = None  # bytes for a client that is to go, and since when
+        self._is_last = False  # the next request is the last one: the server ends
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let the connection in, or say why not."""
@@ -109,10 +118,11 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        """End after the request under way; where a head is due, one may be on its way."""
+        """End after the request under way, or one that may be on its way."""
         if self.cycle is not None:
             self.cycle.scope["state"][ENDING] = True
-        if self._head_since is not None:
+        if self.cycle is None or self.cycle.response_complete:
+            self._is_last = True
             self.loop.call_later(_LAST_REQUEST, super().shutdown)
         else:
             super().shutdown()
@@ -139,6 +149,8 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
         if self.is_spare:
             self.scope["state"][SPARE] = True
+        elif self._connections.for_admins:
+            self.scope["state"][ADMIN] = True
 
     def on_headers_complete(self) -> None:
         """A head is complete; raises to end the reading of one that is too large."""
@@ -152,6 +164,8 @@ class Connection(HttpToolsProtocol):
         self._body_since = self._heard = self.loop.time()
         self._in_body = True
         super().on_headers_complete()
+        if self._is_last:
+            self.cycle.keep_alive = False  # the response says so
 
     def on_message_complete(self) -> None:
         """A body is complete."""
@@ -168,7 +182,8 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing() or self.transport.get_write_buffer_size():
             self._end_stalled(now, unsent)
         elif self._head_since is not None and (self.cycle is None or self.cycle.response_complete):
-            limit = _SPARE_TIME if self.is_spare else self._settings.head_timeout
+            is_short = self.is_spare or self._connections.for_admins
+            limit = _SPARE_TIME if is_short else self._settings.head_timeout
             if now - self._head_since > limit and self._head_size:
                 late = (
                     f"the head of the request did not arrive within {limit:g} s (server setting head_timeout)"

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import errno
 import gc
-import multiprocessing
-import multiprocessing.connection
-import os
 import signal
 import socket
 import sys
-import threading
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -27,11 +24,10 @@ from . import log
 from .app import App
 from .certificate import Certificate, check_certificate
 from .connections import Connections
-from .drain import Server
+from .drain import Admin, Server, end
+from .supervisor import Supervisor
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from claude_code_proxy.config.settings import ServerSettings
 
 _BACKLOG = 2048
@@ -42,6 +38,8 @@ _MORE_LISTENERS = 0 if sys.platform == "win32" else 15
 _OBJECTS_BEFORE_COLLECTION = 20_000  # docs/performance.md
 _TURN = 0.001  # seconds for which a thread that works on a large body keeps the interpreter from the loop
 _FILES = 65_536
+_OWN_FILES = 48  # an idle process has about 30 open
+_TO_END = 5.0  # seconds that a process takes to end beside those for its requests
 _KEEP_ALIVE = 75  # seconds; longer than clients and load balancers keep idle connections
 
 
@@ -52,11 +50,12 @@ def serve(settings: ServerSettings) -> int:
     the process's exit code: 1 when the address cannot be bound. Raises `ConfigError` for a bad models file,
     and for an address that other machines can reach without `allow_remote`.
     """
-    if not settings.allow_remote and not is_loopback(settings.host):
-        raise ConfigError(
-            f"--host {settings.host}: other machines could reach this server; --allow-remote allows that "
-            "(what to look after: claude-code-proxy docs security)"
-        )
+    for flag, address in (("host", settings.host), ("admin-listen", (settings.admin_listen or [""])[0])):
+        if address and not settings.allow_remote and not is_loopback(address):
+            raise ConfigError(
+                f"--{flag} {address}: other machines could reach this server; --allow-remote allows that "
+                "(what to look after: claude-code-proxy docs security)"
+            )
     table = load_models(settings.models)  # a bad file is the user's to see at once, not a failing worker's
     default = settings.default_model
     if default and table.resolve(default) is None:
@@ -70,45 +69,44 @@ def serve(settings: ServerSettings) -> int:
         compile_hooks(settings.hooks)
     if settings.metrics:
         Metrics()
-    _allow_many_files()
+    most = _most_connections()
+    settings = replace(settings, max_connections=min(settings.max_connections, most))
     config = Config(App(settings), settings)
-    try:
-        listener = _bind(settings.host, settings.port)
-    except OSError as error:
-        hint = " (hint: what uses it may be a server of an earlier try; another port: --port)"
-        log.logger.error(
-            "cannot listen on %s port %d: %s%s",
-            settings.host,
-            settings.port,
-            error.strerror or error,
-            hint if error.errno == errno.EADDRINUSE else "",
-        )
+    listener = _listener("port", settings.host, settings.port)
+    if listener is None:
         return 1
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    url = f"{'https' if settings.tls_cert else 'http'}://{host}:{listener.getsockname()[1]}"
+    admin: Admin | None = None
+    if settings.admin_listen is not None:
+        admin_listener = _listener("admin-listen", *settings.admin_listen)
+        if admin_listener is None:
+            listener.close()
+            return 1
+        admin = Admin(admin_listener, Connections(settings, for_admins=True).protocol)
+    url = _url(settings, listener, settings.host)
+    signal.signal(signal.SIGTERM, end)
     print(f"claude-code-proxy listening on {url}", flush=True)  # noqa: T201
     log.configure(settings.log_level, settings.log_format)
+    if admin is not None:
+        where = _url(settings, admin.listener, settings.admin_listen[0] if settings.admin_listen else "")
+        log.logger.info("health, statistics and metrics at %s", where)
+    if settings.max_connections == most:
+        log.logger.warning("at most %d clients at once: the limit of open files (ulimit -n) is low", most)
     log.logger.info("%d models of %s; Claude Code connects with:", len(table.models), settings.models)
     named = default or next((model.model_id for model in table.models if not model.is_wildcard), "MODEL")
     log.logger.info("ANTHROPIC_BASE_URL=%s ANTHROPIC_AUTH_TOKEN=KEY ANTHROPIC_MODEL=%s claude", url, named)
-    # uvicorn drains on a signal and then raises it again; for SIGTERM that is a clean end
-    signal.signal(signal.SIGTERM, _ignore)
     if settings.workers == 1 and hasattr(signal, "SIGHUP") and not _has_terminal():
         # Files are read again by themselves; a terminal that is closed ends what runs in it.
-        signal.signal(signal.SIGHUP, _ignore)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     listeners = [listener, *(listener.dup() for _ in range(_MORE_LISTENERS))]
     try:
         if settings.workers > 1:
-            from uvicorn.supervisors import Multiprocess
-
             with shared_counts() if settings.metrics else nullcontext():
-                Multiprocess(config, sockets=listeners).run()
-        else:
-            Server(config).run(sockets=listeners)
+                return Supervisor(config, listeners, admin, settings.drain_timeout + _TO_END).run()
+        Server(config, admin).run(sockets=listeners)
     except KeyboardInterrupt:
         return 130
     finally:
-        for one in listeners:
+        for one in (*listeners, *([admin.listener] if admin else [])):
             one.close()
     return 0
 
@@ -142,14 +140,12 @@ class Config(uvicorn.Config):
             self.callback_notify = Certificate(self, settings).look
 
     def load(self) -> None:
-        """Load the application; called in each process before it serves. A worker ends with its supervisor.
+        """Load the application; called in each process before it serves.
 
         One request makes and drops thousands of JSON objects, which reference counts free. Python's defaults
         would let the garbage collector walk everything that lives for each few hundred of them.
         """
         super().load()
-        if (supervisor := multiprocessing.parent_process()) is not None:
-            threading.Thread(target=_end_with, args=(supervisor.sentinel,), daemon=True).start()
         gc.collect()
         gc.freeze()
         gc.set_threshold(_OBJECTS_BEFORE_COLLECTION, 20, 20)
@@ -160,10 +156,25 @@ class Config(uvicorn.Config):
         log.configure(str(self.log_level), self._log_format)
 
 
-def _end_with(supervisor: int) -> None:
-    """Wait for the supervisor to end, however it went, and end this process as it would have done."""
-    multiprocessing.connection.wait([supervisor])
-    os.kill(os.getpid(), signal.SIGTERM)
+def _listener(flag: str, host: str, port: int) -> socket.socket | None:
+    """A socket that listens; None where that fails, which the log says."""
+    try:
+        return _bind(host, port)
+    except OSError as error:
+        hint = f" (hint: what uses it may be a server of an earlier try; another port: --{flag})"
+        log.logger.error(
+            "cannot listen on %s port %d: %s%s",
+            host,
+            port,
+            error.strerror or error,
+            hint if error.errno == errno.EADDRINUSE else "",
+        )
+        return None
+
+
+def _url(settings: ServerSettings, listener: socket.socket, host: str) -> str:
+    host = f"[{host}]" if ":" in host else host
+    return f"{'https' if settings.tls_cert else 'http'}://{host}:{listener.getsockname()[1]}"
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -185,10 +196,13 @@ def _has_terminal() -> bool:
     return sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
 
 
-def _allow_many_files() -> None:
-    """Raise this process's limit of open files, 1024 on many systems, as far as it may: two per request."""
+def _most_connections() -> int:
+    """How many clients the limit of open files allows, 1024 on many systems, raised as far as it may be.
+
+    A third for clients, a third for their upstreams, a third for health checks and files.
+    """
     if sys.platform == "win32":
-        return
+        return _FILES
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -196,7 +210,6 @@ def _allow_many_files() -> None:
     if soft != resource.RLIM_INFINITY and soft < most:
         with suppress(ValueError, OSError):  # some systems have a lower limit of their own
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-
-
-def _ignore(number: int, frame: FrameType | None) -> None:
-    """Take the signal that uvicorn raises again after draining, or one that asks for nothing."""
+            soft = most
+    files = _FILES if soft == resource.RLIM_INFINITY else soft
+    return max((files - _OWN_FILES) // 3, 1)

@@ -37,6 +37,8 @@ SPARE = "spare"
 """In a scope's `state`: the connection is beyond the limits, and for `/health` and `/ready` only."""
 ENDING = "ending"
 """In a scope's `state`: the server waits for this response to end, so that it can end itself."""
+ADMIN = "admin"
+"""In a scope's `state`: the connection is one to the listener for administrators."""
 
 _IN_FILE = "api_base in models.yaml"
 _BASE = re.compile(r"\bapi_base\b")
@@ -64,6 +66,7 @@ class Call:
         self.headers = _merge(self.raw_headers)
         self._state = scope.get("state", {})
         self.is_spare = SPARE in self._state
+        self.is_at_admin = ADMIN in self._state
         self.request_id = ids.request_id()
         self.extra_headers: dict[str, str] = {}
         self.receive = receive
