@@ -17,6 +17,7 @@ from claude_code_proxy.server.hooks.user_hooks import Hooks
 from claude_code_proxy.server.memory.cooldowns import Cooldowns
 from claude_code_proxy.server.memory.learned import Learned
 from claude_code_proxy.server.memory.model_lists import Catalogue
+from claude_code_proxy.server.memory.native_lessons import NativeLessons
 from claude_code_proxy.server.memory.pdf_texts import PdfTexts, pdf_texts
 from claude_code_proxy.server.memory.token_counts import text_counts
 from claude_code_proxy.server.records.live_feed import LiveFeed
@@ -51,6 +52,7 @@ class Gateway:
     log: RequestLog = field(default_factory=RequestLog)
     cooldowns: Cooldowns = field(default_factory=Cooldowns)
     learned: Learned = field(default_factory=Learned)
+    native_lessons: NativeLessons = field(default_factory=NativeLessons)
     tool_cache: ToolCache = field(init=False)
     catalogue: Catalogue = field(init=False)
     answer_limits: AnswerLimits = field(init=False)

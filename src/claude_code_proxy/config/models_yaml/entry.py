@@ -34,7 +34,7 @@ PROFILE_KEYS: dict[str, Any] = {
 NATIVE_KEYS: dict[str, Any] = {
     name: kind
     for name, kind in typing.get_type_hints(NativeProfile).items()
-    if name not in ("name", "evidence", "route", "own_errors", "headers")
+    if name not in ("name", "evidence", "route", "other_host", "headers")
 }
 """The `NativeProfile` fields that an entry may set, with their types."""
 SYNONYMS = {

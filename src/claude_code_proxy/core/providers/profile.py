@@ -250,8 +250,9 @@ class NativeProfile:
     """What to do with `role: "system"` inside `messages`."""
     route: NativeRoute | None = None
     """Where requests go, if not to `/v1/messages`."""
-    own_errors: bool = False
-    """Whether its refusals have a shape of its own; they are told in Anthropic's."""
+    other_host: bool = False
+    """Whether Claude is served by another than Anthropic: refusals in the host's own shape are told in
+    Anthropic's, and betas and fields that it does not take are left out."""
     evidence: str = ""
     """Where the row's facts come from and how sure they are."""
 

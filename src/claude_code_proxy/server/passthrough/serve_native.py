@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.api import ERROR_TYPES, ApiError
+from claude_code_proxy.core.errors.fault import read_fault
+from claude_code_proxy.core.errors.left_out import left_out
+from claude_code_proxy.core.header_values import listed
 from claude_code_proxy.core.providers.turn_headers import sent_headers
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.server.fallback import is_reason, refusal
 from claude_code_proxy.server.hooks.hooked_stream import HookedStream
+from claude_code_proxy.server.memory.native_lessons import without
 from claude_code_proxy.server.offload import offload
 from claude_code_proxy.server.passthrough import native_body
 from claude_code_proxy.server.passthrough.native_stream import NativeStream, counts, usage_of
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
     from claude_code_proxy.transports.protocol import Response
 
 _MAX_QUOTED = 500
+_MOST_LEFT_OUT = 6
+"""Requests that are sent again without what was refused; hosts often name one thing at a time."""
 
 
 async def serve_native(
@@ -36,36 +42,54 @@ async def serve_native(
 
     Raises `ApiError` when nothing comes, or a refusal that another model may serve instead.
     """
-    config = attempt.config
+    config = gateway.native_lessons.of(attempt.config)
     model = request["model"]
     renamed = model if config.restore_model_name and config.model_name != model else None
     streamed = request.get("stream") is True
     url = (streamed and config.stream_url) or config.messages_url
     client, body = await prepare(gateway, call, config, url, raw, request)
-    limits = Limits.of(config, gateway.settings)
-    if not streamed:
-        async with Exchange(call, limits) as exchange:
-            response = await exchange.open(client, body)
-            data = await exchange.read_all()
-            check_refusal(call, config, response, data, movable=not attempt.is_last)
-            data = _hooked(gateway, call, response, data)
-            await pass_whole(call, response, data, renamed)
-        return
     stream: Translator = NativeStream(renamed, call.request_id)
     if gateway.hooks is not None and gateway.hooks.sees_answers and call.report is not None:
         stream = HookedStream(stream, gateway.hooks, call.report)
-    async with Exchange(call, limits, lambda: stream) as exchange:
-        response = await exchange.open(client, body)
-        if response.status == 200 and response.content_type == "text/event-stream":
+    limits = Limits.of(config, gateway.settings)
+    async with Exchange(call, limits, (lambda: stream) if streamed else None) as exchange:
+        response, data = await _ask(gateway, call, exchange, client, body, raw)
+        if streamed and response.status == 200 and response.content_type == "text/event-stream":
             exchange.stream_headers = forwarded_headers.native_response(response.headers)
             await exchange.relay()
             return
-        data = await exchange.read_all()
+        if data is None:
+            data = await exchange.read_all()
         check_refusal(call, config, response, data, movable=not attempt.is_last and not call.started)
         if call.started:  # the hold limit has passed: an error can only be told inside the stream now
             raise _told_by(response.status, data)
         data = _hooked(gateway, call, response, data)
         await pass_whole(call, response, data, renamed)
+
+
+async def _ask(
+    gateway: Gateway, call: Call, exchange: Exchange, client: UpstreamClient, body: bytes, raw: bytes
+) -> tuple[Response, bytes | None]:
+    """The response, and its body where that was read; `body` is made of `raw`.
+
+    Another host of Claude is asked again without what it refuses, and that is remembered.
+    """
+    asked = client.config
+    for left in range(_MOST_LEFT_OUT, -1, -1):
+        response = await exchange.open(client, body)
+        config = client.config
+        if response.status != 400 or not left or not config.native.other_host:
+            break
+        data = await exchange.read_all()
+        request = wire.loads(raw)
+        found = left_out(read_fault(data).message, request, listed(call.headers.get("anthropic-beta", "")))
+        if found is None or (taught := without(config, found)) == config:
+            return response, data
+        url = (request.get("stream") is True and config.stream_url) or config.messages_url
+        client, body = await prepare(gateway, call, taught, url, raw, request)
+    if response.status == 200 and client.config is not asked:
+        gateway.native_lessons.add(asked, client.config)
+    return response, None
 
 
 def check_refusal(
@@ -77,7 +101,7 @@ def check_refusal(
     """
     if response.status < 400:
         return
-    foreign = config.native.own_errors and _error_in(data) is None
+    foreign = config.native.other_host and _error_in(data) is None
     if not (movable or foreign):
         return
     error = refusal(response.status, response.headers, data, config, call)

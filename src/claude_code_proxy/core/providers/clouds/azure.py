@@ -35,7 +35,7 @@ PROVIDER = Provider(
     native=NativeProfile(
         name="azure",
         auth="x-api-key_or_token",
-        own_errors=True,
+        other_host=True,
         evidence=(
             "docs: Claude on Foundry in Messages format, a key as x-api-key or a token of Entra as bearer, "
             "no list of models; reports: the gateway's own errors are flat"

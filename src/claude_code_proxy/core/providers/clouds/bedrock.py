@@ -44,7 +44,7 @@ PROVIDER = Provider(
             drop_stream=True,
             betas_in_body=True,
         ),
-        own_errors=True,
+        other_host=True,
         evidence=(
             "docs: Messages with server-sent events at /anthropic/v1/messages; InvokeModel with the model in "
             "the path, anthropic_version and the list anthropic_beta in the body, an event stream in frames; "

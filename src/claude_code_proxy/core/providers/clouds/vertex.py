@@ -43,7 +43,7 @@ PROVIDER = Provider(
             counted="/models/count-tokens:rawPredict",
             version="vertex-2023-10-16",
         ),
-        own_errors=True,
+        other_host=True,
         evidence=(
             "docs: paths, model named by the path, anthropic_version in the body, betas as a header, plain "
             "server-sent events, count-tokens with the model in the body; reports: Google's own errors, at "
