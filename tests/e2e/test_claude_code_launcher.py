@@ -79,11 +79,23 @@ def test_signals_and_the_end(make_world: MakeWorld) -> None:
     world = make_world(launcher=PRIVATE, delay=0.3)
     running = world.start("-p", "count to 200")
     wait_until(lambda: world.received and world.received[-1].answering, what="the answer has begun")
-    (proxy,) = private_proxies(world)
+    assert len(private_proxies(world)) == 2
     os.killpg(running.pid, signal.SIGKILL)
     running.communicate()
-    wait_until(lambda: not Path(f"/proc/{proxy}").exists(), 10, "the private proxy is gone")
+    wait_until(lambda: not private_proxies(world), 10, "the private proxy is gone")
     wait_until(lambda: world.received[-1].over, 10, "the provider's work is over")
+
+
+@pytest.mark.parametrize("version", versions.ALL)
+def test_the_server_is_killed_and_the_session_goes_on(make_world: MakeWorld, version: str) -> None:
+    """Before the first event, when the client tries again, and nothing of the answer is lost."""
+    world = make_world(version, launcher=PRIVATE, delay=0.3)
+    running = world.start("-p", "say plain talk works")
+    wait_until(lambda: world.turns, 30, "the provider was asked")
+    os.kill(max(private_proxies(world)), signal.SIGKILL)  # the younger one
+    out, err = running.communicate(timeout=60)
+    assert (running.returncode, out.strip()) == (0, "plain talk works"), err
+    assert len(world.turns) >= 2
 
 
 def settled_home(world: World) -> None:

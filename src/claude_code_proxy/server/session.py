@@ -34,7 +34,7 @@ def serve_session(
     client_pid: int,
     look: Callable[[], object] = lambda: None,
 ) -> None:
-    """Serve on `listener` until the parent process, which is `client_pid`, ends, or until SIGTERM.
+    """Serve on `listener` until the process `client_pid` ends, or until SIGTERM.
 
     `models` None: those of the settings' models file. Ctrl-C is for the client alone. `look` is called
     now and then, in a thread of its own.
@@ -47,11 +47,19 @@ def serve_session(
 
 
 def _end_with(client_pid: int, server: uvicorn.Server, look: Callable[[], object]) -> None:
-    """Wait for the parent to end. Asking is all that works on every system: a child is not told."""
-    while os.getppid() == client_pid:
+    """Wait for the client to end. Asking is all that works on every system: others are not told."""
+    while _is_alive(client_pid):
         time.sleep(_LOOK_EVERY)
         look()
     server.should_exit = True
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError:  # there is none, or it is somebody else's by now
+        return False
+    return True
 
 
 class _Server(uvicorn.Server):

@@ -2,7 +2,8 @@
 
 A private proxy is a child of the process that becomes Claude Code. Its socket is bound before it starts, so
 Claude Code starts beside it and its first request waits in the socket's queue instead of failing. It looks
-for its parent and ends when that is gone, however it went.
+for its parent and ends when that is gone, however it went. It is two processes: one that serves, and one that
+keeps the socket and puts another in the place of the first when that dies (`session_holder`).
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def url_of(listener: socket.socket) -> str:
 def start(listener: socket.socket, job: Mapping[str, Any], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start the private proxy of this process on `listener`, with a job that `session_server` reads.
 
-    The job has the keys, so `env` needs none, and nobody reads a pipe but its reader.
+    The job has the keys: `env` needs none.
     Its log goes to the file that `CCPROXY_LOG` names, else to one that `session_logs` keeps.
     """
     descriptor = listener.fileno()

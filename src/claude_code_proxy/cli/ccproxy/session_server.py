@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.cli.ccproxy.memory_guard import refuse_readers, write_no_cores
+from claude_code_proxy.cli.ccproxy.session_holder import hold
 
 if TYPE_CHECKING:
     from claude_code_proxy.credentials.source import CredentialSource
@@ -25,7 +26,9 @@ def main(descriptor: str, client_pid: str) -> None:
     refuse_readers()  # before the keys are read, and these before all that takes time
     write_no_cores()
     job = json.load(sys.stdin)
-
+    if not hold(int(client_pid)):
+        return
+    # A server's process from here on. What it imports is no matter of the holder's, which stays small.
     from claude_code_proxy.cli.ccproxy.private_proxy import url_of
     from claude_code_proxy.cli.ccproxy.session_logs import rotate
     from claude_code_proxy.config.cc_proxy_json.session_models import table_of
