@@ -76,6 +76,9 @@ def test_an_unknown_port_is_not_taken_for_a_missing_models_file(desk: Desk) -> N
     [
         ("ollama", "/api/ps", {"models": [{"name": "x", "context_length": 9}, {"name": "m:latest", "context_length": 65536}]}, "65536"),
         ("ollama", "/api/ps", {"models": []}, None),
+        ("ollama", "/api/show", {"model_info": {"qwen3.context_length": 131072, "x": 1}}, "131072"),
+        ("ollama", "/api/show", {"parameters": "stop x\nnum_ctx    65536", "model_info": {"a.context_length": 9}}, "65536"),
+        ("ollama", "/api/show", {"parameters": "num_ctx many", "model_info": [1]}, None),
         ("lmstudio", "/api/v0/models", {"data": [{"id": "m", "max_context_length": 9, "loaded_context_length": 98304}]}, "98304"),
         ("llamacpp", "/props", {"default_generation_settings": {"n_ctx": 131072}}, "131072"),
         ("vllm", "/v1/models", {"data": [{"id": "m", "max_model_len": 81920}]}, "81920"),
@@ -100,6 +103,11 @@ def test_the_window_is_what_the_model_was_loaded_with(
 @contextmanager
 def server_of(answers: dict[str, Any]) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            question = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            assert question == {"model": "m"}
+            self.do_GET()
+
         def do_GET(self) -> None:
             body = json.dumps(answers.get(self.path, {})).encode()
             self.send_response(200)

@@ -20,6 +20,7 @@ from claude_code_proxy.cli import output
 from claude_code_proxy.cli.ccproxy import local_servers, private_proxy, statusline
 from claude_code_proxy.cli.ccproxy.keys import credential_of, refuse_open_file
 from claude_code_proxy.cli.ccproxy.memory_guard import refuse_readers
+from claude_code_proxy.cli.ccproxy.published_windows import with_published_windows
 from claude_code_proxy.cli.ccproxy.route import find_route
 from claude_code_proxy.config import paths
 from claude_code_proxy.config.cc_proxy_json.session_plan import plan_session
@@ -98,7 +99,8 @@ def prepare(
     """Work out the session on `chosen`; `providers` are all of the file `path`. Raises `ConfigError`.
 
     Runs the commands that tell keys, but for `with_keys` False, which leaves `HIDDEN` in their places. Asks a
-    loopback address who is there; starts nothing. `direct` is as for `find_route`.
+    loopback address who is there, and providers for windows that nothing else knows; starts nothing. `direct`
+    is as for `find_route`.
     """
     session = plan_session(chosen, providers, path)
     refuse_open_file(path, providers)
@@ -110,6 +112,7 @@ def prepare(
         provider.name: _credential(provider, path, env, helper) if with_keys or helper else Credential(HIDDEN)
         for provider in session.providers
     }
+    route = with_published_windows(route, credentials, env, asks=with_keys)
     ready = Launch(route, Changes({}, {}, ()), {}, credentials, {})
     if route.job is not None:
         ready = replace(

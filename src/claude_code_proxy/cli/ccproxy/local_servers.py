@@ -13,6 +13,8 @@ from claude_code_proxy.core.providers import PRESETS
 from claude_code_proxy.core.providers.registry import provider_at
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
     from claude_code_proxy.core.providers import Provider as Preset
 
@@ -65,7 +67,25 @@ def loaded_window(provider: Provider) -> int | None:
             for key in _WINDOWS:
                 if isinstance(row.get(key), int) and row[key] > 0:
                     return int(row[key])
-    return None
+    return _own_window(_asked(provider, preset.shown, {"model": provider.model})) if preset.shown else None
+
+
+def _own_window(shown: Any) -> int | None:
+    """The window that a model's file sets, else the largest that it can have: for one that is not loaded yet.
+
+    Of Ollama's `/api/show`: `parameters` has lines such as `num_ctx 8192`, `model_info` a member
+    `ARCHITECTURE.context_length`.
+    """
+    if not isinstance(shown, dict):
+        return None
+    lines = str(shown.get("parameters", "")).splitlines()
+    told = [words[1] for line in lines if (words := line.split())[:1] == ["num_ctx"] and len(words) == 2]
+    info = shown.get("model_info")
+    if isinstance(info, dict):
+        told += [str(value) for name, value in info.items() if name.endswith(".context_length")]
+    return next(
+        (int(text) for text in told if text.isascii() and text.isdigit() and 0 < len(text) < 10), None
+    )
 
 
 def _known_server(provider: Provider) -> Preset | None:
@@ -80,8 +100,11 @@ def _installed(provider: Provider) -> list[str]:
     return [str(row["id"]) for row in _rows(_asked(provider, "")) if "id" in row]
 
 
-def _asked(provider: Provider, path: str) -> Any:
-    """The JSON at `path` of the server, "" for its list of models; None where there is none."""
+def _asked(provider: Provider, path: str, question: Mapping[str, str] | None = None) -> Any:
+    """The JSON at `path` of the server, "" for its list of models; None where there is none.
+
+    With a `question` that is posted.
+    """
     from http.client import HTTPConnection, HTTPException  # only for those who use such a server
 
     parts = urlsplit(known_of(provider, provider.model).models_url)
@@ -89,7 +112,9 @@ def _asked(provider: Provider, path: str) -> Any:
         return None
     connection = HTTPConnection(parts.hostname or "", parts.port, timeout=LIMIT)
     try:
-        connection.request("GET", path or parts.path, headers={"authorization": "Bearer no-key"})
+        body = json.dumps(question) if question is not None else None
+        headers = {"authorization": "Bearer no-key"} | ({"content-type": "application/json"} if body else {})
+        connection.request("POST" if body else "GET", path or parts.path, body, headers)
         return json.loads(connection.getresponse().read(_MOST))
     except (OSError, HTTPException, ValueError):
         return None

@@ -56,6 +56,8 @@ class Provider:
     """How people start it, where they run it themselves."""
     loaded: str = ""
     """The path at which it tells the windows that its models were loaded with."""
+    shown: str = ""
+    """The path at which it tells about a single model, loaded or not, to a POST of its name."""
     api_base: str = ""
     """Where it speaks OpenAI's format; parts in capitals are the user's own. "": it does not."""
     anthropic_base: str | None = None

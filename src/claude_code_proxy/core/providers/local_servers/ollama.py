@@ -10,6 +10,7 @@ PROVIDER = Provider(
     title="Ollama",
     start="ollama serve",
     loaded="/api/ps",
+    shown="/api/show",
     api_base="http://127.0.0.1:11434/v1",
     anthropic_base="http://127.0.0.1:11434",
     docs="docs.ollama.com",
