@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Most tests wait for processes and sockets: a few more workers than cores keep the cores busy.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
-EXTRAS := http2 metrics pdf tokens
+EXTRAS := http2 metrics pdf tokens top
 PERMISSIVE := MIT;BSD;Apache;ISC;PSF;Python Software Foundation
 
 .DEFAULT_GOAL := help

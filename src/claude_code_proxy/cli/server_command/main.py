@@ -27,6 +27,7 @@ Run Claude Code, and every other Anthropic Messages client, on any model provide
   claude-code-proxy init      write a models.yaml (--provider deepseek openrouter ...)
   claude-code-proxy serve     start the server on http://127.0.0.1:8082
   claude-code-proxy models    list what is configured (--learned: what was found out)
+  claude-code-proxy top       watch sessions and requests live (extra [top]; in a browser: /ui)
   claude-code-proxy usage     show the tokens of the past days
   claude-code-proxy replay    run a captured exchange again (serve --capture)
   claude-code-proxy explain   show what a request becomes, without calling anyone
@@ -109,6 +110,10 @@ def _dispatch(arguments: list[str]) -> int:
         from claude_code_proxy.cli.server_command.run_again import to_case
 
         return to_case(settings, options.file, options.to)
+    if options.command == "top":
+        from claude_code_proxy.cli.server_command.top import top
+
+        return top(options.url or _url_of(settings))
     if options.command == "usage":
         from claude_code_proxy.cli.server_command.show_usage import show_usage
 
@@ -161,6 +166,11 @@ def build_parser() -> argparse.ArgumentParser:
     models.add_argument("--url", help="the running server (default: by its host and port)")
     for name in ("models", "host", "port"):
         _add(models, by_name[name])
+
+    top = commands.add_parser("top", help="watch sessions and requests live", allow_abbrev=False)
+    top.add_argument("--url", help="the running server (default: by its host and port)")
+    for name in ("host", "port"):
+        _add(top, by_name[name])
 
     usage = commands.add_parser("usage", help="show the tokens of the past days", allow_abbrev=False)
     usage.add_argument("--since", metavar="DAY", help="the first day, such as 2026-01-31, or 7d for days ago")
