@@ -96,6 +96,20 @@ async def test_another_address_with_a_key_of_its_own(protocol: str) -> None:
         assert (len(first.requests), len(second.requests)) == (1, 1)
 
 
+@pytest.mark.parametrize("protocol", ["openai", "anthropic"])
+async def test_a_model_that_goes_round_in_circles(protocol: str) -> None:
+    call = {"type": "tool_use", "id": "x", "name": "Bash", "input": {"command": "ls"}}
+    result = {"type": "tool_result", "tool_use_id": "x", "content": "ok"}
+    turn = [{"role": "assistant", "content": [call]}, {"role": "user", "content": [result]}]
+    async with world(protocol) as (proxy, first, _):
+        for times in (2, 4):
+            messages = [{"role": "user", "content": "go"}, *turn * times]
+            reply = await ask(proxy, BODY | {"messages": messages}, headers={"x-proxy-report": "1"})
+            assert reply.headers.get("x-proxy-repeated-calls") == ("4" if times == 4 else None)
+            assert ("tool_call_repeated" in reply.headers["x-proxy-notices"]) == (times == 4)
+        assert len(first.requests[-1].json["messages"]) == 9
+
+
 async def test_a_long_prompt_in_the_native_format() -> None:
     """Also one that our conversion does not understand: the rule then does not count."""
     async with world("anthropic") as (proxy, first, _):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-Action = Literal["dropped", "changed", "emulated"]
+Action = Literal["dropped", "changed", "emulated", "noticed"]
 
 
 class Notice(NamedTuple):

@@ -262,6 +262,13 @@ def test_dry_run(desk: Desk) -> None:
     assert (code, err.startswith("warning: claude is not installed")) == (0, True)
 
 
+def test_a_page_without_a_question_to_anthropic(desk: Desk) -> None:
+    assert desk.claude()["argv"] == []
+    desk.providers({"deepseek": LEAST | {"skipWebFetchPreflight": True}})
+    flag, settings = desk.claude()["argv"]
+    assert (flag, json.loads(settings)) == ("--settings", {"skipWebFetchPreflight": True})
+
+
 def test_claudes_own_settings_do_not_win(desk: Desk) -> None:
     settings = desk.project / ".claude" / "settings.json"
     settings.parent.mkdir()

@@ -10,6 +10,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from claude_code_proxy.core import providers
 from claude_code_proxy.core.convert_request import convert_request
@@ -125,3 +127,50 @@ if __name__ == "__main__":
     for title, request in (("all up front", up_front()), ("tool search", searched(declared=False))):
         whole, tools = tool_tokens(request)
         print(f"{title:14} whole request {whole:7,} tokens, of these for the 200 tools {tools:7,}")
+
+
+def conversation(loaded: list[str], kind: str) -> list[dict[str, Any]]:
+    """A conversation that has loaded these tools, one after the other."""
+    messages: list[dict[str, Any]] = [{"role": "user", "content": "hi"}]
+    for number, name in enumerate(loaded):
+        called = "ToolSearch" if kind == "found" else name
+        call = {"type": "tool_use", "id": f"t{number}", "name": called, "input": {}}
+        content = [{"type": "tool_reference", "tool_name": name}] if kind == "found" else "done"
+        result = {"type": "tool_result", "tool_use_id": f"t{number}", "content": content}
+        messages += [{"role": "assistant", "content": [call]}, {"role": "user", "content": [result]}]
+    return messages
+
+
+@pytest.mark.parametrize("kind", ["found", "called"])
+@given(st.permutations(["a", "b", "c", "d"]), st.integers(0, 4), st.permutations(["ToolSearch", "Read"]))
+def test_what_is_loaded_is_appended(kind: str, order: list[str], count: int, own: list[str]) -> None:
+    """In the order in which it was: no tool moves, and the provider's cache hits."""
+    schema = {"type": "object", "properties": {}}
+    deferred = [{"name": name, "input_schema": schema, "defer_loading": True} for name in "abcd"]
+    plain = [{"name": name, "input_schema": schema} for name in own]
+    tools = [*deferred[:2], *plain, *deferred[2:]]
+
+    def sent(loaded: list[str]) -> list[str]:
+        body = {"model": "m", "max_tokens": 9, "tools": tools, "messages": conversation(loaded, kind)}
+        converted = convert_request(
+            body,
+            profile=providers.profile_for(api_base="https://x.example", model="m"),
+            model="m",
+            message_id="i",
+        )
+        return [tool["function"]["name"] for tool in converted.body["tools"]]
+
+    assert sent(order[:count]) == [*own, *order[:count]]
+
+
+def test_tools_that_nothing_could_find_stay_in_their_order() -> None:
+    tools = [{"name": name, "input_schema": {"type": "object"}, "defer_loading": True} for name in "abc"]
+    for loaded in ([], ["c"], ["c", "b", "a"]):
+        body = {"model": "m", "max_tokens": 9, "tools": tools, "messages": conversation(loaded, "called")}
+        converted = convert_request(
+            body,
+            profile=providers.profile_for(api_base="https://x.example", model="m"),
+            model="m",
+            message_id="i",
+        )
+        assert [tool["function"]["name"] for tool in converted.body["tools"]] == ["a", "b", "c"]

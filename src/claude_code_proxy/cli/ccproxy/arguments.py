@@ -71,7 +71,8 @@ the file (comments allowed; mode 0600 where keys are written in it):
     }
   }
 More keys: ANTHROPIC_DEFAULT_{OPUS,SONNET,HAIKU,FABLE}_MODEL, CLAUDE_CODE_SUBAGENT_MODEL, context, max_tokens,
-format, profile, keyless, routes, safety_model, CLAUDE_CODE_AUTO_MODE_MODEL.
+format, profile, keyless, routes, safety_model, CLAUDE_CODE_AUTO_MODE_MODEL,
+skipWebFetchPreflight.
 
 exit codes: claude's own, and before it starts
   1 failed    2 wrong usage    78 the configuration is wrong    126 claude cannot be run

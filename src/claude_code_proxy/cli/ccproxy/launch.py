@@ -23,6 +23,7 @@ from claude_code_proxy.cli.ccproxy.memory_guard import refuse_readers
 from claude_code_proxy.cli.ccproxy.published_windows import with_published_windows
 from claude_code_proxy.cli.ccproxy.route import find_route
 from claude_code_proxy.config import paths
+from claude_code_proxy.config.cc_proxy_json.providers_file import SKIP_PREFLIGHT
 from claude_code_proxy.config.cc_proxy_json.session_plan import plan_session
 from claude_code_proxy.config.claude_code.environment import (
     SECRETS,
@@ -122,7 +123,10 @@ def prepare(
             token=token_urlsafe() if with_keys else HIDDEN,
         )
     changes = _changes(ready, env, route.base_url or FREE_PORT)
-    return replace(ready, changes=changes, settings=overrides(found, changes), helper=helper)
+    settings: dict[str, object] = dict(overrides(found, changes))
+    if chosen.skips_preflight:
+        settings[SKIP_PREFLIGHT] = True
+    return replace(ready, changes=changes, settings=settings, helper=helper)
 
 
 def _credential(provider: Provider, path: Path, env: Mapping[str, str], helper: Setting | None) -> Credential:

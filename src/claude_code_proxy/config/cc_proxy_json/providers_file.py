@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 TIER_VARIABLES = tuple(f"ANTHROPIC_DEFAULT_{tier}_MODEL" for tier in ("OPUS", "SONNET", "HAIKU", "FABLE"))
 SUBAGENT_VARIABLE = "CLAUDE_CODE_SUBAGENT_MODEL"
 CLASSIFIER_VARIABLE = "CLAUDE_CODE_AUTO_MODE_MODEL"
+SKIP_PREFLIGHT = "skipWebFetchPreflight"
 REQUIRED_KEYS = ("base_url", "auth_key", "model")
 """`auth_key` may be left out where `needs_no_key` says so."""
 OPTIONAL_KEYS = (
@@ -39,6 +40,7 @@ OPTIONAL_KEYS = (
     "keyless",
     "safety_model",
     CLASSIFIER_VARIABLE,
+    SKIP_PREFLIGHT,
     "default",
 )
 FLAT_NAME = "default"
@@ -81,6 +83,8 @@ class Provider:
     """The model that judges tool calls in auto mode; None: the small one; "": Claude Code asks by itself."""
     classifier_model: str | None = None
     """The model that Claude Code asks when it judges by itself."""
+    skips_preflight: bool = False
+    """Whether WebFetch asks Anthropic nothing about a page's host before it fetches the page."""
     is_default: bool = False
     line: int | None = None
     """Where it stands in the file."""
@@ -190,6 +194,7 @@ def _provider(
         problem("safety_model", what, "write one of them")
     context, max_tokens = reader.size("context"), reader.size("max_tokens")
     keyless = reader.take("keyless", bool, default=False)
+    skips_preflight = reader.take(SKIP_PREFLIGHT, bool, default=False)
     is_default = reader.take("default", bool, default=False)
     source: KeySource | None = NO_KEY if "auth_key" not in texts else None
     if texts.get("auth_key"):
@@ -221,6 +226,7 @@ def _provider(
         keyless=keyless,
         safety_model="" if CLASSIFIER_VARIABLE in texts else safety_model,
         classifier_model=texts.get(CLASSIFIER_VARIABLE),
+        skips_preflight=skips_preflight,
         is_default=is_default,
         line=document.lines.get(where, 1),
     )

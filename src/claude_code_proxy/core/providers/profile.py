@@ -17,7 +17,7 @@ _EMPTY: Mapping[str, Any] = MappingProxyType({})
 _ENABLED: Mapping[str, Any] = MappingProxyType({"type": "enabled"})
 
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
-TextDialect = Literal["hermes", "qwen_xml", "kimi", "deepseek"]
+TextDialect = Literal["hermes", "qwen_xml", "kimi", "deepseek", "json"]
 NameStart = Literal["any", "letter", "letter_or_underscore"]
 SchemaDialect = Literal["plain", "openai_strict", "gemini", "kimi", "xai", "gbnf", "xgrammar"]
 REASONING_SUMMARY = "reasoning.summary"

@@ -57,7 +57,7 @@ def is_summary(block: Any) -> bool:
 class ContentReader:
     """Reads the content of messages of a request to `model`, the client's name for it.
 
-    `referenced` and `tool_ids` collect what it met on the way.
+    `referenced` (in this order) and `tool_ids` collect what it met on the way.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class ContentReader:
         self._report = report
         self._media = Media(profile, report, pdf_text)
         self._reasoning = EarlierReasoning(profile, model, report)
-        self.referenced: set[str] = set()
+        self.referenced: dict[str, None] = {}
         """Names of tools that a `tool_reference` or a call names."""
         self.tool_ids: set[str] = set()
         """All tool ids, as the client knows them."""
@@ -204,7 +204,7 @@ class ContentReader:
         if isinstance(toolset := block.get("toolset_name"), str):
             name = member_key(toolset, name)
         self.tool_ids.add(tool_id)
-        self.referenced.add(name)
+        self.referenced.setdefault(name)
         items.append(CallDraft(tool_id, name, self._arguments(block.get("input"), f"{path}.input"), path))
 
     def _arguments(self, value: Any, path: str) -> str:
@@ -233,7 +233,7 @@ class ContentReader:
 
     def _tool_reference(self, block: dict[str, Any], path: str, items: list[Any]) -> None:
         name = required_text(block, "tool_name", path)
-        self.referenced.add(name)
+        self.referenced.setdefault(name)
         items.append(Text(f"Tool available: {name}", self._cached(block, path)))
 
     def _json(self, block: dict[str, Any], path: str, items: list[Any]) -> None:
@@ -252,7 +252,8 @@ class ContentReader:
         self._line(server_tools.call_line(block, path), path, items)
 
     def _server_result(self, block: dict[str, Any], path: str, items: list[Any]) -> None:
-        self.referenced.update(server_tools.found_tools(block))
+        for name in server_tools.found_tools(block):
+            self.referenced.setdefault(name)
         self._line(server_tools.result_line(block, path), path, items)
 
     def _line(self, line: str, path: str, items: list[Any]) -> None:

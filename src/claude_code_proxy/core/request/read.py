@@ -57,10 +57,11 @@ def parse(
     tools = ToolSet(list_or_none(body, "tools", "tools") or [], profile, report, prepare, cache)
     model = text_or_empty(body, "model")
     reader = ContentReader(profile, report, pdf_text, model)
+    tools.loaded = reader.referenced
     messages = _Messages(profile, report, tools, reader)
     messages.read(body)
     names = tools.names
-    sent_tools = tools.selected(messages.reader.referenced)
+    sent_tools = tools.selected()
     tool_choice = object_or_none(body, "tool_choice", "tool_choice")
     output_config = object_or_none(body, "output_config", "output_config") or {}
     effort = messages.effort if messages.effort is not None else output_config.get("effort")

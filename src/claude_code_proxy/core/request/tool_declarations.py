@@ -21,7 +21,7 @@ from claude_code_proxy.core.schemas.convert import tool_parameters
 from claude_code_proxy.core.schemas.strict import is_strict
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Container, Iterable, Sequence
 
     from claude_code_proxy.core.continuity import ToolNames
     from claude_code_proxy.core.providers.profile import Profile
@@ -82,11 +82,19 @@ class Declared:
         self.tools.pop(name, None)
         self.deferred.discard(name)
 
-    def make(self, names: ToolNames, left_out: Container[str], report: Report) -> tuple[Tool, ...]:
-        """The tools but those `left_out`, as the upstream gets them."""
+    def is_new(self, name: str) -> bool:
+        """Whether a message declares the tool, and not the array."""
+        return name in self.tools and not self.tools[name][1].startswith("tools.")
+
+    def make(
+        self, names: ToolNames, left_out: Container[str], last: Sequence[str], report: Report
+    ) -> tuple[Tool, ...]:
+        """The tools but those `left_out`, as the upstream gets them: as declared, and then the `last`."""
+        order = [name for name in self.tools if name not in last]
+        order += [name for name in last if name in self.tools]
         return tuple(
             self._tool(tool, names.upstream(name), path, report)
-            for name, (tool, path) in self.tools.items()
+            for name, (tool, path) in ((name, self.tools[name]) for name in order)
             if name not in left_out
         )
 

@@ -12,7 +12,7 @@ from claude_code_proxy.core.request.fields import required_text, text_or_empty
 from claude_code_proxy.core.request.tool_declarations import PLACEHOLDER, Declared
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable
 
     from claude_code_proxy.core.conversation import PreparedTools, Tool, WebSearch
     from claude_code_proxy.core.providers.profile import Profile
@@ -42,6 +42,8 @@ class ToolSet:
         self._report = report
         self._prepare = prepare
         self._cache = cache
+        self.loaded: dict[str, None] = {}
+        """The tools that the conversation has found, called or defined, in this order."""
         self._added: set[str] = set()
         self._removed: set[str] = set()
         self._declared, self.names = self._once("declared", self._read)
@@ -78,6 +80,8 @@ class ToolSet:
         self._removed.discard(name)
         self._declared.forget(name)
         self._declared.declare(definition, path, self._report)
+        self.loaded.pop(name, None)
+        self.loaded[name] = None
         self.names = ToolNames(self._declared.tools, self._profile.tool_name_start)
 
     def remove(self, change: dict[str, Any], path: str) -> None:
@@ -88,27 +92,34 @@ class ToolSet:
             case _:
                 self._report.dropped("tool_change", path, "this kind of tool removal has no counterpart")
 
-    def selected(self, referenced: Container[str]) -> PreparedTools:
-        """The tools to send; a deferred one only if it is `referenced` or nothing could ever find it."""
+    def selected(self) -> PreparedTools:
+        """The tools to send; a deferred one only if it is `loaded` or nothing could ever find it.
+
+        Those that are loaded stand last, in the order in which they were: what precedes them stays as it was,
+        and the provider's cache hits.
+        """
         declared = self._declared
         left_out = self._removed | {PLACEHOLDER}
         deferred = declared.deferred - left_out
-        hidden = {name for name in deferred if name not in referenced and name not in self._added}
-        if hidden:
-            if declared.searched_upstream or not _can_search(declared.tools.keys() - left_out - deferred):
+        last: tuple[str, ...] = ()
+        if deferred:
+            found = deferred - self._added
+            hidden = found - self.loaded.keys()
+            if not declared.searched_upstream and _can_search(declared.tools.keys() - left_out - deferred):
+                left_out |= hidden
+                last = tuple(name for name in self.loaded if name in found or declared.is_new(name))
+            elif hidden:
                 self._report.emulated(
                     "deferred_tools_sent", "tools", "the provider cannot search tools: all are sent"
                 )
-            else:
-                left_out |= hidden
-        key = frozenset(left_out)
-        tools, notices = self._once(key, lambda: self._make(key))
+        out = frozenset(left_out)
+        tools, notices = self._once((out, last), lambda: self._make(out, last))
         self._report.notices += notices
         return tools
 
-    def _make(self, left_out: frozenset[str]) -> tuple[PreparedTools, list[Notice]]:
+    def _make(self, left_out: frozenset[str], last: tuple[str, ...]) -> tuple[PreparedTools, list[Notice]]:
         report = Report()
-        return self._prepare(self._declared.make(self.names, left_out, report)), report.notices
+        return self._prepare(self._declared.make(self.names, left_out, last, report)), report.notices
 
     def choice(self, choice: dict[str, Any] | None, tools: PreparedTools) -> ToolChoice | None:
         """The tool choice, or None. Raises `ApiError` 400 where it forces what is not there."""

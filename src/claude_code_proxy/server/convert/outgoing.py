@@ -65,7 +65,14 @@ def convert(
 
 
 _NO_TOOLS = PreparedTools()
-_KEPT = ("corrected", "routed", "route_without_key")
+_KEPT = (
+    "corrected",
+    "routed",
+    "route_without_key",
+    "safeguards_emulated",
+    "safeguards_unsupported",
+    "tool_call_repeated",
+)
 """Notices that are no conversion's, and so are not made again by the next one."""
 
 

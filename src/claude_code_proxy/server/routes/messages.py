@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from claude_code_proxy.core.errors.api import ApiError, let_go
+from claude_code_proxy.core.report import Notice
+from claude_code_proxy.core.request.repeated_calls import repeated_call
 from claude_code_proxy.server import search_service
 from claude_code_proxy.server.caller.caller_keys import CallerKeys
 from claude_code_proxy.server.caller.client_request import ClientRequest
@@ -29,6 +31,7 @@ async def messages(gateway: Gateway, call: Call) -> None:
         call.record(gateway.captures, request.raw)
     if asked.routes:
         asked = await routed(gateway, call, keys, request, asked)
+    note_repetition(call, request)
     failed: tuple[ModelConfig, ApiError] | None = None
     for attempt in attempts(gateway, call, keys, asked):
         if failed is not None:
@@ -45,6 +48,15 @@ async def messages(gateway: Gateway, call: Call) -> None:
             if asked.fallback:
                 note_answer(gateway, call, attempt.config)
             return
+
+
+def note_repetition(call: Call, request: ClientRequest) -> None:
+    """Say that the model goes round in circles; nothing is changed."""
+    found = repeated_call(request.body.get("messages"))
+    if found is not None:
+        why = f"the last {found.times} turns of the model made the same call of {found.name[:80]}"
+        call.noted.append(Notice("tool_call_repeated", "messages", "noticed", why))
+        call.extra_headers["x-proxy-repeated-calls"] = str(found.times)
 
 
 async def _serve(

@@ -97,3 +97,12 @@ def test_a_value_full_of_end_markers_is_given_up() -> None:
     content = f'<tool_call>{{"name": "Bash", "arguments": {{"command": "{value}"}}}}</tool_call>'
     assert run([content], ["hermes"]) == [content]
     assert run(list(content), ["hermes"]) == [content]
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_an_object_that_does_not_end_is_text(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_tools, "MAX_CALL", 200)
+    call = '{"name": "List", "arguments": {}}'
+    content = '{"name": "' + "x" * 300 + "\n" + call
+    pieces = [content[at : at + size] for at in range(0, len(content), size)]
+    assert run(pieces, ["json"]) == [content.removesuffix(call), {"name": "List", "arguments": {}}]

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from claude_code_proxy.core.deltas import Text
+from claude_code_proxy.core.json_prefix import ObjectScanner
 from claude_code_proxy.core.openai.chat.tool_dialects import DIALECTS, TextCall, Unfinished
 
 if TYPE_CHECKING:
@@ -59,6 +60,11 @@ class Fences:
         self._line = self._last = ""
 
     @property
+    def at_line_start(self) -> bool:
+        """Whether only white space stands on the current line."""
+        return not self._line.strip()
+
+    @property
     def quoting(self) -> bool:
         """Whether what comes next is quoted: inside a block, on the line that opens one, after a backtick."""
         return bool(self._fence) or self._last == "`" or bool(self._opening())
@@ -87,7 +93,7 @@ class TextTools:
         self._fences = Fences()
         self._held = ""  # text that may be the beginning of a marker, or the first word of a group
         self._opened = ""  # the start marker of the group that `_held` may begin
-        self._group: _Group | None = None
+        self._group: _Group | _ObjectGroup | None = None
         self._called = False  # only white space since the last call
 
     def feed(self, text: str) -> list[Text | TextCall]:
@@ -136,7 +142,8 @@ class TextTools:
             self._say(text[: len(text) - keep], found)
             return None
         self._say(text[: match.start()], found)
-        if self._fences.quoting:
+        bare = match.group() == "{"
+        if self._fences.quoting or (bare and not self._fences.at_line_start):
             self._say(match.group(), found)
         else:
             self._opened = match.group()
@@ -148,7 +155,8 @@ class TextTools:
         undecided = False
         for notation in self._starts[self._opened]:
             if not notation.first or word.startswith(notation.first):
-                self._group, self._opened = _Group(notation, self._parameters), ""
+                kind = _Group if notation.end else _ObjectGroup
+                self._group, self._opened = kind(notation, self._parameters), ""
                 return text
             undecided = undecided or any(first.startswith(word) for first in notation.first)
         if undecided and len(text) < _FIRST_WORD:
@@ -184,7 +192,7 @@ class TextTools:
         self._settle(group, found)
         return rest
 
-    def _settle(self, group: _Group, found: list[Text | TextCall]) -> None:
+    def _settle(self, group: _Group | _ObjectGroup, found: list[Text | TextCall]) -> None:
         if isinstance(group.calls, list) and all(call.name in self._names for call in group.calls):
             found += group.calls
             self._fences.end_line()  # the text after a call is a block of its own
@@ -255,3 +263,34 @@ class _Group:
         self.text += body
         if read:
             self.calls = self._notation.read(body, self._parameters)
+
+
+class _ObjectGroup:
+    """A JSON object without markers, as far as it has come; as `_Group`."""
+
+    def __init__(self, notation: Notation, parameters: Parameters) -> None:
+        self._notation = notation
+        self._parameters = parameters
+        self._scanner = ObjectScanner()
+        self._scanner.feed(notation.start)
+        self._pieces = [notation.start]
+        self._size = 0
+        self.text = ""
+        self.calls: Calls = None
+
+    def feed(self, text: str) -> str | None:
+        """Take the next piece; what comes after the object if it is over, None if it is not."""
+        at = min(self._scanner.feed(text), MAX_CALL - self._size)
+        self._pieces.append(text[:at])
+        self._size += at
+        scanner = self._scanner
+        if not (scanner.complete or scanner.broken) and self._size < MAX_CALL:
+            return None
+        self.close(read=False)
+        if scanner.complete and self._size < MAX_CALL:
+            self.calls = self._notation.read(self.text, self._parameters)
+        return text[at:]
+
+    def close(self, *, read: bool) -> None:  # noqa: ARG002 - an object that is cut is never a call
+        """The content ended before the object did."""
+        self.text = "".join(self._pieces)

@@ -43,7 +43,8 @@ Calls = list[TextCall] | Unfinished | None
 class Notation(NamedTuple):
     """A group of calls stands between `start` and `end`, its first word is one of `first` (any, if empty).
 
-    `read` takes what stands between them, and the schemas of the tools.
+    `read` takes what stands between them, and the schemas of the tools. Without an `end` the group is the
+    JSON object that `start` begins, at the start of a line, and `read` takes all of it.
     """
 
     start: str
@@ -58,8 +59,22 @@ class Notation(NamedTuple):
 def _read_hermes(body: str, _: Parameters) -> Calls:
     """`{"name": ..., "arguments": {...}}`, once."""
     value = _object_in(body)
-    if not isinstance(value, dict):
-        return value
+    return _call_of(value) if isinstance(value, dict) else value
+
+
+def _read_bare_json(body: str, _: Parameters) -> Calls:
+    """The same without any marker, or as OpenAI's format has a call: an object that says nothing else."""
+    value = _json_or_none(body)
+    if isinstance(value, dict) and isinstance(value.get("function"), dict):
+        value = {"wrapper": value.keys() - {"type", "id", "function"}, **value["function"]}
+        if value.pop("wrapper"):
+            return None
+    if not isinstance(value, dict) or value.keys() - {"name", "arguments", "parameters", "type", "id"}:
+        return None
+    return _call_of(value) if value.keys() & {"arguments", "parameters"} else None
+
+
+def _call_of(value: dict[str, Any]) -> Calls:
     name, arguments = value.get("name"), value.get("arguments", value.get("parameters", {}))
     if isinstance(arguments, str):
         arguments = _json_or_none(arguments)
@@ -241,7 +256,10 @@ def _read_deepseek(body: str, _: Parameters) -> Calls:
 _KIMI_FIRST = ("<|tool_call_begin|>",)
 _DSML_FIRST = ("<｜DSML｜invoke",)
 
+_BARE_FIRST = ('"name"', '"arguments"', '"parameters"', '"type"', '"function"', '"id"')
+
 DIALECTS: Mapping[TextDialect, tuple[Notation, ...]] = {
+    "json": (Notation("{", "", _BARE_FIRST, _read_bare_json),),
     "hermes": (Notation("<tool_call>", "</tool_call>", ("{",), _read_hermes),),
     "qwen_xml": (
         Notation("<tool_call>", "</tool_call>", ("<function=",), _QWEN.read),
@@ -259,4 +277,7 @@ DIALECTS: Mapping[TextDialect, tuple[Notation, ...]] = {
         Notation("<｜DSML｜tool_calls>", "</｜DSML｜tool_calls>", _DSML_FIRST, _DSML.read),
     ),
 }
-"""By the names that `Profile.text_tool_calls` takes: Qwen 2.5 and 3, Hermes; Qwen3-Coder; Kimi; DeepSeek."""
+"""By the names that `Profile.text_tool_calls` takes: Qwen 2.5 and 3, Hermes; Qwen3-Coder; Kimi; DeepSeek.
+
+`json`, which no profile has by itself: what small models write when nobody tells them how.
+"""
