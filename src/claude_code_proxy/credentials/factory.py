@@ -32,6 +32,7 @@ _AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_
 VARIABLES: dict[str, tuple[str, ...]] = {
     "aws": _AWS,
     "bedrock": _AWS,
+    "login": ("COPILOT_GITHUB_TOKEN",),  # GH_TOKEN is the user's own tools' too
     "entra": ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "IDENTITY_HEADER"),
 }
 """The variables with secrets that a kind reads beside those that `auth_key` names."""
