@@ -199,6 +199,7 @@ def test_every_key(tmp_path: Path) -> None:
             "deepsek",
             'there is no provider "deepsek" (hint: did you mean "deepseek"?)',
         ),
+        (["deepseek", "glm"], None, "groq", 'there is no provider "groq" (hint: ccproxy add groq)'),
         (["deepseek", "glm"], None, "zzz", 'there is no provider "zzz" (hint: it has deepseek, glm)'),
         (["a", "b"], None, None, "none is the default (hint: choose with -P: a, b; or mark one"),
     ],

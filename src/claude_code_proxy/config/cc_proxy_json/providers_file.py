@@ -12,6 +12,7 @@ from claude_code_proxy.config.jsonc import Document, read_document
 from claude_code_proxy.config.problems import ConfigError, Problem, did_you_mean
 from claude_code_proxy.config.route_rules import read_rules, read_safety_model
 from claude_code_proxy.core import hosts
+from claude_code_proxy.core.providers import PRESETS
 from claude_code_proxy.core.providers.registry import provider_at
 from claude_code_proxy.credentials.source import CredentialError
 
@@ -137,7 +138,8 @@ def choose(providers: Sequence[Provider], name: str | None, path: Path) -> Provi
         for provider in providers:
             if provider.name == name:
                 return provider
-        hint = did_you_mean(name, names) or f"it has {', '.join(names)}"
+        has = did_you_mean(name, names) or f"it has {', '.join(names)}"
+        hint = f"ccproxy add {name}" if name in PRESETS else has
         raise ConfigError.of([Problem(path, None, f'there is no provider "{name}"', hint)])
     if len(providers) == 1:
         return providers[0]
