@@ -56,12 +56,12 @@ def test_each_listener_has_its_paths(tmp_path: Path, workers: int) -> None:
         port, admins = int(base.rpartition(":")[2]), admin_port(process)
         for path in ("/health", "/ready"):
             assert asked(port, path)[0] == asked(admins, path)[0] == 200
-        for path in ("/v1/stats", "/test-connection"):
+        for path in ("/v1/stats", "/test-connection", "/ui", "/ui/app.js"):
             assert asked(admins, path)[0] == 200  # without a client's token
         assert "--metrics" in asked(admins, "/metrics")[1]
         status, body = asked(admins, "/v1/messages/test_conversion?dry_run=1", "POST")
         assert (status, json.loads(body)["error"]["type"]) == (400, "invalid_request_error")
-        for path in ("/v1/stats", "/test-connection", "/metrics", "/anthropic/v1/stats"):
+        for path in ("/v1/stats", "/test-connection", "/metrics", "/anthropic/v1/stats", "/ui", "/ui/events"):
             status, body = asked(port, path)
             assert (status, "--admin-listen" in body) == (404, True)
         for path in ("/", "/v1/models", "/v1/messages"):

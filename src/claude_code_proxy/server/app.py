@@ -210,9 +210,11 @@ async def _dispatch(gateway: Gateway, call: Call) -> None:
 
 def _check_listener(path: str, call: Call) -> None:
     """Raises `ApiError` 404 for what the other listener answers."""
-    if call.is_at_admin and path not in _UNLIMITED | _ADMIN:
-        raise ApiError(404, "not_found_error", f"this listener answers {', '.join(_UNLIMITED | _ADMIN)}")
-    if not call.is_at_admin and path in _ADMIN:
+    is_for_admins = path in _ADMIN or _is_page(path)
+    if call.is_at_admin and not is_for_admins and path not in _UNLIMITED:
+        known = ", ".join((*_UNLIMITED, *_ADMIN, _PAGE))
+        raise ApiError(404, "not_found_error", f"this listener answers {known}")
+    if not call.is_at_admin and is_for_admins:
         raise ApiError(404, "not_found_error", f"{path} answers at the address of --admin-listen")
 
 

@@ -151,6 +151,17 @@ async def test_what_is_no_file_of_the_page(path: str) -> None:
         assert (await ask(proxy, path="/ui/app.js")).status == 405
 
 
+def test_what_is_vendored_is_what_the_bill_of_materials_says() -> None:
+    folder = FOLDER / "vendor"
+    (component,) = json.loads((folder / "components.json").read_text(encoding="utf-8"))
+    told = {part["name"]: part["hashes"][0]["content"] for part in component["components"]}
+    there = {path.name for path in folder.iterdir()} - {"components.json"}
+    assert told == {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in there}
+    assert f"(v{component['version']})" in (folder / "uplot.js").read_text(encoding="utf-8")
+    licence = (folder / "uplot-LICENSE.txt").read_text(encoding="utf-8")
+    assert f"The {component['licenses'][0]['license']['id']} License" in licence
+
+
 def test_no_file_asks_for_anything_elsewhere_or_writes_markup() -> None:
     for path in FOLDER.glob("*.*"):
         text = path.read_text(encoding="utf-8")

@@ -95,7 +95,7 @@ function fits(row) {
   if (filter.state === "retried" ? row.attempts < 2 : filter.state === "noticed" ? !row.notices.length : filter.state && row.state !== filter.state) return false;
   if (!filter.words.length) return true;
   const text = [row.id, row.session_id, row.agent_id, row.agent_type, row.request_class, row.operation, row.asked, row.model,
-    row.provider, row.status, row.error, ...row.notices].join(" ").toLowerCase();
+    row.provider, row.status, row.error, row.cache_loss?.text, ...row.notices].join(" ").toLowerCase();
   return filter.words.every((word) => text.includes(word));
 }
 

@@ -92,7 +92,7 @@ function facts(row) {
     ["asked for", row.asked], ["by the route", row.rule], ["provider", row.provider], ["operation", row.operation], ["came", f.clock(row.began)],
     ["first byte", f.seconds(row.first_byte_seconds)], ["time", f.seconds(row.seconds)], ["requests upstream", row.attempts],
     ["prompt", usage && f.count(f.prompt(row))], ["from the cache", usage && `${f.count(usage.cache_read_input_tokens)} (${f.percent(f.cacheHit(row))})`],
-    ["written to the cache", usage && f.count(usage.cache_creation_input_tokens)], ["output", usage && f.count(usage.output_tokens)],
+    ["read again", row.cache_loss?.text], ["written to the cache", usage && f.count(usage.cache_creation_input_tokens)], ["output", usage && f.count(usage.output_tokens)],
     ["thinking", usage?.thinking_tokens ? f.count(usage.thinking_tokens) : ""], ["tokens per second", f.speed(row)?.toFixed(1)],
     ["response", f.bytes(row.sent_bytes)], ["session", row.session_id], ["subagent", row.agent_id && `${row.agent_type} ${row.agent_id}`],
     ["class", row.request_class],

@@ -88,7 +88,8 @@ export class RequestTable {
       const shown = text(row, now);
       if (cell.textContent !== shown) cell.textContent = shown;
     });
-    element.title = row.notices.length ? row.notices.join(", ") : "";
+    element.dataset.loss = Boolean(row.cache_loss);
+    element.title = [row.cache_loss?.text, ...row.notices].filter(Boolean).join("\n");
   }
 }
 
