@@ -14,7 +14,7 @@ EXTRAS := http2 metrics pdf tokens top
 PERMISSIVE := MIT;BSD;Apache;ISC;PSF;Python Software Foundation
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test client check format fuzz bench site picture screenshots release lock sbom licences audit clean
+.PHONY: help demo test client check format fuzz soak bench site picture screenshots release lock sbom licences audit clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -41,6 +41,9 @@ format: $(INSTALLED_DEV) ## format the code
 
 fuzz: $(INSTALLED_DEV) ## feed 100,000 mutated inputs to each reader; ARGS="--target sse --inputs 1000"
 	$(BIN)/python -m tests.fuzz $(ARGS)
+
+soak: $(INSTALLED_DEV) ## two minutes of mixed traffic with random faults; ARGS="--seconds 600 --seed x"
+	$(BIN)/python -m tests.soak $(ARGS)
 
 bench: $(INSTALLED_DEV) ## compare the proxy with a plain pass-through
 	$(BIN)/python -m bench $(ARGS)

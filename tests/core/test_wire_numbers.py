@@ -115,3 +115,18 @@ def test_of_an_answer(literal: str, api: Any, form: str) -> None:
     events = reader.feed(ANSWERS[api](arguments, whole=False)) + reader.close()
     deltas = [event["delta"] for event in events if event["type"] == "content_block_delta"]
     assert "".join(delta["partial_json"] for delta in deltas) == text
+
+
+@pytest.mark.parametrize("read", [wire.loads, wire._loads_plainly])
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("7", int), ("-12", int), ("9" * 4300, int), ("9" * 4301, wire.Number), ("-0", wire.Number),
+        ("0.5", float), ("-2.25", float), ("1.10", wire.Number), ("1E5", wire.Number), ("1e400", wire.Number),
+    ],
+)  # fmt: skip
+def test_only_what_python_writes_differently_is_special(
+    text: str, kind: type, read: Callable[[str], Any]
+) -> None:
+    """A special number costs time whenever it is written."""
+    assert type(read(f"[{text}]")[0]) is kind

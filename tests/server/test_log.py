@@ -7,7 +7,9 @@ import json
 import logging
 import os
 import re
+import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -167,3 +169,56 @@ def test_a_log_that_is_gone_stops_nobody(pipe: int) -> None:
     log.logger.info("%s", "y" * 100_000)
     log.logger.handlers[0].flush()
     os.dup2(os.open(os.devnull, os.O_RDONLY), pipe)
+
+
+def written_to(path: str | Path) -> logging.Handler:
+    """The log, going to `path`."""
+    log.configure("info")
+    handler = log.logger.handlers[0]
+    assert isinstance(handler, log.Handler)
+    handler.setStream(open(path, "a"))  # noqa: PTH123, SIM115 - closed with the test
+    return handler
+
+
+def test_a_slow_disk_holds_nobody_up(loggers: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, slow = os.write, threading.Event()
+
+    def write(descriptor: int, data: bytes) -> int:
+        slow.wait(20)
+        return real(descriptor, data)
+
+    handler = written_to(tmp_path / "log")
+    monkeypatch.setattr(log, "_MOST_WAITING", 500)
+    monkeypatch.setattr(os, "write", write)
+    began = time.monotonic()
+    for number in range(2000):
+        log.logger.info("request %d", number)
+    assert time.monotonic() - began < 5
+    slow.set()
+    handler.flush()
+    log.logger.info("request 2000")
+    handler.flush()
+    assert isinstance(handler, log.Handler)
+    handler.stream.close()
+    lines = (tmp_path / "log").read_text().splitlines()
+    lost = [int(line.split()[0]) for line in lines if line.endswith("lines of the log were lost")]
+    assert lost
+    assert sum(lost) + sum("INFO request" in line for line in lines) == 2001
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
+def test_lines_for_a_full_disk_are_counted(loggers: None, tmp_path: Path) -> None:
+    handler = written_to("/dev/full")
+    assert isinstance(handler, log.Handler)
+    for _ in range(10):
+        log.logger.info("a request")
+    log.logger.info("%s", "y" * 100_000)
+    handler.flush()
+    assert handler._sink._lost == 11
+    full, free = handler.stream, (tmp_path / "log").open("w")
+    os.dup2(free.fileno(), full.fileno())  # there is room again
+    log.logger.info("a request")
+    handler.flush()
+    full.close()
+    free.close()
+    assert re.search(r"INFO a request\n11 lines of the log were lost\n\Z", (tmp_path / "log").read_text())

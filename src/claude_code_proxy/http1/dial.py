@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from claude_code_proxy.http1.resolver import Names
 from claude_code_proxy.http1.tls import make_context
 
 from .connection import Connection
-from .errors import ConnectError, ConnectTimeoutError, DnsError, HttpError, TlsError
+from .errors import ConnectError, ConnectTimeoutError, DnsError, HttpError, NoFilesError, TlsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +47,8 @@ class Dialer:
         except ssl.SSLError as error:
             raise TlsError(error.strerror or str(error)) from None
         except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                raise NoFilesError(error.strerror) from None
             raise ConnectError(error.strerror or str(error) or type(error).__name__) from None
 
     async def _connect(self, origin: Origin, lost: Callable[[Connection], None]) -> Connection:

@@ -5,6 +5,7 @@ HttpError
   ConnectError            there is no connection
     ConnectTimeoutError   not in time
     DnsError              the host has no address
+    NoFilesError          there is no file descriptor for it
     TlsError              the peer is not who it should be, or does not speak TLS
   ResetError              the connection ended before the head of an answer
   AnswerError             what came is not HTTP
@@ -32,6 +33,10 @@ class ConnectTimeoutError(ConnectError):
 
 class DnsError(ConnectError):
     """The host's name has no address."""
+
+
+class NoFilesError(ConnectError):
+    """This process, or the system, has no file descriptor left."""
 
 
 class TlsError(ConnectError):

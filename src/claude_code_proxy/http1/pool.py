@@ -9,7 +9,7 @@ from asyncio import get_running_loop
 from typing import TYPE_CHECKING
 
 from .dial import Dialer
-from .errors import ConnectTimeoutError
+from .errors import ConnectTimeoutError, NoFilesError
 
 if TYPE_CHECKING:
     from asyncio import TimerHandle
@@ -72,8 +72,19 @@ class Pool:
         return None
 
     async def dial(self, origin: Origin, seconds: float, whose: int = 0) -> Connection:
-        """A new connection to `origin` within `seconds`, for `whose`. Raises `ConnectError`."""
-        connection = await self._dialer.dial(origin, seconds, self._lost)
+        """A new connection to `origin` within `seconds`, for `whose`. Raises `ConnectError`.
+
+        Where no file descriptor is left for it, it gets that of one that is idle.
+        """
+        try:
+            connection = await self._dialer.dial(origin, seconds, self._lost)
+        except NoFilesError:
+            idle = next((kept for kept in self._idle.values() if kept), None)
+            if idle is None:
+                raise
+            idle[0].close()
+            await asyncio.sleep(0)  # the loop closes the socket in its next turn
+            connection = await self._dialer.dial(origin, seconds, self._lost)
         connection.whose = whose
         if connection.is_idle:
             connection.born = time.monotonic()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from claude_code_proxy.core.errors.api import OwnLimitError
 from claude_code_proxy.core.errors.context import ErrorContext
 from claude_code_proxy.core.errors.upstream import read_error
 from claude_code_proxy.core.header_values import retry_delay
@@ -29,7 +30,7 @@ def is_reason(error: ApiError) -> bool:
             error.headers.get("x-should-retry") == "false"
             or retry_delay(error.headers.get("retry-after", "")) > _LONG_WAIT
         )
-    return error.status == 402 or error.status >= 500
+    return error.status == 402 or (error.status >= 500 and not isinstance(error, OwnLimitError))
 
 
 def refusal(status: int, headers: Headers, body: bytes, config: ModelConfig, call: Call) -> ApiError:

@@ -30,3 +30,15 @@ def test_text_ends_before_the_first_match_however_it_is_cut(stops: list[str], te
 
 def test_empty_sequences_match_nothing() -> None:
     assert run(("",), ["abc"]) == ("abc", None)
+
+
+def test_nothing_is_held_back_that_begins_no_sequence() -> None:
+    sequences = StopSequences(("END", "bye"))
+    assert [sequences.feed(text) for text in ("abc", "Hello.", "x E", "b", "ye")] == [
+        "abc",
+        "Hello.",
+        "x ",
+        "E",
+        "",
+    ]
+    assert sequences.matched == "bye"

@@ -5,16 +5,19 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from claude_code_proxy.core.deltas import Usage
 from claude_code_proxy.server.records.usage_store import VERSION, UsageStore, read_usage
 from tests.server.byte_upstream import running_upstream, say_hello
 from tests.server.harness import BODY, ask, model, running_proxy
 from tests.server.records.test_metrics import record
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 DAY = 86_400.0
@@ -73,6 +76,31 @@ def test_a_file_that_cannot_be_used(tmp_path: Path, caplog: pytest.LogCaptureFix
         read_usage(tmp_path / "none", "day")
 
 
+def test_what_a_full_disk_did_not_take_is_written_later(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "full"
+    folder.touch()  # in the way, as a disk without room is
+    store = UsageStore(folder / "usage.sqlite3")
+    store.add(record())
+    eventually(lambda: "usage is not kept" in caplog.text)
+    for odd in (record(usage=Usage(10**30, 10**30)), record(session_id="\ud800", model="\ud800")):
+        store.add(odd)
+    folder.unlink()
+    store.add(record())
+    store.close()
+    assert caplog.text.count("usage is not kept") == 1
+    rows = read_usage(folder / "usage.sqlite3", "model")
+    assert {row.name: row.requests for row in rows} == {"m": 3, "?": 1}
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 async def test_figures_are_those_of_the_statistics(tmp_path: Path) -> None:
     path = tmp_path / "usage.sqlite3"
     async with (
@@ -93,6 +121,7 @@ def test_a_killed_writer_leaves_a_good_file(tmp_path: Path) -> None:
     code = f"""
 import os, time
 from pathlib import Path
+from claude_code_proxy.core.deltas import Usage
 from claude_code_proxy.server.records.usage_store import UsageStore
 from tests.server.records.test_metrics import record
 store = UsageStore(Path({str(path)!r}))

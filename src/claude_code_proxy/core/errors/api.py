@@ -59,6 +59,10 @@ class ApiError(Exception):
         return {"type": "error", "error": error, "request_id": request_id}
 
 
+class OwnLimitError(ApiError):
+    """The proxy itself is short of something: another upstream would do no better."""
+
+
 def let_go(error: BaseException | None) -> None:
     """Free what an error holds that was dealt with: the frames it came through, and so a whole request.
 

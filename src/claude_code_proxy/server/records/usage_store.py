@@ -26,6 +26,7 @@ VERSION = 1
 """`PRAGMA user_version` of a file that this program wrote."""
 _BATCH_SECONDS = 1.0
 _MOST_WAITING = 10_000
+_MOST = 1 << 50  # of one number of one request
 _WAIT = 5.0  # seconds for another process's write
 _KEYS = ("day", "model", "provider", "session", "class")
 _SUMS = ("requests", "errors", "input", "cache_read", "cache_creation", "output", "thinking", "milliseconds")
@@ -45,7 +46,7 @@ ON CONFLICT DO UPDATE SET {", ".join(f"{name} = {name} + excluded.{name}" for na
 
 
 class UsageStore:
-    """A sink. What cannot be written is lost with one warning; the server goes on."""
+    """A sink. What cannot be written waits until it can, with one warning; what is too much is lost."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -53,13 +54,14 @@ class UsageStore:
         self._due = threading.Event()  # something waits: set once a batch, not to wake the thread for each
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="usage", daemon=True)
+        self._sums: defaultdict[tuple[str, ...], list[int]] = defaultdict(lambda: [0] * len(_SUMS))
         self._warned = False
         self._thread.start()
 
     def add(self, record: ExchangeRecord) -> None:
         """Take one record; never waits."""
         if len(self._waiting) >= _MOST_WAITING:
-            self._warn("its disk is too slow: figures are lost")
+            self._warn("too many wait for its disk: figures are lost")
             return
         self._waiting.append(record)
         if not self._due.is_set():
@@ -78,13 +80,14 @@ class UsageStore:
             self._closing.wait(_BATCH_SECONDS)
             self._due.clear()
             ended = self._closing.is_set()  # before the records are taken: none comes after it
-            sums: defaultdict[tuple[str, ...], list[int]] = defaultdict(lambda: [0] * len(_SUMS))
             for _ in range(len(self._waiting)):
                 keys, figures = _row(self._waiting.popleft())
-                sums[keys] = list(map(operator.add, sums[keys], figures))
+                if keys in self._sums or len(self._sums) < _MOST_WAITING:
+                    self._sums[keys] = list(map(operator.add, self._sums[keys], figures))
             try:
-                if sums:
-                    self._write([(*keys, *figures) for keys, figures in sums.items()])
+                if self._sums:
+                    self._write([(*keys, *figures) for keys, figures in self._sums.items()])
+                    self._sums.clear()
             except (OSError, sqlite3.Error) as error:
                 self._warn(str(error))
 
@@ -133,7 +136,10 @@ def _row(record: ExchangeRecord) -> tuple[tuple[str, ...], tuple[int, ...]]:
     )
     day = time.strftime("%Y-%m-%d", time.localtime(record.ended))
     keys = day, record.model or "unknown", record.provider, record.session_id, record.request_class
-    return keys, (1, int(record.outcome == "error"), *tokens, round(record.seconds * 1000))
+    # What others say may be more than the file takes: lone surrogates, numbers beyond 64 bits.
+    texts = tuple(key if key.isascii() else key.encode("utf-8", "replace").decode() for key in keys)
+    numbers = (1, int(record.outcome == "error"), *tokens, round(record.seconds * 1000))
+    return texts, tuple(min(number, _MOST) for number in numbers)
 
 
 class UsageRow(NamedTuple):

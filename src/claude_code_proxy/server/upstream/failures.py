@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from claude_code_proxy import http1
-from claude_code_proxy.core.errors.api import ApiError
+from claude_code_proxy.core.errors.api import ApiError, OwnLimitError
 from claude_code_proxy.core.errors.upstream import transport_error
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ def connecting(api_base: str) -> Iterator[None]:
     except http1.HttpError as error:
         if isinstance(error, http1.RequestError):
             raise ApiError(500, "api_error", f"the request cannot be sent: {error}") from None
+        if isinstance(error, http1.NoFilesError):
+            words = "the proxy has no file descriptor left for a connection (ulimit -n); try again"
+            raise OwnLimitError(529, "overloaded_error", words, retryable=True) from None
         kind = next(kind for of, kind in _KINDS.items() if isinstance(error, of))
         raise transport_error(kind, _words(error), api_base=api_base) from None
 
