@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from claude_code_proxy.config import urls
 from claude_code_proxy.config.problems import ConfigError, Problem
+from claude_code_proxy.core.providers import native_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -93,4 +94,6 @@ def speaks_anthropic(provider: Provider) -> bool:
     if provider.format is not None:
         return provider.format == "anthropic"
     parts = urlsplit(provider.base_url)
-    return urls.is_anthropic(parts) or parts.path.rstrip("/").endswith(("/anthropic", "/messages"))
+    if urls.is_anthropic(parts) or parts.path.rstrip("/").endswith(("/anthropic", "/messages")):
+        return True
+    return native_for(provider.base_url, provider.profile).route is not None

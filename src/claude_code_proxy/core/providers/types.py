@@ -64,6 +64,8 @@ class Provider:
     """Where it speaks Anthropic's format."""
     key_variables: tuple[str, ...] = ()
     """The environment variables in which people keep the key, the usual one first."""
+    key_source: str = ""
+    """What an `auth_key` says where none of these variables is set."""
     login: str = ""
     """The login that stands for a key: what `auth_key: "login:NAME"` names."""
     models: tuple[str, ...] = ()

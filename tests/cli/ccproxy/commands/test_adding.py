@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from claude_code_proxy.cli import output
+from claude_code_proxy.config.cc_proxy_json.providers_file import load_providers
+from claude_code_proxy.config.cc_proxy_json.session_plan import speaks_anthropic
 from tests.cli.ccproxy.test_private_proxy import free_port
 from tests.cli.desk import KEY, LEAST, Desk
 from tests.cli.person import talk
@@ -187,3 +189,31 @@ def test_ccproxy_alone_offers_it_where_there_is_no_file(desk: Desk) -> None:
     desk.config.unlink()
     code, _, err = desk.run()
     assert (code, "with: ccproxy init)" in err) == (output.CONFIG, True)
+
+
+VERTEX = "https://aiplatform.googleapis.com/v1/projects/p/locations/global/publishers/anthropic"
+RUNTIME = "https://bedrock-runtime.us-east-1.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "env", "key"),
+    [
+        ("vertex", VERTEX, {}, "google:"),
+        ("bedrock", f"{RUNTIME}/model", {}, "aws:"),
+        (
+            "bedrock",
+            f"{RUNTIME}/anthropic",
+            {"AWS_BEARER_TOKEN_BEDROCK": KEY},
+            "env:AWS_BEARER_TOKEN_BEDROCK",
+        ),
+    ],
+)
+def test_a_cloud_is_added_with_its_own_login(
+    desk: Desk, name: str, url: str, env: dict[str, str], key: str
+) -> None:
+    code, _, err = desk.run("add", name, "--url", url, "--model", "claude-x", **env)
+    assert code == 0, err
+    entry = json.loads(desk.config.read_text())[name]
+    assert entry == {"base_url": url, "auth_key": key, "model": "claude-x"}
+    provider = next(one for one in load_providers(desk.config) if one.name == name)
+    assert speaks_anthropic(provider)

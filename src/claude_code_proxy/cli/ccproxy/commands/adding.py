@@ -161,7 +161,8 @@ def _key(given: Given, preset: Preset | None, url: str, env: Mapping[str, str]) 
     if given.key is not None:
         if _parsed(given.key, "--key: ").kind == "plain":
             raise UsageError(
-                "--key takes env:NAME, cmd:COMMAND, file:PATH or keyring:SERVICE/USER; "
+                "--key takes env:NAME, cmd:COMMAND, file:PATH, keyring:SERVICE/USER or a cloud's login "
+                "(google:, entra:, aws:); "
                 "leave it out to be prompted"
             )
         return given.key
@@ -169,6 +170,8 @@ def _key(given: Given, preset: Preset | None, url: str, env: Mapping[str, str]) 
         return f"login:{preset.login}"
     if preset is not None and (variable := _variable_set(preset, env)):
         return f"env:{variable}"
+    if preset is not None and preset.key_source:
+        return preset.key_source
     if (preset is None or not preset.key_variables) and needs_no_key(url):
         return ""
     if sys.stdin.isatty():

@@ -12,6 +12,7 @@ PROVIDER = Provider(
     api_base="https://bedrock-runtime.REGION.amazonaws.com/openai/v1",
     anthropic_base="https://bedrock-runtime.REGION.amazonaws.com/anthropic",
     key_variables=("AWS_BEARER_TOKEN_BEDROCK",),
+    key_source="aws:",
     docs="docs.aws.amazon.com/bedrock",
     note=(
         "The key is a Bedrock API key, long or short-lived. Claude is served at the native address, with ids "

@@ -16,6 +16,7 @@ PROVIDER = Provider(
     aliases=("vertex-ai", "google-vertex"),
     api_base="https://aiplatform.googleapis.com/v1/projects/PROJECT/locations/LOCATION/endpoints/openapi",
     anthropic_base="https://aiplatform.googleapis.com/v1/projects/PROJECT/locations/LOCATION/publishers/anthropic",
+    key_source="google:",
     models=("google/gemini-4-argon", "google/gemini-3.8-flash"),
     docs="docs.cloud.google.com/vertex-ai",
     note=(
