@@ -1,6 +1,6 @@
 """Which of a provider's models speak which format, where its list says so (GitHub Copilot).
 
-`ccproxy login` and `ccproxy models` write it down, so that a session starts without asking.
+`ccproxy login` writes it down, so that a session starts without asking.
 """
 
 from __future__ import annotations

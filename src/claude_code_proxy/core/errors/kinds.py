@@ -217,6 +217,7 @@ _WRONG_KEY = re.compile(
 _NO_SUCH_MODEL = re.compile(
     r"(?:model|deployment)\b.{0,160}?(?:(?:does |do )?not (?:exist|found|be found)|is not a valid model"
     r"|is unknown|unknown model|(?:has been|is|was) (?:deprecated|decommissioned|retired|no longer))"
+    r"|model is not supported(?: when|\.?$)"
     r"|(?:unknown|invalid|no such) model\b|not found the model|not a valid model id"
     r"|no endpoints found for|function .{0,80}not found for account|^model: ",
     re.IGNORECASE | re.DOTALL,

@@ -385,6 +385,7 @@ _EVENTS: dict[str, Callable[[Decoder, dict[str, Any], list[Delta]], None]] = {
     "response.incomplete": Decoder._terminal,
     "response.failed": Decoder._failed,
     "response.cancelled": Decoder._failed,
+    "response.error": Decoder._failed,  # Codex
     "error": Decoder._failed,
 }
 """The events that carry content or end the answer; what others say stands in these too."""
