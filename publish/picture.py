@@ -35,7 +35,7 @@ from tests.e2e import npm, versions
 from tests.e2e.namespace import Namespace, private_network
 from tests.e2e.processes import process, wait_until
 
-COLUMNS, ROWS = 96, 30
+COLUMNS, ROWS = 96, 32
 HOST = "api.deepseek.com"
 PROVIDER_PORT, PROXY_PORT = 9000, 9001
 QUESTION = "How long are the Python files here?"
@@ -54,8 +54,10 @@ def _replies() -> list[Reply]:
     def chunk(**delta: object) -> dict[str, object]:
         return {"choices": [{"index": 0, "delta": delta}]}
 
-    def end(word: str) -> list[object]:
-        return [{"choices": [{"index": 0, "delta": {}, "finish_reason": word}]}]
+    def end(word: str, cached: int, written: int) -> list[object]:
+        usage = {"prompt_tokens": 12_900, "completion_tokens": written, "total_tokens": 12_900 + written}
+        usage["prompt_cache_hit_tokens"] = cached
+        return [{"choices": [{"index": 0, "delta": {}, "finish_reason": word}], "usage": usage}]
 
     call = {"command": "wc -l *.py", "description": "Count the lines of the Python files"}
     function = {"name": "Bash", "arguments": wire.dumps_text(call)}
@@ -63,8 +65,8 @@ def _replies() -> list[Reply]:
     first.append(chunk(tool_calls=[{"index": 0, "id": "call_1", "type": "function", "function": function}]))
     second = [chunk(content=f"{word} ") for word in ANSWER.split()]
     return [
-        stream_reply([*first, *end("tool_calls")], delay=0.2, contains='"name":"Bash"'),
-        stream_reply([*second, *end("stop")], delay=0.08, contains="test_app.py"),
+        stream_reply([*first, *end("tool_calls", 12_100, 52)], delay=0.2, contains='"name":"Bash"'),
+        stream_reply([*second, *end("stop", 12_800, 41)], delay=0.08, contains="test_app.py"),
     ]
 
 
