@@ -56,6 +56,7 @@ class ServerSettings:
     metrics: bool = False
     ui: bool = True
     usage_file: Path | None = None
+    cache_proof: bool = True
     capture: Path | None = None
     capture_count: int = 100
     capture_bytes: int = 256 << 20
@@ -216,6 +217,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("log_level", one_of(get_args(LogLevel)), "LEVEL", "debug, info, warning or error", "LOG_LEVEL"),
     Setting("log_format", one_of(get_args(LogFormat)), "WORD", "text, or json: one object a line"),
     Setting("metrics", switch, "no", "answer GET /metrics for Prometheus (extra [metrics])"),
+    Setting("cache_proof", switch, "no", "find out why a provider's cache did not serve a session's prompt"),
     Setting("ui", switch, "no", "answer GET /ui, the page that shows sessions and requests live"),
     Setting(
         "usage_file",

@@ -57,7 +57,8 @@ class ReplyContext:
     upstream, 0 for none. `errors` is for error texts. `web_search` is the client's name for the web search
     that the provider runs, "" if it asked for none. `tool_parameters` are the tools' JSON Schemas by upstream
     name, given only where calls may arrive as text. `may_repeat`: the caller sends the request again where a
-    response came to nothing. `limits` bound what is held of the answer.
+    response came to nothing. `fields` are further ones of the message. `limits` bound what is held of the
+    answer.
     """
 
     model: str
@@ -75,4 +76,5 @@ class ReplyContext:
     web_search: str = ""
     tool_parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     may_repeat: bool = False
+    fields: Mapping[str, Any] = field(default_factory=dict)
     limits: AnswerLimits = DEFAULT_LIMITS

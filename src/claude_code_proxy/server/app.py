@@ -45,6 +45,7 @@ ROUTES: dict[str, dict[str, Handler]] = {
     "/ui/line": {"GET": page.line},
     "/ui/request": {"GET": page.request},
     "/v1/stats": {"GET": status.stats},
+    "/v1/sessions": {"GET": status.sessions},
     "/v1/models": {"GET": list_models},
     "/v1/messages": {"POST": messages},
     "/v1/messages/count_tokens": {"POST": count_tokens},
@@ -56,13 +57,15 @@ _UNLIMITED = frozenset(("/health", "/ready"))
 """What answers however busy the server is."""
 _GREETINGS = frozenset(("/", "/api/hello"))
 """What tells everybody whose server this is, and no more."""
-_ADMIN = frozenset(("/metrics", "/test-connection", "/v1/stats", "/v1/messages/test_conversion"))
+_ADMIN = frozenset(
+    ("/metrics", "/test-connection", "/v1/stats", "/v1/sessions", "/v1/messages/test_conversion")
+)
 """What tells of others' requests, dials, or works without a key: for this machine and admins.
 
 With `admin_listen` they answer there only, as `_UNLIMITED` does too.
 """
 
-_SMALL = frozenset(("/metrics", "/v1/stats"))
+_SMALL = frozenset(("/metrics", "/v1/stats", "/v1/sessions"))
 """What counts as no request where only administrators ask."""
 
 _PAGE = "/ui"

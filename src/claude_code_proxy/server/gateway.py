@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from claude_code_proxy.core.answer_context import AnswerLimits
+from claude_code_proxy.core.prompt_cache.cache_proof import CacheProof
 from claude_code_proxy.core.request.tool_cache import ToolCache
 from claude_code_proxy.core.tokens.calibration import Calibration
 from claude_code_proxy.server.caller import ids
@@ -22,6 +23,7 @@ from claude_code_proxy.server.memory.pdf_texts import PdfTexts, pdf_texts
 from claude_code_proxy.server.memory.token_counts import text_counts
 from claude_code_proxy.server.records.live_feed import LiveFeed
 from claude_code_proxy.server.records.metrics import Metrics
+from claude_code_proxy.server.records.sessions import Sessions
 from claude_code_proxy.server.records.statistics import SessionStats
 from claude_code_proxy.server.records.usage_store import UsageStore
 from claude_code_proxy.server.upstream.dial_check import Reachability
@@ -62,6 +64,8 @@ class Gateway:
     metrics: Metrics | None = field(init=False, default=None)
     usage: UsageStore | None = field(init=False, default=None)
     captures: CaptureFolder | None = field(init=False, default=None)
+    cache_proof: CacheProof | None = field(init=False, default=None)
+    sessions: Sessions | None = field(init=False, default=None)
     feed: LiveFeed | None = field(init=False, default=None)
     transport: Transport | None = None
     """What is asked in the place of upstreams."""
@@ -71,7 +75,7 @@ class Gateway:
     @property
     def sinks(self) -> list[Sink]:
         """What takes a record of each request."""
-        return [sink for sink in (self.metrics, self.usage) if sink is not None]
+        return [sink for sink in (self.metrics, self.usage, self.sessions) if sink is not None]
 
     async def close(self) -> None:
         """End what the requests have shared."""
@@ -101,6 +105,8 @@ class Gateway:
             self.metrics = Metrics()
         if self.settings.ui:
             self.feed = LiveFeed()
+        if self.settings.cache_proof:
+            self.cache_proof, self.sessions = CacheProof(), Sessions()
         if self.settings.usage_file is not None:
             self.usage = UsageStore(self.settings.usage_file)
         if (folder := self.settings.capture) is not None:

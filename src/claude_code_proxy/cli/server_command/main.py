@@ -29,6 +29,7 @@ Run Claude Code, and every other Anthropic Messages client, on any model provide
   claude-code-proxy models    list what is configured (--learned: what was found out)
   claude-code-proxy top       watch sessions and requests live (extra [top]; in a browser: /ui)
   claude-code-proxy usage     show the tokens of the past days
+  claude-code-proxy sessions  show the sessions of the running server, and what was read again
   claude-code-proxy replay    run a captured exchange again (serve --capture)
   claude-code-proxy explain   show what a request becomes, without calling anyone
   claude-code-proxy docs      read the documentation (docs configuration)
@@ -114,6 +115,13 @@ def _dispatch(arguments: list[str]) -> int:
         from claude_code_proxy.cli.server_command.top import top
 
         return top(options.url or _url_of(settings))
+    if options.command in ("sessions", "cache-report"):
+        from claude_code_proxy.cli.server_command import show_sessions
+
+        url = options.url or _url_of(settings)
+        if options.command == "sessions":
+            return show_sessions.sessions(url, as_json=options.json)
+        return show_sessions.cache_report(options.source, url, as_json=options.json)
     if options.command == "usage":
         from claude_code_proxy.cli.server_command.show_usage import show_usage
 
@@ -178,6 +186,17 @@ def build_parser() -> argparse.ArgumentParser:
     usage.add_argument("--by", choices=groups, default="day", help="what to sum up by (default: day)")
     usage.add_argument("--json", action="store_true", help="as a JSON document")
     _add(usage, by_name["usage_file"])
+
+    sessions = commands.add_parser("sessions", help="show the running server's sessions", allow_abbrev=False)
+    report = commands.add_parser("cache-report", help="explain what a session read again", allow_abbrev=False)
+    report.add_argument(
+        "source", metavar="CAPTURE|SESSION", help="a file or folder of serve --capture, or a session's id"
+    )
+    for command in (sessions, report):
+        command.add_argument("--json", action="store_true", help="as a JSON document")
+        command.add_argument("--url", help="the running server (default: by its host and port)")
+        for name in ("host", "port"):
+            _add(command, by_name[name])
 
     replay = commands.add_parser("replay", help="run a captured exchange again", allow_abbrev=False)
     replay.add_argument("file", metavar="FILE", help="a file of serve --capture")

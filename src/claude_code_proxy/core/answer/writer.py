@@ -349,7 +349,7 @@ class BlockWriter:
     def _start(self) -> None:
         if self.started:
             return
-        message = events.message(self._reply.message_id, self._reply.model)
+        message = events.message(self._reply.message_id, self._reply.model) | dict(self._reply.fields)
         if self._profile.start_usage == "estimate":
             message["usage"]["input_tokens"] = self._reply.input_tokens
         self._emit(events.message_start(message))

@@ -25,7 +25,7 @@ _READ = frozenset(
     {
         "model", "messages", "system", "max_tokens", "stream", "temperature", "top_p", "top_k",
         "stop_sequences", "tools", "tool_choice", "thinking", "output_config", "output_format", "metadata",
-        "service_tier", "context_management",
+        "service_tier", "context_management", "diagnostics",
     }
 )  # fmt: skip
 
@@ -42,7 +42,6 @@ _QUIET = {
     "cache_control": "the provider has no automatic cache marks",
     "betas": "betas exist in the Anthropic API only",
     "inference_geo": "the provider has no such choice",
-    "diagnostics": "no effect on the response",
     "fallback_credit_token": "no effect on the response",
     "billing_policy": "no effect on the response",
     "user_profile_id": "no effect on the response",

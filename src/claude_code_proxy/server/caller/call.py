@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.core.deltas import Usage
     from claude_code_proxy.core.errors.api import ApiError
+    from claude_code_proxy.core.prompt_cache.cache_proof import CacheLoss
     from claude_code_proxy.core.report import Notice, Report
     from claude_code_proxy.credentials.source import Credential
     from claude_code_proxy.server.caller.session_keys import SessionKeys
@@ -99,6 +100,7 @@ class Call:
         self.gaps: array[float] | None = None  # seconds between two writes, where somebody wants to know
         self._wrote: float | None = None
         self.report: Report | None = None
+        self.cache_loss: CacheLoss | None = None  # what of the prompt was read again
         self.capture: Capture | None = None  # where somebody wants to see the whole exchange
         self.noted: list[Notice] = []  # what is to be said before there is a report
         self.is_guarded = False  # whether its tool calls are judged

@@ -13,6 +13,7 @@ from claude_code_proxy.core.convert_request import convert_request, limit_field
 from claude_code_proxy.core.errors.context import ErrorContext
 from claude_code_proxy.core.errors.corrections import MAX_CORRECTIONS, apply, corrections
 from claude_code_proxy.core.errors.lessons import is_of_the_api
+from claude_code_proxy.core.prompt_cache.cache_diagnosis import diagnose
 from claude_code_proxy.core.request.media import has_pdf
 from claude_code_proxy.core.tokens.estimate import measure
 from claude_code_proxy.server.caller import ids
@@ -102,7 +103,8 @@ class OutgoingRequest:
         self._corrections: list[Correction] = []
         self._counts: int | None = None
         self._reply: ReplyContext | None = None
-        self._convert(ids.message_id())
+        self._message_id = ids.message_id()
+        self._convert()
 
     @classmethod
     async def of(
@@ -116,12 +118,12 @@ class OutgoingRequest:
         await outgoing.run_hook()
         return outgoing
 
-    def _convert(self, message_id: str) -> None:
+    def _convert(self) -> None:
         self.converted = convert(
             self._request,
             self.config,
             self.profile,
-            message_id,
+            self._message_id,
             self._session_id,
             self.gateway.tool_cache,
             self.gateway.pdf_texts,
@@ -130,6 +132,10 @@ class OutgoingRequest:
         self.payload = self.converted.payload
         if self._size >= LARGE:
             self.count()  # here, in the thread
+        if isinstance(asked := self._request.get("diagnostics"), dict):
+            reply = self.converted.reply
+            reply.message_id, told = diagnose(self._request, asked, self._message_id, self.input_tokens)
+            reply.fields = {"diagnostics": told}
 
     async def run_hook(self) -> None:
         """Let the user's request hook have the body. Raises `ApiError` where that fails and shall not."""
@@ -178,7 +184,7 @@ class OutgoingRequest:
     def _convert_again(self) -> None:
         report = self.report
         corrected = [notice for notice in report.notices if notice.code in _KEPT]
-        self._convert(self.converted.reply.message_id)
+        self._convert()
         report.notices[:] = [*self.report.notices, *corrected]
         self.converted.report = report
 

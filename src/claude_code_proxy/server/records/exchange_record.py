@@ -9,11 +9,12 @@ import time
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Protocol
 
+from claude_code_proxy.core.deltas import Usage
 from claude_code_proxy.core.errors.api import ERROR_TYPES
+from claude_code_proxy.core.prompt_cache.cache_proof import CacheLoss
 from claude_code_proxy.core.request.request_kind import class_of
 
 if TYPE_CHECKING:
-    from claude_code_proxy.core.deltas import Usage
     from claude_code_proxy.server.caller.call import Call
 
 _LONGEST = 128  # characters of a text from outside
@@ -28,6 +29,7 @@ class ExchangeRecord:
     `outcome` is "ok", "error" or "gone" (the client left). `error` is the type of an error, "" for none.
     `attempts` counts the requests that were sent upstream, `gaps` the times between two writes to the client,
     `sent_bytes` what was written to it. `operation` is "messages", "count_tokens" or "test_conversion".
+    `cache_loss` says what of the prompt was read again, and why.
     """
 
     ended: float
@@ -52,11 +54,14 @@ class ExchangeRecord:
     sent_bytes: int = 0
     usage: Usage | None
     notices: tuple[str, ...]
+    cache_loss: CacheLoss | None = None
 
     def facts(self) -> dict[str, Any]:
         """The record as a JSON object."""
         facts = {name: getattr(self, name) for name in _FACTS}
         facts["usage"] = self.usage._asdict() if self.usage is not None else None
+        if (loss := self.cache_loss) is not None:
+            facts["cache_loss"] = {**loss._asdict(), "text": str(loss)}
         return facts
 
 
@@ -111,4 +116,18 @@ def record_of(call: Call) -> ExchangeRecord:
         sent_bytes=call.sent_bytes,
         usage=call.usage,
         notices=() if call.report is None else tuple(call.report.codes),
+        cache_loss=call.cache_loss,
     )
+
+
+def record_from(facts: dict[str, Any]) -> ExchangeRecord:
+    """The record of which `facts` are the facts."""
+    usage, loss = facts.get("usage"), facts.get("cache_loss")
+    known = {name: facts[name] for name in _FACTS if name in facts}
+    known |= {
+        "gaps": (),
+        "usage": Usage(**usage) if usage else None,
+        "notices": tuple(facts["notices"]),
+        "cache_loss": CacheLoss(loss["cause"], loss["where"], loss["tokens"]) if loss else None,
+    }
+    return ExchangeRecord(**known)

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from claude_code_proxy.core.errors.api import ApiError, let_go
 from claude_code_proxy.core.report import Notice
 from claude_code_proxy.core.request.repeated_calls import repeated_call
+from claude_code_proxy.core.request.request_kind import class_of
 from claude_code_proxy.server import search_service
 from claude_code_proxy.server.caller.caller_keys import CallerKeys
 from claude_code_proxy.server.caller.client_request import ClientRequest
 from claude_code_proxy.server.convert.serve_converted import serve_converted
 from claude_code_proxy.server.fallback import is_reason, note_answer, note_move
+from claude_code_proxy.server.log import logger
 from claude_code_proxy.server.passthrough.serve_native import serve_native
 from claude_code_proxy.server.records.statistics import add_session_stats
 from claude_code_proxy.server.routing import Attempt, attempts, routed
@@ -19,6 +21,8 @@ from claude_code_proxy.server.safeguards.guard import guarded
 
 if TYPE_CHECKING:
     from claude_code_proxy.config.models_yaml.model import ModelConfig
+    from claude_code_proxy.core.deltas import Usage
+    from claude_code_proxy.core.prompt_cache.cache_proof import CacheProof
     from claude_code_proxy.server.caller.call import Call
     from claude_code_proxy.server.gateway import Gateway
 
@@ -29,6 +33,26 @@ async def messages(gateway: Gateway, call: Call) -> None:
     request, asked = await read_request(gateway, call)
     if gateway.captures is not None:
         call.record(gateway.captures, request.raw)
+    try:
+        await _serve_by_one(gateway, call, keys, request, asked)
+    finally:
+        if gateway.cache_proof is not None and call.session_id and call.usage is not None:
+            _look_at_cache(gateway.cache_proof, call, request.raw, call.usage)
+
+
+def _look_at_cache(proof: CacheProof, call: Call, raw: bytes, usage: Usage) -> None:
+    """Find out what of the prompt was read again; the log says so where nothing on our side changed."""
+    agent = call.headers.get("x-claude-code-agent-id", "")
+    who = hash((call.session_id, agent, class_of(call.headers)))
+    call.cache_loss = loss = proof.look(who, raw, usage)
+    if loss is not None and loss.cause == "lost":
+        logger.warning("%s: %s: %s", call.request_id, call.served_by and call.served_by.model_id, loss)
+
+
+async def _serve_by_one(
+    gateway: Gateway, call: Call, keys: CallerKeys, request: ClientRequest, asked: ModelConfig
+) -> None:
+    """Serve a request with the model that was asked, or with its fallbacks. Raises `ApiError`."""
     if asked.routes:
         asked = await routed(gateway, call, keys, request, asked)
     note_repetition(call, request)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
 
 from claude_code_proxy import __version__
 from claude_code_proxy.core.errors.api import ApiError
@@ -44,3 +45,13 @@ async def metrics(gateway: Gateway, call: Call) -> None:
 async def stats(gateway: Gateway, call: Call) -> None:
     """Answer the statistics of this process, and what it has learned about its models."""
     await call.respond_json({**gateway.stats.snapshot(), "learned": gateway.learned.snapshot()})
+
+
+async def sessions(gateway: Gateway, call: Call) -> None:
+    """Answer the sessions of this process, and the last requests of `?id=`. Raises `ApiError` 404."""
+    if gateway.sessions is None:
+        raise ApiError(404, "not_found_error", "sessions are not looked at (serve --cache-proof)")
+    answer: dict[str, object] = {"sessions": gateway.sessions.snapshot()}
+    if named := parse_qs(call.query).get("id"):
+        answer["requests"] = gateway.sessions.requests(named[-1])
+    await call.respond_json(answer)

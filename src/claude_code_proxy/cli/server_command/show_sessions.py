@@ -1,0 +1,121 @@
+"""`claude-code-proxy sessions` and `cache-report`: what sessions asked, and why prompts were read again."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from http.client import HTTPException
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.error import URLError
+from urllib.parse import quote
+from urllib.request import ProxyHandler, build_opener
+
+from claude_code_proxy.cli import output
+from claude_code_proxy.core import wire
+from claude_code_proxy.core.deltas import Usage
+from claude_code_proxy.core.prompt_cache.cache_proof import CacheProof
+from claude_code_proxy.server.capture.replay import read_capture
+from claude_code_proxy.server.records.exchange_record import record_from
+from claude_code_proxy.server.records.sessions import request_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_PATIENCE = 5.0  # seconds for the running server's answer
+_MOST = 8 << 20  # bytes of it
+
+
+def sessions(url: str, *, as_json: bool) -> int:
+    """Print the sessions of the server at `url`; 1 where there is no server."""
+    found = _ask(f"{url.rstrip('/')}/v1/sessions", url)
+    if found is None:
+        return output.FAILURE
+    if as_json:
+        output.document({"version": 1, "url": url, **found})
+        return output.OK
+    if not found["sessions"]:
+        output.note(f"the server at {url} has had no session so far")
+        return output.OK
+    rows = [("SESSION", "LAST", "REQUESTS", "PROMPTS", "CACHED", "READ AGAIN", "OUTPUT", "MODELS")]
+    rows += [
+        (
+            one["session"],
+            _ago(one["ended"]),
+            str(one["requests"]),
+            f"{one['prompt_tokens']:,}",
+            "-" if one["hit_ratio"] is None else f"{one['hit_ratio']:.0%}",
+            f"{one['read_again_tokens']:,}",
+            f"{one['output_tokens']:,}",
+            ", ".join(one["models"]),
+        )
+        for one in found["sessions"]
+    ]
+    output.table(rows)
+    return output.OK
+
+
+def cache_report(source: str, url: str, *, as_json: bool) -> int:
+    """Explain each request of a session: of a capture, a folder of them, or the running server's.
+
+    Returns 1 where nothing is known of it. Raises `ConfigError` for a file that is no capture.
+    """
+    path = Path(source).expanduser()
+    if path.exists():
+        lines = _of_captures(path)
+    else:
+        found = _ask(f"{url.rstrip('/')}/v1/sessions?id={quote(source)}", url)
+        if found is None:
+            return output.FAILURE
+        lines = found["requests"]
+    if not lines:
+        output.error(f"{source}: neither a capture nor a session of the server at {url}")
+        return output.FAILURE
+    if as_json:
+        output.document({"version": 1, "requests": lines})
+        return output.OK
+    for line in lines:
+        share = line["cached_tokens"] / line["prompt_tokens"] if line["prompt_tokens"] else 0.0
+        told = f"{share:>4.0%} of {line['prompt_tokens']:>9,} cached"
+        who = " ".join(word for word in (line["model"], line["class"], line["agent"]) if word)
+        at = time.strftime("%H:%M:%S", time.localtime(line["ended"]))
+        print(f"{at} {told}  {who}  {line['loss']}".rstrip())
+    again = sum(line["again"] for line in lines)
+    print(f"{len(lines)} requests, {again:,} tokens read again")
+    return output.OK
+
+
+def _of_captures(path: Path) -> list[dict[str, Any]]:
+    files: Iterable[Path] = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    proof = CacheProof()
+    lines = []
+    for capture in map(read_capture, files):
+        record = record_from(capture["record"])
+        body = capture["request"]["body"]
+        if record.usage is not None and isinstance(body, dict):
+            who = hash((record.session_id, record.agent_id, record.request_class))
+            loss = proof.look(who, wire.dumps(body), Usage(*record.usage))
+            record = replace(record, cache_loss=loss)
+        lines.append(request_line(record))
+    return lines
+
+
+def _ask(address: str, url: str) -> dict[str, Any] | None:
+    opener = build_opener(ProxyHandler({}))  # it runs here or nearby; a company proxy knows nothing of it
+    try:
+        with opener.open(address, timeout=_PATIENCE) as response:
+            found: dict[str, Any] = json.loads(response.read(_MOST))
+            return found
+    except (URLError, HTTPException, OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        output.error(f"no claude-code-proxy tells at {url}: {reason} (hint: --url, or start it first)")
+        return None
+
+
+def _ago(ended: float) -> str:
+    seconds = max(time.time() - ended, 0)
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit} ago"
+    return f"{seconds:.0f} s ago"

@@ -1,0 +1,136 @@
+"""What a session read again, and why."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from claude_code_proxy.core.deltas import Usage
+from claude_code_proxy.core.prompt_cache.cache_proof import CacheLoss, CacheProof
+
+MARK = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
+TOOLS = [{"name": "Read", "input_schema": {}}, {"name": "Bash", "input_schema": {}}]
+TURNS: list[dict[str, Any]] = [
+    {"role": "user", "content": [{"type": "text", "text": 'say "hi" {}, "cache_control": {}', **MARK}]},
+    {"role": "assistant", "content": [{"type": "text", "text": "hi"}]},
+    {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "r", **MARK}]},
+    {"role": "assistant", "content": [{"type": "text", "text": "ho"}]},
+    {"role": "user", "content": "more"},
+]
+FIRST: dict[str, Any] = {
+    "model": "m",
+    "system": [
+        {"type": "text", "text": "x-anthropic-billing-header: cch=1;"},
+        {"type": "text", "text": "Be kind", **MARK},
+    ],
+    "tools": [*TOOLS[:1], {**TOOLS[1], **MARK}],
+    "messages": TURNS[:3],
+}
+PLAIN = [
+    {"role": "user", "content": 'say "hi" {}, "cache_control": {}'},
+    TURNS[1],
+    {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "r"}]},
+    *TURNS[3:],
+]
+NEXT: dict[str, Any] = {
+    **FIRST,
+    "system": [
+        {"type": "text", "text": "x-anthropic-billing-header: cch=2;"},
+        {"type": "text", "text": "Be kind"},
+    ],
+    "tools": TOOLS,
+    "messages": PLAIN,
+}
+
+
+def usage(read: int, total: int = 50_000) -> Usage:
+    return Usage(total - read, 5, read, 0)
+
+
+def raw(body: Any, separators: tuple[str, str] = (",", ":")) -> bytes:
+    return json.dumps(body, separators=separators).encode()
+
+
+def second(body: Any, read: int = 0, **how: Any) -> CacheLoss | None:
+    proof = CacheProof()
+    assert proof.look(1, raw(FIRST, **how), usage(0)) is None
+    return proof.look(1, raw(body, **how), usage(read, 60_000))
+
+
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+def test_what_is_appended_and_marked_otherwise_is_no_change(separators: tuple[str, str]) -> None:
+    assert second(NEXT, separators=separators) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"model": "n"}, "model changed, 50,000 tokens read again"),
+        ({"system": "other"}, "system prompt changed, 50,000 tokens read again"),
+        (
+            {"tools": [*TOOLS, {"name": "mcp__x", "input_schema": {}}]},
+            "tool list changed: +mcp__x, 50,000 tokens read again",
+        ),
+        (
+            {"tools": [{**TOOLS[0], "description": "new"}]},
+            "tool list changed: ~Read, -1 removed, 50,000 tokens read again",
+        ),
+        ({"tools": TOOLS[::-1]}, "tool list changed: another order, 50,000 tokens read again"),
+        ({"tools": ["odd", 5]}, "tool list changed: +, +, -2 removed, 50,000 tokens read again"),
+        (
+            {"messages": [PLAIN[0], {"role": "assistant", "content": "no"}, *PLAIN[2:]]},
+            "messages changed: from messages.1 of 3 on, 50,000 tokens read again",
+        ),
+        (
+            {"messages": [{"role": "user", "content": "hello"}, *PLAIN[1:]]},
+            "messages changed: from messages.0 of 3 on, 50,000 tokens read again",
+        ),
+        ({"messages": PLAIN[:1]}, "messages changed: from messages.1 of 3 on, 50,000 tokens read again"),
+    ],
+)
+def test_what_changed_and_what_it_cost(change: dict[str, Any], told: str) -> None:
+    assert str(second({**NEXT, **change})) == told
+
+
+def test_no_tools_before_or_after() -> None:
+    without = {key: value for key, value in NEXT.items() if key != "tools"}
+    assert str(second(without)) == "tool list changed: -2 removed, 50,000 tokens read again"
+    proof = CacheProof()
+    proof.look(1, raw(without), usage(0))
+    assert str(proof.look(1, raw(NEXT), usage(0))) == "tool list changed, 50,000 tokens read again"
+
+
+def test_what_the_cache_served_after_all_costs_nothing() -> None:
+    assert second({**NEXT, "system": "other"}, read=49_500) is None
+    loss = second({**NEXT, "system": "other"}, read=8_800)
+    assert loss == CacheLoss("system_changed", "", 41_200)
+
+
+def test_the_provider_lost_it() -> None:
+    proof = CacheProof()
+    bodies = [{**NEXT, "messages": PLAIN[:count]} for count in (1, 3, 5)]
+    assert proof.look(1, raw(bodies[0]), usage(0)) is None
+    assert proof.look(1, raw(bodies[1]), usage(48_000)) is None
+    loss = proof.look(1, raw(bodies[2]), usage(0))
+    assert str(loss) == "nothing changed: the provider no longer had it, 50,000 tokens read again"
+    assert proof.look(1, raw(bodies[2]), usage(0)) is None, "said once"
+
+
+def test_conversations_side_by_side() -> None:
+    proof = CacheProof()
+    other = {**FIRST, "system": "title", "messages": [{"role": "user", "content": "name it"}]}
+    for who in (1, 2):
+        assert proof.look(who, raw(FIRST), usage(0)) is None
+        assert proof.look(who, raw(other), usage(0)) is None
+        assert proof.look(who, raw(NEXT), usage(50_000, 60_000)) is None
+    for number in range(20):
+        body = {**other, "messages": [{"role": "user", "content": str(number)}]}
+        assert proof.look(1, raw(body), usage(0)) is None
+    assert proof.look(1, raw({**NEXT, "system": "x"}), usage(0)) is None, "forgotten"
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{}", b'{"messages": 5}', b'{"messages": []}', b"no"])
+def test_what_is_no_prompt(body: bytes) -> None:
+    assert CacheProof().look(1, body, usage(0)) is None
