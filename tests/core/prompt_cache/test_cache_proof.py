@@ -94,6 +94,27 @@ def test_what_changed_and_what_it_cost(change: dict[str, Any], told: str) -> Non
     assert str(second({**NEXT, **change})) == told
 
 
+@pytest.mark.parametrize("text", ["", "\\", '"', '\\"', "a}]}", '"}]}', "\n", '"},{"'])
+def test_one_text_in_either_form(text: str) -> None:
+    first = {
+        **FIRST,
+        "messages": [{"role": "user", "content": [{"type": "text", "text": text}]}, *TURNS[1:3]],
+    }
+    then = {**NEXT, "messages": [{"role": "user", "content": text}, *PLAIN[1:]]}
+    proof = CacheProof()
+    proof.look(1, raw(first), usage(0))
+    assert proof.look(1, raw(then), usage(0)) is None
+
+
+def test_two_texts_are_not_one() -> None:
+    two = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    one = '[{"type":"text","text":"a"},{"type":"text","text":"b"}]'
+    proof = CacheProof()
+    proof.look(1, raw({**FIRST, "messages": [TURNS[0], {"role": "user", "content": two}]}), usage(0))
+    then = {**FIRST, "messages": [TURNS[0], {"role": "user", "content": one}, TURNS[1]]}
+    assert proof.look(1, raw(then), usage(0)) is not None
+
+
 def test_no_tools_before_or_after() -> None:
     without = {key: value for key, value in NEXT.items() if key != "tools"}
     assert str(second(without)) == "tool list changed: -2 removed, 50,000 tokens read again"

@@ -15,18 +15,14 @@ from claude_code_proxy.core.bounded_map import BoundedMap
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_STRING = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
 _MARK = re.compile(
     rb',\s*"cache_control":\s*(?:\{[^{}]*\}|null)|"cache_control":\s*(?:\{[^{}]*\}|null)\s*,\s*'
 )
 _BILLING = re.compile(
     rb'\{\s*"type":\s*"text",\s*"text":\s*"x-anthropic-billing-header:[^"\\]*(?:\\.[^"\\]*)*"\s*\},?'
 )
-_ONE_TEXT = re.compile(
-    rb'\{\s*"role":\s*(' + _STRING + rb'),\s*"content":\s*'
-    rb'(?:\[\s*\{\s*"type":\s*"text",\s*"text":\s*(' + _STRING + rb")\s*\}\s*\]|(" + _STRING + rb"))\s*\}",
-    re.DOTALL,
-)
+_OPENING = re.compile(rb'\{\s*"role":\s*("\w+"),\s*"content":\s*(\[\s*\{\s*"type":\s*"text",\s*"text":\s*)?"')
+_SPACE = re.compile(rb"\s+")
 _MOST_LISTS = 256
 
 
@@ -47,21 +43,34 @@ def marks_of(fields: Mapping[str, memoryview]) -> PromptMarks | None:
     messages = wire.elements(fields["messages"]) if "messages" in fields else None
     if messages is None:
         return None
-    system = _MARK.sub(b"", bytes(fields.get("system", b"")))
+    system = _unmarked(fields.get("system", b""))
+    if b"x-anthropic-billing-header" in system:
+        system = _BILLING.sub(b"", system)
     return PromptMarks(
         hash(bytes(fields.get("model", b"")) + bytes(fields.get("speed", b""))),
-        hash(_BILLING.sub(b"", system)),
-        hash(_MARK.sub(b"", bytes(fields.get("tools", b"")))),
+        hash(system),
+        hash(_unmarked(fields.get("tools", b""))),
         array("q", map(_message, messages)),
     )
 
 
 def _message(raw: memoryview) -> int:
+    data = _unmarked(raw)
+    opening = _OPENING.match(data)
+    if opening is None:
+        return hash(data)
+    body = data.rstrip(b"}] \t\r\n")  # up to the quote in which its last text ends
+    text = body[opening.end() : -1]
+    is_one = _SPACE.sub(b"", data[len(body) :]) == (b"}]}" if opening[2] else b"}")
+    if is_one and b'"' in text:  # a quote of its own, or the end of the first of several
+        is_one = b'"' not in text.replace(rb"\\", b"").replace(rb"\"", b"")
+    return hash(opening[1] + text) if is_one else hash(data)
+
+
+def _unmarked(raw: memoryview | bytes) -> bytes:
+    """JSON without cache marks."""
     data = bytes(raw)
-    if b'"cache_control"' in data:
-        data = _MARK.sub(b"", data)
-    text = _ONE_TEXT.fullmatch(data)
-    return hash(data) if text is None else hash(text[1] + (text[2] or text[3]))
+    return _MARK.sub(b"", data) if b'"cache_control"' in data else data
 
 
 class ToolLists:
@@ -96,7 +105,7 @@ def _tools(raw: memoryview) -> list[tuple[str, bytes]]:
     """The name and the JSON of each tool, without cache marks."""
     found: list[tuple[str, bytes]] = []
     for part in wire.elements(raw) or []:
-        data = _MARK.sub(b"", bytes(part))
+        data = _unmarked(part)
         tool: Any = wire.loads(data)
         name = tool.get("name") if isinstance(tool, dict) else None
         found.append((name if isinstance(name, str) else "", data))
