@@ -161,6 +161,7 @@ class App:
                 await call.respond_error(ApiError(500, "api_error", "an internal error of the proxy"))
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
+        watch: asyncio.Task[None] | None = None
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
@@ -169,11 +170,21 @@ class App:
                 except ConfigError as error:
                     await send({"type": "lifespan.startup.failed", "message": str(error)})
                     return
+                watch = asyncio.create_task(_tell_metrics(self.gateway))
                 await send({"type": "lifespan.startup.complete"})
             else:
+                if watch is not None:
+                    watch.cancel()
                 await self.gateway.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+async def _tell_metrics(gateway: Gateway) -> None:
+    """Keep the metrics' figures of now: another worker may be the one that answers."""
+    while gateway.metrics is not None:
+        gateway.metrics.now(gateway.admission.calls)
+        await asyncio.sleep(1)
 
 
 async def _dispatch(gateway: Gateway, call: Call) -> None:

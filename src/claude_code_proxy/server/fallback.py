@@ -48,6 +48,7 @@ def note_move(
     """Remember, log and count that `following` serves instead of `failed`."""
     gateway.cooldowns.add(failed.model_id, call.session_id, error)
     gateway.stats.add_fallback(failed.model_id, following.model_id)
+    call.fallbacks += 1
     call.extra_headers.pop("x-upstream-request-id", None)
     logger.warning(
         "%s: %s returned %d %s: moved on to %s (%s)",

@@ -13,10 +13,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.core.deltas import Usage
+from claude_code_proxy.core.prompt_cache.cache_proof import CacheLoss
 from claude_code_proxy.server.records import metrics
 from claude_code_proxy.server.records.exchange_record import ExchangeRecord
-from tests.server.byte_upstream import running_upstream, say_hello
-from tests.server.harness import BODY, KEY, Proxy, ask, model, running_proxy
+from tests.server.byte_upstream import Connection, Request, running_upstream, say_hello, text_chunk
+from tests.server.harness import BODY, KEY, Client, Proxy, ask, eventually, model, running_proxy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,7 +74,7 @@ def test_what_is_counted() -> None:
             rule="title",
         )
     )
-    found = samples(counts.render(3))
+    found = samples(counts.render())
     assert found["routed_total title m custom"] == 1
     assert found["requests_total m ok custom 200"] == 1
     assert found["requests_total m error custom 429"] == 1
@@ -86,8 +87,51 @@ def test_what_is_counted() -> None:
     assert tokens == {"input": 10, "cache_read": 100, "cache_creation": 7, "output": 3, "thinking": 2}
     assert found["chunk_gap_seconds_count m custom"] == 4
     assert found["first_byte_seconds_sum m custom"] == pytest.approx(0.3)
-    assert found["requests_in_flight"] == 3
     assert found["notices_total metadata"] == 2
+
+
+def test_what_went_wrong_on_the_way() -> None:
+    counts = metrics.Metrics()
+    loss = CacheLoss("tools_changed", "+x", 41_200)
+    counts.add(record(attempts=4, fallbacks=1, upstream_errors=("503", "connection", "529"), cache_loss=loss))
+    found = samples(counts.render())
+    assert found["upstream_retries_total m custom"] == 2
+    assert found["fallbacks_total m custom"] == 1
+    assert found["upstream_errors_total m custom 503"] == 1
+    assert found["upstream_errors_total m custom connection"] == 1
+    assert found["cache_lost_tokens_total tools_changed m custom"] == 41_200
+
+
+async def test_what_is_under_way() -> None:
+    async def stay(_: Request, connection: Connection) -> None:
+        if not waiting.is_set():
+            waiting.set()
+            await connection.left()
+            return
+        await connection.head()
+        await connection.event(text_chunk("Hel"))
+        await connection.left()
+
+    waiting = asyncio.Event()
+    async with (
+        running_upstream(stay) as upstream,
+        running_proxy([model(upstream.base)], metrics=True, hold=60) as proxy,
+    ):
+        first, second = await Client.connect(proxy), await Client.connect(proxy)
+        await first.send({**BODY, "stream": True})
+        await asyncio.wait_for(waiting.wait(), 5)
+        await second.send({**BODY, "stream": True})
+        await second.head()
+        found = samples((await ask(proxy, None, method="GET", path="/metrics")).body)
+        first.close()
+        second.close()
+        await eventually(lambda: not proxy.gateway.admission.calls)
+        after = samples((await ask(proxy, None, method="GET", path="/metrics")).body)
+    # the one that asks is under way too
+    figures = [found[name] for name in ("requests_in_flight", "requests_waiting", "open_streams")]
+    assert figures == [3, 2, 1]
+    assert after["requests_total m gone custom 0"] == 1
+    assert after["requests_total m gone custom 200"] == 1
 
 
 def test_labels_are_bounded() -> None:
@@ -95,7 +139,7 @@ def test_labels_are_bounded() -> None:
     for number in range(400):
         counts.add(record(model=f"m{number}"))
     counts.add(record(model=""))
-    text = counts.render(0)
+    text = counts.render()
     names = {name.split(" ")[1] for name in samples(text) if name.startswith("requests_total")}
     assert len(names) == metrics.MAX_MODELS + 1
     assert "other" in names

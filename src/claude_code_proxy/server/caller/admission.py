@@ -20,6 +20,7 @@ class Admission:
 
     def __init__(self, settings: ServerSettings) -> None:
         self.requests = 0
+        self.calls: set[Call] = set()
         self.bytes = 0
         self._settings = settings
         # By a hash that only this process can make: nothing of a key is kept, and it goes with the request.
@@ -36,6 +37,7 @@ class Admission:
         key = call.admitted_as = hash(tuple(map(call.headers.get, _KEY_HEADERS)))
         self._by_key[key] += 1
         self.requests += 1
+        self.calls.add(call)
         if self.requests > settings.max_requests:
             raise _overloaded("requests", "max_requests")
         if self._by_key[key] > settings.max_requests_per_key:
@@ -62,6 +64,7 @@ class Admission:
     def leave(self, call: Call) -> None:
         """A request is over."""
         self.requests -= 1
+        self.calls.discard(call)
         self.bytes -= call.held
         key = call.admitted_as
         if self._by_key[key] > 1:

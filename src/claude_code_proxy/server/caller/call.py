@@ -97,6 +97,8 @@ class Call:
         self.error_type = ""
         self.served_by: ModelConfig | None = None  # the model that was asked last
         self.attempts = 0  # requests that were sent upstream
+        self.upstream_errors: list[str] = []  # what of them failed: a status, or "connection"
+        self.fallbacks = 0  # models that could not answer
         self.gaps: array[float] | None = None  # seconds between two writes, where somebody wants to know
         self._wrote: float | None = None
         self.report: Report | None = None

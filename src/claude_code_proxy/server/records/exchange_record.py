@@ -29,7 +29,8 @@ class ExchangeRecord:
     `outcome` is "ok", "error" or "gone" (the client left). `error` is the type of an error, "" for none.
     `attempts` counts the requests that were sent upstream, `gaps` the times between two writes to the client,
     `sent_bytes` what was written to it. `operation` is "messages", "count_tokens" or "test_conversion".
-    `cache_loss` says what of the prompt was read again, and why.
+    `upstream_errors` are the statuses of those that failed, or "connection"; `fallbacks` counts the models
+    that were left for the one that served. `cache_loss` says what of the prompt was read again, and why.
     """
 
     ended: float
@@ -54,6 +55,8 @@ class ExchangeRecord:
     sent_bytes: int = 0
     usage: Usage | None
     notices: tuple[str, ...]
+    upstream_errors: tuple[str, ...] = ()
+    fallbacks: int = 0
     cache_loss: CacheLoss | None = None
 
     def facts(self) -> dict[str, Any]:
@@ -116,6 +119,8 @@ def record_of(call: Call) -> ExchangeRecord:
         sent_bytes=call.sent_bytes,
         usage=call.usage,
         notices=() if call.report is None else tuple(call.report.codes),
+        upstream_errors=tuple(call.upstream_errors),
+        fallbacks=call.fallbacks,
         cache_loss=call.cache_loss,
     )
 
@@ -128,6 +133,7 @@ def record_from(facts: dict[str, Any]) -> ExchangeRecord:
         "gaps": (),
         "usage": Usage(**usage) if usage else None,
         "notices": tuple(facts["notices"]),
+        "upstream_errors": tuple(facts.get("upstream_errors", ())),
         "cache_loss": CacheLoss(loss["cause"], loss["where"], loss["tokens"]) if loss else None,
     }
     return ExchangeRecord(**known)

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from claude_code_proxy.config.problems import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
+    from claude_code_proxy.server.caller.call import Call
     from claude_code_proxy.server.records.exchange_record import ExchangeRecord
 
 EXTRA = "metrics"
@@ -65,16 +66,26 @@ class Metrics:
         self._errors = counter("errors", "Requests that ended in an error, by its type.", (*model, "type"))
         self._tokens = counter("tokens", "Tokens by kind; the kinds are disjoint.", (*model, "kind"))
         self._attempts = counter("upstream_attempts", "Requests sent to upstreams.", model)
+        self._retries = counter("upstream_retries", "Requests sent again.", model)
+        self._upstream = counter(
+            "upstream_errors", "Requests that upstreams did not take.", (*model, "status")
+        )
+        self._fallbacks = counter("fallbacks", "Models left for one that answers.", model)
+        self._lost = counter(
+            "cache_lost_tokens", "Tokens of prompts that were read again, by why.", (*model, "cause")
+        )
         self._notices = counter("notices", "What conversions could not carry over.", ("code",))
         self._routed = counter("routed", "Requests that a rule sent to another model.", ("kind", *model))
         self._first = histogram("first_byte_seconds", "Time to the first byte of an answer.", _FIRST_BYTE)
         self._gaps = histogram("chunk_gap_seconds", "Time between two writes of a stream.", _GAPS)
         self._seconds = histogram("request_seconds", "Time to the end of a request.", _SECONDS)
-        self._in_flight = client.Gauge(
-            f"{_PREFIX}requests_in_flight",
-            "Requests that are under way.",
-            registry=self._registry,
-            multiprocess_mode="livesum",
+        self._in_flight, self._waiting, self._open = (
+            client.Gauge(_PREFIX + name, says, registry=self._registry, multiprocess_mode="livesum")
+            for name, says in (
+                ("requests_in_flight", "Requests that are under way."),
+                ("requests_waiting", "Requests whose answer has not begun."),
+                ("open_streams", "Requests whose answer has begun."),
+            )
         )
 
     def add(self, record: ExchangeRecord) -> None:
@@ -90,6 +101,14 @@ class Metrics:
             self._errors.labels(*model, record.error).inc()
         if record.attempts:
             self._attempts.labels(*model).inc(record.attempts)
+        if record.attempts > 1 + record.fallbacks:
+            self._retries.labels(*model).inc(record.attempts - 1 - record.fallbacks)
+        for status in record.upstream_errors:
+            self._upstream.labels(*model, status).inc()
+        if record.fallbacks:
+            self._fallbacks.labels(*model).inc(record.fallbacks)
+        if record.cache_loss is not None:
+            self._lost.labels(*model, record.cache_loss.cause).inc(record.cache_loss.tokens)
         if record.rule:
             self._routed.labels(record.rule, *model).inc()
         for code in record.notices:
@@ -112,9 +131,15 @@ class Metrics:
                 if count > 0:
                     self._tokens.labels(*model, kind).inc(count)
 
-    def render(self, in_flight: int) -> bytes:
-        """The text that Prometheus reads. `in_flight` are this process's requests under way."""
-        self._in_flight.set(in_flight)
+    def now(self, calls: Collection[Call]) -> None:
+        """What this process has under way."""
+        begun = sum(call.started for call in calls)
+        self._in_flight.set(len(calls))
+        self._waiting.set(len(calls) - begun)
+        self._open.set(begun)
+
+    def render(self) -> bytes:
+        """The text that Prometheus reads."""
         registry = self._registry
         if os.environ.get(FOLDER_VARIABLE):
             registry = self._client.CollectorRegistry()

@@ -38,7 +38,8 @@ async def metrics(gateway: Gateway, call: Call) -> None:
     """Answer the metrics in Prometheus's format. Raises `ApiError` 404 where they are not switched on."""
     if gateway.metrics is None:
         raise ApiError(404, "not_found_error", "metrics are not switched on (serve --metrics)")
-    body = await asyncio.to_thread(gateway.metrics.render, gateway.in_flight)
+    gateway.metrics.now(gateway.admission.calls)
+    body = await asyncio.to_thread(gateway.metrics.render)
     await call.respond(200, body, [(b"content-type", CONTENT_TYPE)])
 
 

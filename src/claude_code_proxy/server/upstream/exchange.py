@@ -169,9 +169,12 @@ class Exchange:
                 else:
                     response = await capture.post(client, body, key_proof.secrets(self.call))
             except ApiError as error:
+                self.call.upstream_errors.append("connection")
                 if last or not error.retryable or self.call.started:
                     raise
             else:
+                if response.status >= 400:
+                    self.call.upstream_errors.append(str(response.status))
                 if renewable and not self.call.started and key_proof.is_refused(response):
                     renewable, self._response = False, response  # once
                     if await key_proof.renew(self.call, client, response):
