@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import sqlite3
 import subprocess
 import sys
@@ -11,10 +13,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from claude_code_proxy.core.deltas import Usage
+from claude_code_proxy.server.log import JsonFormatter
 from claude_code_proxy.server.records.usage_store import VERSION, UsageStore, read_usage
 from tests.server.byte_upstream import running_upstream, say_hello
 from tests.server.harness import BODY, ask, model, running_proxy
-from tests.server.records.test_metrics import record
+from tests.server.records.test_metrics import record, samples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,6 +102,53 @@ def eventually(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+def test_a_file_of_an_older_version(tmp_path: Path) -> None:
+    path = tmp_path / "usage.sqlite3"
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "CREATE TABLE usage (day TEXT NOT NULL, model TEXT NOT NULL, provider TEXT NOT NULL, "
+            "session TEXT NOT NULL, class TEXT NOT NULL, requests INTEGER NOT NULL DEFAULT 0, "
+            "input INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (day, model, provider, session, class)) "
+            "WITHOUT ROWID"
+        )
+        connection.execute("INSERT INTO usage VALUES ('2020-01-01', 'm', 'custom', '', '', 7, 70)")
+    connection.close()
+    store = UsageStore(path)
+    store.add(record())
+    store.close()
+    (row,) = read_usage(path, "model")
+    assert (row.requests, row.input, row.output) == (8, 80, 5)
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
+    connection.close()
+
+
+async def test_metrics_the_log_and_the_file_add_up_to_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "claude_code_proxy")
+    path = tmp_path / "usage.sqlite3"
+    async with (
+        running_upstream(say_hello) as upstream,
+        running_proxy([model(upstream.base)], usage_file=path, metrics=True) as proxy,
+    ):
+        for number in range(6):
+            await ask(proxy, {**BODY, "stream": number % 2 == 0, "model": "m" if number < 5 else "nobody"})
+        found = samples((await ask(proxy, None, method="GET", path="/metrics")).body)
+    lines = [json.loads(JsonFormatter().format(line)) for line in caplog.records]
+    logged = [line["request"] for line in lines if line.get("request", {}).get("asked")]
+    used = [one["usage"] for one in logged if one["usage"] is not None]
+    rows = read_usage(path, "model")
+
+    def counted(kinds: tuple[str, ...]) -> float:
+        named = tuple(f"tokens_total {kind} " for kind in kinds)
+        return sum(value for name, value in found.items() if name.startswith(named))
+
+    requests = sum(value for name, value in found.items() if name.startswith("requests_total "))
+    assert requests == sum(row.requests for row in rows) == len(logged) == 6
+    assert counted(("input",)) == sum(row.input for row in rows) == sum(one["input_tokens"] for one in used)
+    output = sum(one["output_tokens"] for one in used)
+    assert counted(("output", "thinking")) == sum(row.output for row in rows) == output == 25
 
 
 async def test_figures_are_those_of_the_statistics(tmp_path: Path) -> None:

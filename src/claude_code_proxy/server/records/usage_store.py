@@ -115,6 +115,10 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         with connection:
             connection.execute(_CREATE)
+            there = {row[1] for row in connection.execute("PRAGMA table_info(usage)")}
+            for name in _SUMS:
+                if name not in there:  # an older file: what it did not count was 0
+                    connection.execute(f"ALTER TABLE usage ADD COLUMN {name} INTEGER NOT NULL DEFAULT 0")
             connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("PRAGMA synchronous = NORMAL")
     return connection
