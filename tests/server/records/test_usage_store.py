@@ -102,6 +102,8 @@ def eventually(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
 def test_a_file_of_an_older_version(tmp_path: Path) -> None:
     path = tmp_path / "usage.sqlite3"
     with sqlite3.connect(path) as connection:
