@@ -15,15 +15,26 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.real_client
 
 STEPS = 8
+PROVIDER = {"base_url": "http://127.0.0.1:9000", "format": "anthropic"}
+"""The provider's own address."""
 
 
 @pytest.mark.parametrize("version", [versions.NEWEST, versions.OLDEST])
-@pytest.mark.parametrize("model_name", [None, "the-upstreams-own-name"])
+@pytest.mark.parametrize("way", ["shared", "renamed", "private", "direct"])
 def test_thinking_of_a_long_conversation_comes_back_unchanged(
-    make_world: MakeWorld, version: str, model_name: str | None
+    make_world: MakeWorld, version: str, way: str
 ) -> None:
-    """Under another model name too: 2.1.197 leaves out the thinking of a reply that names another model."""
-    world = make_world(version, native=True, model={"model_name": model_name} if model_name else {})
+    """Under another model name too: 2.1.197 leaves out the thinking of a reply that names another model.
+
+    Through a shared server, through the session's own, which has the key, and without any.
+    """
+    model_name = "the-upstreams-own-name" if way == "renamed" else None
+    launcher = PROVIDER if way in ("private", "direct") else None
+    world = make_world(
+        version, native=True, model={"model_name": model_name} if model_name else {}, launcher=launcher
+    )
+    if way == "direct":
+        world.launcher = ("ccproxy", "--direct")
     run = world.ask(f"do {STEPS} steps", limit=120)
     assert run.output.strip() == f"{STEPS} steps done."
     last = world.turns[-1]
@@ -43,3 +54,4 @@ def test_thinking_of_a_long_conversation_comes_back_unchanged(
         assert request.headers["anthropic-version"] == "2023-06-01"
         assert "cache_control" in request.text
         assert "context_management" in request.body
+    assert ("/v1/messages" in world.proxy_log) is (launcher is None)

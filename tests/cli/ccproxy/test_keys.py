@@ -162,3 +162,10 @@ def test_only_the_keys_that_are_needed(desk: Desk) -> None:
     )
     assert desk.claude("-P", "a")["env"]["ANTHROPIC_AUTH_TOKEN"] == KEY
     assert json.loads(desk.run("list", "--json")[1])["providers"][1]["auth_key"] == "cmd:exit 1"
+
+
+def test_a_variable_that_the_session_around_has_taken_out(desk: Desk) -> None:
+    desk.providers({"a": LEAST | {"auth_key": "env:MINE"}})
+    code, out, err = desk.run(CCPROXY_SESSION="a")
+    assert (code, out) == (output.CONFIG, "")
+    assert "env:MINE: the variable is not set (hint: a session keeps the keys of its file out" in err

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from claude_code_proxy.config.models_yaml.entry import read_entry
-from claude_code_proxy.config.models_yaml.yaml_source import Section
+from claude_code_proxy.config.models_yaml.entry import Section, read_entry
 from tests import paths
 
 if TYPE_CHECKING:

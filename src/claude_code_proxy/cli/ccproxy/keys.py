@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 from typing import TYPE_CHECKING
 
+from claude_code_proxy.config.claude_code.environment import is_nested
 from claude_code_proxy.config.problems import ConfigError, Problem
 from claude_code_proxy.credentials.factory import make_fetcher
 from claude_code_proxy.credentials.source import Credential, CredentialError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _NO_KEY = "no-key"
 """Stands where a key must: Claude Code does not start without one."""
+_OUTSIDE = "a session keeps the keys of its file out of its environment: run this outside of it"
 
 
 def credential_of(provider: Provider, path: Path, env: Mapping[str, str]) -> Credential:
@@ -28,7 +30,8 @@ def credential_of(provider: Provider, path: Path, env: Mapping[str, str]) -> Cre
         return make_fetcher(source.kind, source.value, env).fetch()
     except CredentialError as error:
         what = f"{provider.name}: {source.shown}: {error}"
-        raise ConfigError.of([Problem(path, provider.line, what, error.hint)]) from None
+        hint = _OUTSIDE if source.kind == "env" and is_nested(env) else error.hint
+        raise ConfigError.of([Problem(path, provider.line, what, hint)]) from None
 
 
 def refuse_open_file(path: Path, providers: Iterable[Provider]) -> None:

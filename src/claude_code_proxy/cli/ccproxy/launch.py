@@ -9,10 +9,10 @@ import os
 import shutil
 import signal
 import sys
+from base64 import urlsafe_b64encode
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from secrets import token_urlsafe
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -120,7 +120,7 @@ def prepare(
             ready,
             keys=_by_address(route, credentials, path),
             hidden=_hidden(providers),
-            token=token_urlsafe() if with_keys else HIDDEN,
+            token=_new_token() if with_keys else HIDDEN,
         )
     changes = _changes(ready, env, route.base_url or FREE_PORT)
     settings: dict[str, object] = dict(overrides(found, changes))
@@ -132,6 +132,11 @@ def prepare(
 def _credential(provider: Provider, path: Path, env: Mapping[str, str], helper: Setting | None) -> Credential:
     """What `provider` is asked with; no token where Claude Code's own `helper` tells it."""
     return Credential("") if helper is not None else credential_of(provider, path, env)
+
+
+def _new_token() -> str:
+    """As `secrets` makes one, whose import would cost some of the time in which a session starts."""
+    return urlsafe_b64encode(os.urandom(32)).decode().rstrip("=")
 
 
 def _with_loaded_window(route: Route) -> Route:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.config.cc_proxy_json.offered_models import offered_file, read_offered
 from claude_code_proxy.config.cc_proxy_json.session_plan import speaks_anthropic
-from claude_code_proxy.config.models_yaml.entry import read_entry
+from claude_code_proxy.config.models_yaml.entry import Section, read_entry
 from claude_code_proxy.config.models_yaml.model_table import ModelTable
-from claude_code_proxy.config.models_yaml.yaml_source import Section, read_sections
 from claude_code_proxy.config.problems import ConfigError, Problem
 from claude_code_proxy.config.route_rules import OFF
 
@@ -32,6 +31,8 @@ def known_entries(models_file: Path) -> Known:
     """
     if not models_file.exists():
         return {}
+    from claude_code_proxy.config.models_yaml.yaml_source import read_sections  # as in `models_file`
+
     return {
         (_address(values.get("api_base")), str(values.get("model_name") or values.get("model_id"))): values
         for values in (section.values for section in read_sections(models_file, []))

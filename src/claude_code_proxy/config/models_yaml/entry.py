@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import typing
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -23,7 +23,22 @@ if TYPE_CHECKING:
     from pathlib import Path
     from urllib.parse import SplitResult
 
-    from claude_code_proxy.config.models_yaml.yaml_source import Section
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One mapping of the file: its values, and the line (from 1) of the mapping and of each key.
+
+    A key of a mapping inside is `outer.inner` in `lines`.
+    """
+
+    values: dict[str, Any]
+    lines: dict[str, int]
+    line: int
+
+    def line_of(self, key: str) -> int:
+        """The line of a key, or of the mapping when it has no such key."""
+        return self.lines.get(key, self.line)
+
 
 PROFILE_KEYS: dict[str, Any] = {
     name: kind

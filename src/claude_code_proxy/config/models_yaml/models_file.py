@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from claude_code_proxy.config.models_yaml.entry import read_entry
 from claude_code_proxy.config.models_yaml.model import ModelConfig
 from claude_code_proxy.config.models_yaml.model_table import ModelTable
-from claude_code_proxy.config.models_yaml.yaml_source import read_sections
 from claude_code_proxy.config.problems import ConfigError, Problem, did_you_mean
 from claude_code_proxy.config.settings import ServerSettings
 from claude_code_proxy.config.watched_file import WatchedFile
@@ -26,6 +25,9 @@ def load_models(path: Path) -> ModelTable:
 
     Raises `ConfigError` with every problem of the file, each with its line and how to fix it.
     """
+    # Here, because its import takes a while, and a session of `ccproxy` without the file needs none.
+    from claude_code_proxy.config.models_yaml.yaml_source import read_sections
+
     problems: list[Problem] = []
     warnings: list[Problem] = []
     models: list[ModelConfig] = []

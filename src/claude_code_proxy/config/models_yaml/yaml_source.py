@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from claude_code_proxy.config.models_yaml.entry import Section
 from claude_code_proxy.config.problems import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -17,22 +17,6 @@ _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 _LONGEST_REASON = 200  # characters
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One mapping of the file: its values, and the line (from 1) of the mapping and of each key.
-
-    A key of a mapping inside is `outer.inner` in `lines`.
-    """
-
-    values: dict[str, Any]
-    lines: dict[str, int]
-    line: int
-
-    def line_of(self, key: str) -> int:
-        """The line of a key, or of the mapping when it has no such key."""
-        return self.lines.get(key, self.line)
 
 
 def read_sections(path: Path, problems: list[Problem]) -> list[Section]:
