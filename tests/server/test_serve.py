@@ -81,6 +81,7 @@ def test_it_listens_answers_and_ends(tmp_path: Path, number: signal.Signals, cod
     assert "Traceback" not in errors
     assert "GET /health - 200" in errors
     assert f"1 models of {tmp_path / 'models.yaml'}; Claude Code connects with:" in errors
+    assert re.search(r"what happens is shown at http://127\.0\.0\.1:\d+/ui\n", errors)
     assert f"ANTHROPIC_BASE_URL={base} ANTHROPIC_AUTH_TOKEN=KEY ANTHROPIC_MODEL=m claude" in errors
 
 

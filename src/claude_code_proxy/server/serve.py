@@ -86,6 +86,7 @@ def serve(settings: ServerSettings) -> int:
     signal.signal(signal.SIGTERM, end)
     print(f"claude-code-proxy listening on {url}", flush=True)  # noqa: T201
     log.configure(settings.log_level, settings.log_format)
+    where = url
     if admin is not None:
         where = _url(settings, admin.listener, settings.admin_listen[0] if settings.admin_listen else "")
         log.logger.info("health, statistics and metrics at %s", where)
@@ -94,6 +95,8 @@ def serve(settings: ServerSettings) -> int:
     log.logger.info("%d models of %s; Claude Code connects with:", len(table.models), settings.models)
     named = default or next((model.model_id for model in table.models if not model.is_wildcard), "MODEL")
     log.logger.info("ANTHROPIC_BASE_URL=%s ANTHROPIC_AUTH_TOKEN=KEY ANTHROPIC_MODEL=%s claude", url, named)
+    if settings.ui:
+        log.logger.info("what happens is shown at %s/ui", where)
     if settings.workers == 1 and hasattr(signal, "SIGHUP") and not _has_terminal():
         # Files are read again by themselves; a terminal that is closed ends what runs in it.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
