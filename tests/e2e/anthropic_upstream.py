@@ -3,6 +3,8 @@
 Each request becomes lines of FOLDER/requests.jsonl, as `recording_provider` writes them. "do N steps" has the
 model think and call Bash N times, one call a turn; anything else gets a short answer. Thinking carries a
 signature as opaque as a real one, made from the turn's number.
+
+It is Vertex AI and Bedrock's InvokeModel too, at their paths, with few betas and without newer fields.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.demo.serving import serve_until_stopped
+from tests.frames import chunk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, MutableMapping
@@ -70,6 +73,27 @@ def _block(index: int, block: dict[str, Any], *deltas: dict[str, Any]) -> Iterat
     yield {"type": "content_block_stop", "index": index}
 
 
+_CLOUD = re.compile(
+    r"/model/(?P<bedrock>[^/]+)/invoke-with-response-stream"
+    r"|/v1/projects/p/locations/l/publishers/anthropic/models/(?P<vertex>[^/]+):streamRawPredict"
+)
+_BETAS = {"claude-code-20250219", "interleaved-thinking-2025-05-14"}
+
+
+def _refusal(request: dict[str, Any], flags: set[str], *, names: bool) -> str:
+    """What a host of Claude says of a request that only Anthropic itself takes; it `names` the betas or not."""
+    if unknown := flags - _BETAS:
+        listed = ", ".join(f"`{flag}`" for flag in sorted(unknown))
+        return (
+            f"Unexpected value(s) {listed} for the `anthropic-beta` header." if names else "invalid beta flag"
+        )
+    for number, tool in enumerate(request.get("tools", ())):
+        if "defer_loading" in tool:
+            return f"tools.{number}.custom.defer_loading: Extra inputs are not permitted"
+    gone = next((name for name in ("model", "context_management") if name in request), "")
+    return f"{gone}: Extra inputs are not permitted" if gone else ""
+
+
 class Upstream:
     """The ASGI app; its record is in `folder`."""
 
@@ -86,15 +110,30 @@ class Upstream:
         self._count += 1
         headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
         self._write(event="request", path=scope["path"], headers=headers, body=body.decode())
-        if scope["path"] != "/v1/messages":
+        cloud = _CLOUD.fullmatch(scope["path"])
+        if scope["path"] != "/v1/messages" and cloud is None:
             await send({"type": "http.response.start", "status": 404, "headers": []})
             await send({"type": "http.response.body", "body": b""})
             self._write(event="over", status=404)
             return
-        kind = [(b"content-type", b"text/event-stream"), (b"request-id", b"req_upstream")]
+        request = json.loads(body)
+        framed = cloud is not None and cloud["bedrock"] is not None
+        if cloud is not None:
+            flags = request.get("anthropic_beta") or headers.get("anthropic-beta", "").split(",")
+            if said := _refusal(request, {flag for flag in flags if flag}, names=not framed):
+                told = {"message": said} if framed else {"error": {"code": 400, "message": said}}
+                await send({"type": "http.response.start", "status": 400, "headers": []})
+                await send({"type": "http.response.body", "body": json.dumps(told).encode()})
+                self._write(event="over", status=400)
+                return
+            request["model"] = cloud["bedrock"] or cloud["vertex"]
+        media = b"application/vnd.amazon.eventstream" if framed else b"text/event-stream"
+        kind = [(b"content-type", media), (b"request-id", b"req_upstream")]
         await send({"type": "http.response.start", "status": 200, "headers": kind})
-        for event in _answer(json.loads(body)):
+        for event in _answer(request):
             data = f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
+            if framed:
+                data = chunk(json.dumps(event).encode())
             await send({"type": "http.response.body", "body": data, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
         self._write(event="over", status=200)

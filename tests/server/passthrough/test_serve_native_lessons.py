@@ -89,6 +89,15 @@ async def test_what_is_refused_is_left_out_from_then_on(
     assert learned.drop_fields == ("tools.*.defer_loading", "context_management")
 
 
+async def test_lessons_add_up() -> None:
+    async with running_upstream(picky("vertex", "claude-code")) as upstream:
+        entry = model(upstream.base + VERTEX, format="anthropic", profile="vertex", model_name="claude-x")
+        async with running_proxy([entry]) as proxy:
+            for body, headers in ((BODY, {"anthropic-beta": BETAS}), (SENT, {})) * 2:
+                assert (await ask(proxy, body, headers=headers)).status == 200
+    assert [len(upstream.requests)] == [2 + 3 + 1 + 1]
+
+
 async def test_what_cannot_be_helped_is_told_once() -> None:
     async def script(request: Request, connection: Connection) -> None:
         await connection.whole(400, says("vertex", "messages.0.role: Extra inputs are not permitted"))

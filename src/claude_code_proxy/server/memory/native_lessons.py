@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from claude_code_proxy.core.bounded_map import BoundedMap
+from claude_code_proxy.core.errors.left_out import LeftOut
 from claude_code_proxy.server.log import logger
 
 if TYPE_CHECKING:
     from claude_code_proxy.config.models_yaml.model import ModelConfig
-    from claude_code_proxy.core.errors.left_out import LeftOut
+    from claude_code_proxy.core.providers.profile import NativeProfile
 
 MAX_MODELS = 256
 """Models of which something is remembered; beyond that the one taught longest ago is forgotten."""
@@ -27,8 +28,9 @@ class NativeLessons:
         base, taught = self._taught.get(config.model_id, (config, config))
         return taught if base == config else config
 
-    def add(self, config: ModelConfig, taught: ModelConfig) -> None:
-        """Remember that the model of `config` is asked as `taught` says."""
+    def add(self, config: ModelConfig, native: NativeProfile) -> None:
+        """Remember that the model of `config` takes what `native` leaves, beside what is known already."""
+        taught = without(self.of(config), LeftOut(native.drop_betas, native.drop_fields))
         self._taught[config.model_id] = config, taught
         logger.info(
             "%s: left out from now on: %s",

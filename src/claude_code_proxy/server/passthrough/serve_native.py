@@ -53,7 +53,7 @@ async def serve_native(
         stream = HookedStream(stream, gateway.hooks, call.report)
     limits = Limits.of(config, gateway.settings)
     async with Exchange(call, limits, (lambda: stream) if streamed else None) as exchange:
-        response, data = await _ask(gateway, call, exchange, client, body, raw)
+        response, data = await _ask(gateway, call, exchange, client, body, raw, attempt.config)
         if streamed and response.status == 200 and response.content_type == "text/event-stream":
             exchange.stream_headers = forwarded_headers.native_response(response.headers)
             await exchange.relay()
@@ -68,11 +68,17 @@ async def serve_native(
 
 
 async def _ask(
-    gateway: Gateway, call: Call, exchange: Exchange, client: UpstreamClient, body: bytes, raw: bytes
+    gateway: Gateway,
+    call: Call,
+    exchange: Exchange,
+    client: UpstreamClient,
+    body: bytes,
+    raw: bytes,
+    entry: ModelConfig,
 ) -> tuple[Response, bytes | None]:
     """The response, and its body where that was read; `body` is made of `raw`.
 
-    Another host of Claude is asked again without what it refuses, and that is remembered.
+    Another host of Claude is asked again without what it refuses, and that is remembered for the `entry`.
     """
     asked = client.config
     for left in range(_MOST_LEFT_OUT, -1, -1):
@@ -88,7 +94,7 @@ async def _ask(
         url = (request.get("stream") is True and config.stream_url) or config.messages_url
         client, body = await prepare(gateway, call, taught, url, raw, request)
     if response.status == 200 and client.config is not asked:
-        gateway.native_lessons.add(asked, client.config)
+        gateway.native_lessons.add(entry, client.config.native)
     return response, None
 
 
