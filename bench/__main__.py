@@ -57,6 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             result["extras"]["growth"] = extras.growth(load, peers[0])
         if not wanted or "blocking" in wanted:
             result["extras"]["blocking"] = extras.blocking(load, peers[0])
+        if not wanted or "sinks" in wanted:
+            result["extras"]["sinks"] = extras.sinks(load, rounds, seconds)
         if not wanted or "workers" in wanted:
             result["extras"]["workers"] = extras.workers(load, rounds, seconds)
         if not wanted or "size" in wanted:

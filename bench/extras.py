@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import tempfile
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -104,6 +105,59 @@ class _Disturber:
         while not self._over.wait(0.1):
             status, _ = self._peer.ask(self._body, path="/v1/messages/count_tokens")
             self._sent += status == 200
+
+
+_OFF = ("--log-level", "warning", "--usage-file", "no", "--cache-proof", "no", "--ui", "no")
+SINKS: dict[str, tuple[str, ...]] = {
+    "the log": ("--log-level", "info"),
+    "the log as JSON": ("--log-level", "info", "--log-format", "json"),
+    "metrics": ("--metrics",),
+    "token counts": ("--usage-file", "{folder}/usage.sqlite3"),
+    "the page": ("--ui", "yes"),
+    "cache proof": ("--cache-proof", "yes"),
+    "capture": ("--capture", "{folder}/capture"),
+    "capture, redacted": ("--capture", "{folder}/redacted", "--redact"),
+}
+"""What can be done with the record of a request, and its options; the last one given counts."""
+_SESSION = b"\r\nx-claude-code-session-id: bench\r\n\r\n"
+
+
+def sinks(load: Load, rounds: int, seconds: float) -> dict[str, float]:
+    """Processor time that each sink adds to a streamed request of a session, in microseconds.
+
+    All run side by side and are asked in turns. `nothing` is the time of a request without any.
+    """
+    load.answer(workload.chat_text(64))
+    body = workload.request()
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = {"nothing": (), **SINKS}
+        running = {
+            name: Ours(options=[*_OFF, *(option.format(folder=folder) for option in options)])
+            for name, options in wanted.items()
+        }
+        cpus: dict[str, list[float]] = {name: [] for name in running}
+        try:
+            for peer in running.values():
+                peer.start(load.upstream)
+            for _ in range(rounds):
+                for name, peer in running.items():
+                    before = peer.cpu()
+                    run = load.run(
+                        peer.port,
+                        peer.request(body).replace(b"\r\n\r\n", _SESSION, 1),
+                        connections=16,
+                        count=1_000_000,
+                        seconds=seconds,
+                        first=workload.FIRST,
+                        last=peer.last(streamed=True, native=False),
+                    )
+                    cpus[name].append(1e6 * (peer.cpu() - before) / max(run.requests, 1))
+        finally:
+            for peer in running.values():
+                peer.stop()
+    found = {name: statistics.median(values) for name, values in cpus.items()}
+    bare = found["nothing"]
+    return {name: value if name == "nothing" else value - bare for name, value in found.items()}
 
 
 def workers(load: Load, rounds: int, seconds: float) -> dict[str, Any]:

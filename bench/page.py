@@ -101,6 +101,12 @@ def _extras(extras: dict[str, Any]) -> list[str]:
         f"gap added p99 {row['gap_p99_ms']:.1f} ms, longest {row['gap_max_ms']:.1f} ms"
         for row in extras.get("blocking", ())
     )
+    lines.extend(
+        f"processor time of a request with none of what records it: {us:.0f} us"
+        if name == "nothing"
+        else f"  {name}: {us:+.0f} us"
+        for name, us in extras.get("sinks", {}).items()
+    )
     if "workers" in extras:
         w = extras["workers"]
         lines.append(

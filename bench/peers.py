@@ -22,7 +22,7 @@ from . import workload
 from .load import CACHE, PROXY_CPU, MissingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _NOT_COUNTED = frozenset(("pip", "setuptools", "pkg_resources", "__pycache__"))
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -171,9 +171,10 @@ class Ours(Peer):
 
     python = sys.executable
 
-    def __init__(self, workers: int = 1) -> None:
+    def __init__(self, workers: int = 1, options: Sequence[str] = ()) -> None:
         super().__init__()
         self.workers = workers
+        self.options = options
 
     def command(self, upstream: int, port: int) -> list[str]:
         models = CACHE / "models.yaml"
@@ -183,7 +184,16 @@ class Ours(Peer):
             f"  api_base: http://127.0.0.1:{upstream}\n  format: anthropic\n"
         )
         serve = [self.python, "-m", "claude_code_proxy", "serve"]
-        return [*serve, "--models", str(models), "--port", str(port), "--workers", str(self.workers)]
+        return [
+            *serve,
+            "--models",
+            str(models),
+            "--port",
+            str(port),
+            "--workers",
+            str(self.workers),
+            *self.options,
+        ]
 
     def size(self) -> int | None:
         package = Path(__file__).parent.parent / "src"
