@@ -74,7 +74,7 @@ def test_bad_sources(text: str) -> None:
 
 def key_of(desk: Desk, auth_key: str, **env: str) -> Any:
     desk.providers({"deepseek": LEAST | {"auth_key": auth_key}}, mode=0o644)
-    return desk.claude(**env)["env"]["ANTHROPIC_AUTH_TOKEN"]
+    return desk.claude("--direct", **env)["env"]["ANTHROPIC_AUTH_TOKEN"]
 
 
 def test_from_the_environment(desk: Desk) -> None:
@@ -160,7 +160,7 @@ def test_only_the_keys_that_are_needed(desk: Desk) -> None:
     desk.providers(
         {"a": LEAST, "b": LEAST | {"auth_key": "cmd:exit 1"}, "c": LEAST | {"auth_key": "env:NONE"}}
     )
-    assert desk.claude("-P", "a")["env"]["ANTHROPIC_AUTH_TOKEN"] == KEY
+    assert desk.claude("-P", "a", "--direct")["env"]["ANTHROPIC_AUTH_TOKEN"] == KEY
     assert json.loads(desk.run("list", "--json")[1])["providers"][1]["auth_key"] == "cmd:exit 1"
 
 
