@@ -27,8 +27,10 @@ test: check ## check, then run every test; ARGS go to pytest, WORKERS=1 runs the
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report= $(ARGS)
 	$(BIN)/coverage report --include='*/claude_code_proxy/core/*' --skip-covered --show-missing --fail-under=100
 
-client: $(INSTALLED_DEV) ## run the tests of the real Claude Code with another VERSION of it
-	CLAUDE_CODE_VERSION=$(VERSION) $(BIN)/pytest -n $(WORKERS) --dist worksteal -m real_client tests/e2e $(ARGS)
+client: export CLAUDE_CODE_VERSION = $(VERSION)
+client: $(INSTALLED_DEV) ## run every end-to-end test with another VERSION of Claude Code
+	$(BIN)/python -m tests.e2e.npm
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal tests/e2e $(ARGS)
 
 check: $(INSTALLED_DEV) ## linter, formatter, types
 	$(BIN)/ruff check

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 
-NEWEST = os.environ.get("CLAUDE_CODE_VERSION", "2.1.332")
-"""Every test runs with it. `make client VERSION=...` sets another one."""
-OLDER = ("2.1.330", "2.1.197")
+CHOSEN = os.environ.get("CLAUDE_CODE_VERSION", "")
+"""What `make client VERSION=...` sets: the one version with which everything runs."""
+NEWEST = CHOSEN or "2.1.332"
+"""Every test runs with it."""
+OLDER = () if CHOSEN else ("2.1.330", "2.1.197")
 """What users may still have: these run the tests of what the client and the proxy agree on."""
-OLDEST = OLDER[-1]
-ALL = (NEWEST, *(version for version in OLDER if version != NEWEST))
+OLDEST = "2.1.197"
+ALL = (NEWEST, *OLDER)
 TYPESCRIPT_SDK = "1.12.0"
