@@ -47,6 +47,25 @@ async def stats(proxy: Proxy) -> Any:
     return (await ask(proxy, None, method="GET", path="/v1/stats", key=None)).json["learned"]
 
 
+async def test_an_image_that_is_too_large_does_not_end_the_session() -> None:
+    async def script(request: Request, connection: Connection) -> None:
+        if b"A" * 5000 in request.body:
+            await connection.whole(400, {"error": {"message": "image exceeds the maximum of 4 KB: 7 KB"}})
+        else:
+            await say_hello(request, connection)
+
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "A" * 7000}}
+    body = {**BODY, "messages": [{"role": "user", "content": [{"type": "text", "text": "see"}, image]}]}
+    async with running_upstream(script) as upstream, running_proxy([model(upstream.base)]) as proxy:
+        replies = [await ask(proxy, body, headers={"x-proxy-report": "1"}) for _ in range(2)]
+        learned = await stats(proxy)
+    assert [reply.status for reply in replies] == [200, 200]
+    assert all("image_omitted" in reply.headers["x-proxy-notices"] for reply in replies)
+    assert len(upstream.requests) == 3
+    assert "the model takes 4000" in upstream.requests[-1].body.decode()
+    assert "image_max_bytes" in str(learned)
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_what_was_learned_holds_for_the_next_request(stream: bool) -> None:
     script = picky(temperature=TEMPERATURE, top_p=TOP_P, max_tokens=LIMIT)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from claude_code_proxy.core.errors import lessons, schema_refusals
 from claude_code_proxy.core.errors.fault import Fault, read_fault
+from claude_code_proxy.core.errors.image_refusals import image_lesson
 from claude_code_proxy.core.errors.kind_words import failure_in
 from claude_code_proxy.core.errors.overflow import MIN_OUTPUT_TOKENS, SAFETY_TOKENS, find_overflow
 from claude_code_proxy.core.errors.words import callers_own, own_words
@@ -143,6 +144,9 @@ def _find(
         return found
     if status == 500:
         return None
+    if status != 403 and (limits := image_lesson(fault.message, profile, sent)):
+        reason = f"refused by the upstream: {fault.message[:200]}"
+        return Correction("convert", "input" if "input" in sent else "messages", None, reason, limits)
     limit_field = next((field for field in _LIMIT_FIELDS if field in sent), None)
     if limit_field and (found := _lower_limit(fault, profile, sent, limit_field, input_tokens)):
         return found

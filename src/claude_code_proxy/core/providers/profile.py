@@ -128,6 +128,12 @@ class Profile:
     # --- content --------------------------------------------------------------------------------------
     vision: bool = True
     """Whether the model takes images."""
+    images_max: int | None = None
+    """The most images of a request; the oldest leave a note in their places."""
+    image_max_bytes: int | None = None
+    """The most bytes of an image in base64; a larger one leaves a note in its place."""
+    image_max_side: int | None = None
+    """The most pixels of an image's longer side; a larger one leaves a note in its place."""
     pdf: Literal["none", "file_part", "text"] = "text"
     """How a PDF document goes out (`text` needs the extra `[pdf]`, and is as `none` without it)."""
     tool_result_images: Literal["user_message", "inline", "placeholder"] = "user_message"

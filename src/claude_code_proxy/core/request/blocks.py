@@ -78,6 +78,10 @@ class ContentReader:
         self.summary: Summary | None = None
         """The summary of the history before it, to stand before the message it was found in."""
 
+    def expect(self, messages: list[dict[str, Any]]) -> None:
+        """Look at the messages that will be read, for what only all of them tell."""
+        self._media.expect(messages)
+
     def user(self, content: Any, path: str, *, attached: bool) -> list[Any]:
         """The items of a user message; `attached` as in `core.request.media.Media`."""
         self._media.attached = attached

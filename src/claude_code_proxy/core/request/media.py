@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from claude_code_proxy.core.conversation import File, Image, Text
 from claude_code_proxy.core.errors.api import invalid_request
-from claude_code_proxy.core.images import media_type
+from claude_code_proxy.core.images import media_type, read_base64_image
 from claude_code_proxy.core.request.fields import kind_of, required_text, text_or_empty
 
 if TYPE_CHECKING:
@@ -45,6 +45,17 @@ class Media:
         self._report = report
         self._pdf_text = pdf_text
         self.attached = False
+        self._limits_images = any(
+            limit is not None
+            for limit in (profile.images_max, profile.image_max_bytes, profile.image_max_side)
+        )
+        self._too_many = 0  # images that still come and are more than the model takes
+
+    def expect(self, messages: Any) -> None:
+        """Look at the `messages` whose images will come: of too many the oldest are left out."""
+        if self._profile.images_max is not None:
+            count = sum(_count_images(message.get("content")) for message in messages)
+            self._too_many = max(0, count - self._profile.images_max)
 
     def image(self, block: dict[str, Any], path: str, cached: CacheMark) -> Part:
         """The part for an `image` block."""
@@ -52,6 +63,9 @@ class Media:
         if not self._profile.vision:
             self._report.dropped("image_omitted", path, "the model does not accept images")
             return Text(NO_VISION, cached)
+        if self._limits_images and (why := self._beyond(source)):
+            self._report.dropped("image_omitted", path, why)
+            return Text(f"[image omitted: {why}]", cached)
         match source.get("type"):
             case "base64":
                 return Image(self._data_url(source, path), cached)
@@ -59,6 +73,20 @@ class Media:
                 return Image(required_text(source, "url", f"{path}.source"), cached)
             case other:
                 return self._omitted("image", path, cached, f"an image source of type {str(other)[:40]}")
+
+    def _beyond(self, source: dict[str, Any]) -> str:
+        """Why the model does not take the image, for its size or its number; "" where it does."""
+        profile, data = self._profile, text_or_empty(source, "data")
+        if self._too_many:
+            self._too_many -= 1
+            return f"the model takes {profile.images_max} images of a conversation, and newer ones are there"
+        if profile.image_max_bytes is not None and len(data) > profile.image_max_bytes:
+            return f"it has {len(data)} bytes in base64, and the model takes {profile.image_max_bytes}"
+        if profile.image_max_side is not None and (found := read_base64_image(data)) is not None:
+            side = max(found.width, found.height)
+            if side > profile.image_max_side:
+                return f"its longer side has {side} pixels, and the model takes {profile.image_max_side}"
+        return ""
 
     def pdf(self, block: dict[str, Any], path: str, cached: CacheMark) -> Part | str:
         """The part for a `document` block with a PDF; a `str` is its text, still to be framed."""
@@ -112,6 +140,16 @@ def image_type(data: str) -> str | None:
         return media_type(binascii.a2b_base64(data[:16].encode()))
     except ValueError:
         return None
+
+
+def _count_images(content: Any) -> int:
+    """The images of a message, those in tool results too."""
+    found = 0
+    for block in content if isinstance(content, list) else ():
+        if isinstance(block, dict):
+            found += block.get("type") == "image"
+            found += _count_images(block.get("content")) if block.get("type") == "tool_result" else 0
+    return found
 
 
 def has_pdf(request: dict[str, Any]) -> bool:

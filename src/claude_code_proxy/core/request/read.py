@@ -132,6 +132,7 @@ class _Messages:
                 f"a summary stands for the {compacted} before it",
                 quiet=True,
             )
+        self.reader.expect(messages[compacted:])
         for index, message in enumerate(messages):
             if index < compacted:
                 continue
