@@ -113,7 +113,7 @@ def test_a_rule_is_reason_for_a_proxy(desk: Desk, upstream: Upstream) -> None:
     """Also where Claude Code could go straight."""
     for routes in ({}, {"title": "small"}):
         desk.providers({"main": upstream.entry(format="anthropic", routes=routes)})
-        assert ("# a private proxy at" in desk.run("--dry-run")[1]) == bool(routes)
+        assert ("needs a proxy in between" in desk.run("--direct", "--dry-run")[2]) == bool(routes)
 
 
 def test_moving_on_when_nobody_is_there(desk: Desk, second: Upstream) -> None:
