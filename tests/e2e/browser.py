@@ -6,7 +6,8 @@ import asyncio
 import base64
 import os
 import shutil
-from contextlib import asynccontextmanager
+import signal
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -151,8 +152,9 @@ async def open_tab(folder: Path, width: int = 1440, height: int = 900) -> AsyncI
     flags += ["--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
     if os.geteuid() == 0 or os.environ.get("CI"):
         flags.append("--no-sandbox")  # it refuses to run as root with one
+    nowhere = asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(
-        binary, *flags, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+        binary, *flags, stdout=nowhere, stderr=nowhere, start_new_session=True
     )
     try:
         port_file = folder / "DevToolsActivePort"
@@ -169,6 +171,6 @@ async def open_tab(folder: Path, width: int = 1440, height: int = 900) -> AsyncI
             yield tab
             listener.cancel()
     finally:
-        if process.returncode is None:
-            process.terminate()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # Debian's command is a script, and the browser its child
         await process.wait()
