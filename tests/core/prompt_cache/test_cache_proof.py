@@ -115,6 +115,28 @@ def test_two_texts_are_not_one() -> None:
     assert proof.look(1, raw(then), usage(0)) is not None
 
 
+@pytest.mark.parametrize(
+    ("written", "without"),
+    [
+        ('{"a": 1 , "cache_control": {"type": "x"} }', '{"a": 1  }'),
+        ('{"cache_control":null,"a":1}', '{"a":1}'),
+        ('{"cache_control":{} , "a":1}', '{"a":1}'),
+        ('{"cache_control":{}}', "{}"),
+        ('{"required":["cache_control"],"cache_control":{}}', '{"required":["cache_control"]}'),
+        ('{"cache_control":"odd"}', '{"cache_control":"odd"}'),
+        ('{"a":"\\",\\"cache_control\\":{}"}', '{"a":"\\",\\"cache_control\\":{}"}'),
+    ],
+)
+def test_marks_are_taken_out(written: str, without: str) -> None:
+    def of(tools: str) -> CacheLoss | None:
+        return proof.look(1, b'{"messages":["m"],"tools":[%b]}' % tools.encode(), usage(0))
+
+    proof = CacheProof()
+    of(written)
+    assert of(without) is None
+    assert of("5") is not None
+
+
 def test_no_tools_before_or_after() -> None:
     without = {key: value for key, value in NEXT.items() if key != "tools"}
     assert str(second(without)) == "tool list changed: -2 removed, 50,000 tokens read again"

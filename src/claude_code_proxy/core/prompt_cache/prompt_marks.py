@@ -15,9 +15,10 @@ from claude_code_proxy.core.bounded_map import BoundedMap
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_MARK = re.compile(
-    rb',\s*"cache_control":\s*(?:\{[^{}]*\}|null)|"cache_control":\s*(?:\{[^{}]*\}|null)\s*,\s*'
-)
+_NAME = b'"cache_control"'
+_MARK = re.compile(_NAME + rb":\s*(?:\{[^{}]*\}|null)")
+_COMMA_BEHIND = re.compile(rb"\s*,\s*")
+_BLANK = b" \t\r\n"
 _BILLING = re.compile(
     rb'\{\s*"type":\s*"text",\s*"text":\s*"x-anthropic-billing-header:[^"\\]*(?:\\.[^"\\]*)*"\s*\},?'
 )
@@ -68,9 +69,28 @@ def _message(raw: memoryview) -> int:
 
 
 def _unmarked(raw: memoryview | bytes) -> bytes:
-    """JSON without cache marks."""
+    """JSON without cache marks. Within a string their name has other quotes, so it is no part of one."""
     data = bytes(raw)
-    return _MARK.sub(b"", data) if b'"cache_control"' in data else data
+    at = data.find(_NAME)
+    if at < 0:
+        return data
+    parts: list[bytes] = []
+    done = 0
+    while at >= 0:
+        mark = _MARK.match(data, at)
+        end = at + len(_NAME)
+        if mark is not None:
+            begin, end = at, mark.end()
+            while data[begin - 1] in _BLANK:
+                begin -= 1
+            if data[begin - 1 : begin] == b",":
+                begin -= 1
+            elif comma := _COMMA_BEHIND.match(data, end):
+                begin, end = at, comma.end()
+            parts.append(data[done:begin])
+            done = end
+        at = data.find(_NAME, end)
+    return b"".join([*parts, data[done:]])
 
 
 class ToolLists:
