@@ -10,11 +10,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Most tests wait for processes and sockets: a few more workers than cores keep the cores busy.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
+MINUTES ?= 30
+
 EXTRAS := http2 metrics pdf tokens top
 PERMISSIVE := MIT;BSD;Apache;ISC;PSF;Python Software Foundation
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test client check format fuzz soak bench site picture screenshots release lock sbom licences audit clean
+.PHONY: help demo test client check format fuzz soak mutants bench site picture screenshots release lock oldest sbom licences audit clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -46,6 +48,11 @@ fuzz: $(INSTALLED_DEV) ## feed 100,000 mutated inputs to each reader; ARGS="--ta
 
 soak: $(INSTALLED_DEV) ## two minutes of mixed traffic with random faults; ARGS="--seconds 600 --seed x"
 	$(BIN)/python -m tests.soak $(ARGS)
+
+mutants: $(INSTALLED_DEV) ## change the core in small ways and count the changes that no test notices; MINUTES=30
+	$(PIP) install --group mutants
+	-nice -n 19 timeout --signal INT $(MINUTES)m $(BIN)/mutmut run $(ARGS)
+	$(BIN)/mutmut export-cicd-stats && cat mutants/mutmut-cicd-stats.json
 
 bench: $(INSTALLED_DEV) ## compare the proxy with a plain pass-through
 	$(BIN)/python -m bench $(ARGS)
@@ -94,6 +101,16 @@ build/locked: $(INSTALLED_DEV) requirements.lock
 	$(PYTHON) -m venv --without-pip $@
 	$(PIP) --python $@/bin/python install --require-hashes --no-deps --requirement requirements.lock
 
+oldest: $(INSTALLED_DEV) ## run the tests of the core and the server with the oldest versions within the bounds; ARGS go to pytest
+	$(PIP) install --group release
+	rm -rf build/oldest
+	$(PYTHON) -m venv --without-pip build/oldest
+	$(BIN)/uv pip install --quiet --python build/oldest/bin/python --resolution lowest-direct \
+	  --all-extras --requirements pyproject.toml --group dev
+	$(BIN)/uv pip install --quiet --python build/oldest/bin/python --no-deps --editable .
+	build/oldest/bin/python -m pytest -n $(WORKERS) --dist worksteal \
+	  tests/core tests/config tests/http1 tests/transports tests/server $(ARGS)
+
 sbom: build/locked ## write build/sbom.json (CycloneDX): every package that is locked, with its licence
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON -o build/sbom.json build/locked/bin/python
 	$(BIN)/python .ci/vendored.py add build/sbom.json
@@ -107,7 +124,7 @@ audit: $(INSTALLED_DEV) ## look for known vulnerabilities of what is locked
 	$(BIN)/pip-audit --require-hashes --disable-pip --requirement requirements.lock
 
 clean: ## remove everything that was made here, the environment too
-	rm -rf $(VENV) share .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* build dist
+	rm -rf $(VENV) share .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* build dist mutants
 	find src tests bench publish -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

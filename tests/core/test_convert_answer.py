@@ -250,6 +250,14 @@ def test_a_failure_that_often_passes_is_asked_for_again() -> None:
     assert cases.parse_events(out)[-1]["error"]["type"] == "api_error"
 
 
+def test_a_response_that_came_to_nothing_costs_what_it_said() -> None:
+    stream = asking(shown=True)
+    stream.feed(THOUGHT + delta("MALFORMED_FUNCTION_CALL"))  # it names no cost
+    stream.restart()
+    out = stream.feed(delta(content="a") + delta("stop") + USAGE + DONE)
+    assert cases.parse_events(out)[-2]["usage"]["output_tokens"] == 2
+
+
 @pytest.mark.parametrize("first", [delta(content="a"), delta(refusal="no")])
 def test_what_the_client_has_seen_is_not_asked_for_again(first: bytes) -> None:
     stream = asking(shown=True)

@@ -31,6 +31,13 @@ CASES = {
     "bare json without newline": (b'{"a":1}', [Event("", b'{"a":1}')]),
     "bom and bare json": (b'\xef\xbb\xbf{"a":1}', [Event("", b'{"a":1}')]),
     "bare json in the middle": (b'data: a\n\n{"a":1}\n\n', [Event("", b"a"), Event("", b'{"a":1}')]),
+    "a bare list and an error page in the middle": (
+        b"data: a\n\n[1]\n\n<html>\n\n",
+        [Event("", b"a"), Event("", b"[1]"), Event("", b"<html>")],
+    ),
+    "a name that is no text": (b"event: \xff\ndata: a\n\n", [Event("\ufffd", b"a")]),
+    "json document that begins with a member": (b'{"a":\n1}\n', [Event("", b'{"a":\n1}\n')]),
+    "json document with cr": (b'{"a":\r1}\r', [Event("", b'{"a":\r1}\r')]),
     "json document": (b'{\n"a":\n1}\n', [Event("", b'{\n"a":\n1}\n')]),
     "json list document": (b"[\n1]\n", [Event("", b"[\n1]\n")]),
     "html": (b"<html>\n\n<p>x</p>\n", [Event("", b"<html>\n\n<p>x</p>\n")]),
@@ -87,6 +94,14 @@ def test_what_does_not_end_is_refused(pieces: list[bytes]) -> None:
     with pytest.raises(sse.EventTooLarge):  # noqa: PT012 - any of them may be the one
         for piece in pieces:
             decoder.feed(piece)
+
+
+def test_an_event_may_be_as_large_as_the_limit_each_time() -> None:
+    large = b"event: e\ndata: 12345678\n\n"
+    decoder = sse.Decoder(max_event=8)
+    assert decoder.feed(large + large) == [Event("e", b"12345678")] * 2
+    with pytest.raises(sse.EventTooLarge, match="more than 8 bytes"):
+        decoder.feed(b"event: e\ndata: 123456789\n\n")
 
 
 def test_encode() -> None:

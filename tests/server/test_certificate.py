@@ -72,7 +72,7 @@ def shown(context: ssl.SSLContext, authority: trustme.CA) -> bytes:
 
 
 async def test_a_renewed_certificate_is_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    loggers: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(watched_file, "_CHECK_EVERY", 0.0)
     monkeypatch.setattr(watched_file, "_CHECK_AGAIN", 0.0)
@@ -95,7 +95,7 @@ async def test_a_renewed_certificate_is_taken(
     assert shown(config.ssl, authority) != first
 
 
-def test_the_configuration_of_the_server_looks_for_it(tmp_path: Path) -> None:
+def test_the_configuration_of_the_server_looks_for_it(loggers: None, tmp_path: Path) -> None:
     issue(trustme.CA(), tmp_path)
     chosen = settings(tmp_path)
     config = Config(App(chosen), chosen)

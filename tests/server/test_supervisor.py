@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.server.test_drain import ask, asking, family
-from tests.server.test_serve import served
+from tests.server.test_serve import get, served
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the children of a process are read in /proc")
 
@@ -55,22 +55,25 @@ def test_each_process_is_ended_in_its_turn_and_nobody_notices(tmp_path: Path) ->
 
 
 def test_a_process_that_is_killed_is_replaced_and_so_is_one_that_cannot_start(tmp_path: Path) -> None:
-    with served(tmp_path, 2) as (process, _):
+    with served(tmp_path, 2) as (process, base):
+        get(f"{base}/health")
         process.send_signal(signal.SIGHUP)
         before = replaced(process.pid, replaced(process.pid, set()))  # each of these listens
         models = tmp_path / "models.yaml"
         kept = models.read_text()
         models.write_text("- {model_id: m}\n")  # what a new process cannot start with
         os.kill(min(before), signal.SIGKILL)
-        time.sleep(3)
+        assert process.stderr is not None
+        said = ""
+        while not re.search(r"the server process \d+ did not start", said):
+            said += process.stderr.readline()
         models.write_text(kept)
         replaced(process.pid, {min(before)})
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 0
-    assert f"the server process {min(before)} ended (-9): replaced" in errors
-    assert re.search(r"the server process \d+ did not start", errors)
-    assert "Traceback" not in errors
+    assert f"the server process {min(before)} ended (-9): replaced" in said
+    assert "Traceback" not in said + errors
 
 
 def test_processes_that_cannot_start_end_the_server(tmp_path: Path) -> None:

@@ -84,6 +84,9 @@ def serve(settings: ServerSettings) -> int:
         admin = Admin(admin_listener, Connections(settings, for_admins=True).protocol)
     url = _url(settings, listener, settings.host)
     signal.signal(signal.SIGTERM, end)
+    if hasattr(signal, "SIGHUP") and not _has_terminal():
+        # Files are read again by themselves; a terminal that is closed ends what runs in it.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     print(f"claude-code-proxy listening on {url}", flush=True)  # noqa: T201
     log.configure(settings.log_level, settings.log_format)
     where = url
@@ -97,9 +100,6 @@ def serve(settings: ServerSettings) -> int:
     log.logger.info("ANTHROPIC_BASE_URL=%s ANTHROPIC_AUTH_TOKEN=KEY ANTHROPIC_MODEL=%s claude", url, named)
     if settings.ui:
         log.logger.info("what happens is shown at %s/ui", where)
-    if settings.workers == 1 and hasattr(signal, "SIGHUP") and not _has_terminal():
-        # Files are read again by themselves; a terminal that is closed ends what runs in it.
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     listeners = [listener, *(listener.dup() for _ in range(_MORE_LISTENERS))]
     try:
         if settings.workers > 1:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 _START = 60.0  # seconds for a process to begin to listen
 _PAUSE = 1.0  # seconds after one that failed to
-_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)]
+_HANG_UP = getattr(signal, "SIGHUP", -1)
+_SIGNALS = [signal.SIGTERM, signal.SIGINT, *([_HANG_UP] if _HANG_UP >= 0 else [])]
 _SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -62,11 +63,13 @@ class Supervisor:
         listening = [self._listens(worker) for worker in self._workers]
         code = 0 if any(listening) or self._ending else 1
         while not code and not self._ending:
+            if _HANG_UP in self._signals:  # perhaps since before the processes listened
+                while _HANG_UP in self._signals:
+                    self._signals.remove(_HANG_UP)
+                self._replace_all()
+                continue
             self._wait([worker.process.sentinel for worker in self._workers])
             self._replace_the_dead()
-            if _SIGNALS[-1] in self._signals and not self._ending:
-                self._signals.clear()
-                self._replace_all()
         self._end()
         signal.set_wakeup_fd(-1)
         self._woken.close()

@@ -365,6 +365,12 @@ def test_reasoning_state_of_nothing_is_no_block() -> None:
     assert contents(written([ReasoningState("rd", []), Text("t")])) == [{"type": "text", "text": "t"}]
 
 
+@pytest.mark.parametrize(("declared", "name"), [("", "web_search"), ("search", "search")])
+def test_a_search_has_the_name_of_the_declared_tool(declared: str, name: str) -> None:
+    first = contents(written([WebSearch(1, "q", ())], web_search=declared))[0]
+    assert (first["name"], len(first["id"])) == (name, len("srvtoolu_") + 24)
+
+
 def test_a_search_waits_for_an_open_call() -> None:
     deltas: list[Delta] = [
         ToolStart(0, "x", "Read"),
