@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claude_code_proxy.core import web_search
-from claude_code_proxy.core.web_search import Asked, Filters, Result
+from claude_code_proxy.core.deltas import Page, WebFetch
+from claude_code_proxy.core.web_search import Asked, Filters
 from tests.core.cases import CASES, load
 
 FILE = load(CASES / "websearch" / "cases.json")
@@ -19,7 +20,8 @@ def test_what_is_asked(case: dict[str, Any]) -> None:
     expected = None
     if case["asked"] != "no":
         filters = Filters(tuple(case["asked"]["allowed"]), tuple(case["asked"]["blocked"]))
-        expected = Asked(case["asked"]["query"], filters)
+        urls = tuple(case["asked"].get("urls", ()))
+        expected = Asked(case["asked"]["query"], filters, urls, case["asked"].get("max_tokens", 0))
     assert web_search.asked(case["request"], claude_code=case["claude_code"]) == expected
 
 
@@ -27,7 +29,7 @@ def test_what_is_asked(case: dict[str, Any]) -> None:
 def test_results(case: dict[str, Any]) -> None:
     filters = Filters(tuple(case["allowed"]), tuple(case["blocked"]))
     found = web_search.read_results(case["payload"], filters)
-    assert [list(result) for result in found] == case["results"]
+    assert [[*page] for page in found] == case["results"]
 
 
 JSON = st.recursive(
@@ -45,7 +47,7 @@ def test_takes_anything(tools: Any, messages: Any, choice: Any) -> None:
     request = {"tools": tools, "messages": messages, "tool_choice": choice}
     web_search.asked(request, claude_code=True)
     web_search.asked({**request, "tools": [{"type": "web_search"}]}, claude_code=True)
-    assert all(isinstance(result, Result) for result in web_search.read_results(tools, Filters(("a.com",))))
+    assert all(isinstance(result, Page) for result in web_search.read_results(tools, Filters(("a.com",))))
 
 
 def test_sites_go_into_the_query() -> None:
@@ -65,13 +67,25 @@ def test_results_stand_after_the_question(content: Any) -> None:
         "messages": [{"role": "user", "content": content}, {"role": "system", "content": "s"}],
     }
     before = copy.deepcopy(request)
-    found = [Result("Cats", "https://cats.com", "About cats."), Result("", "https://b.com", "")]
+    found = [Page("https://cats.com", "Cats", "2026", "About cats."), Page("https://b.com")]
     sent = web_search.with_results(request, "cats", found)
     assert request == before
-    assert "tool_choice" not in sent
+    assert not sent.keys() & {"tools", "tool_choice"}
     question, results = sent["messages"][0]["content"]
     assert question == {"type": "text", "text": "find cats"}
-    assert "Cats\nhttps://cats.com\nAbout cats.\n\nhttps://b.com\n" in results["text"]
+    assert "Cats\nhttps://cats.com\n2026\nAbout cats.\n\nhttps://b.com\n" in results["text"]
     assert sent["messages"][1] == request["messages"][1]
     nothing = web_search.with_results(request, "cats", [])
     assert "Nothing was found." in nothing["messages"][0]["content"][1]["text"]
+
+
+def test_pages_stand_after_the_question() -> None:
+    request = {"tools": [{"type": "web_fetch"}], "messages": [{"role": "user", "content": "read it"}]}
+    fetched = [
+        WebFetch(-1, Page("https://a.com", "A", None, "All of A.")),
+        WebFetch(-2, Page("https://b.com"), error="url_not_accessible"),
+    ]
+    text = web_search.with_pages(request, fetched)["messages"][0]["content"][1]["text"]
+    assert (
+        "A\nhttps://a.com\nAll of A.\n\nhttps://b.com: it could not be fetched (url_not_accessible)\n" in text
+    )

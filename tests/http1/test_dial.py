@@ -364,3 +364,20 @@ async def test_a_tunnel_to_an_address(client: Client, tls: ssl.SSLContext) -> No
         with pytest.raises(ConnectError, match="502"):
             await get(client, "https://[2001:db8::1]/v1", proxy=proxy.url)
     assert tunnels == ["[2001:db8::1]:443"]
+
+
+async def test_only_addresses_that_are_allowed() -> None:
+    seen: list[str] = []
+
+    def allows(address: str) -> bool:
+        seen.append(address)
+        return False
+
+    async with serving(answering(OK)) as server:
+        client = Client(Options(allows=allows))
+        for url in (server.url, server.url.replace("127.0.0.1", "localhost")):
+            with pytest.raises(ConnectError, match="no address that may be asked"):
+                await client.request("GET", url, Headers())
+        await client.close()
+    assert set(seen) <= {"127.0.0.1", "::1"}
+    assert "127.0.0.1" in seen

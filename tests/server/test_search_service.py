@@ -7,7 +7,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from anthropic.types import Message
 
+from claude_code_proxy.core.answer.events import page_text
+from claude_code_proxy.core.answer.message import fold
+from claude_code_proxy.core.report import Report
 from tests import paths
 from tests.server.byte_upstream import Connection, Request, running_upstream, say_hello
 from tests.server.harness import BODY, KEY, Client, Reply, ask, eventually, model, running_proxy
@@ -19,7 +23,7 @@ CLIENT = {"x-claude-code-session-id": "00000000-0000-4000-8000-000000000000", "x
 SEARCH_KEY = "search-key-0815"
 FOUND = {
     "results": [
-        {"title": "Cats", "url": "https://www.a.com/cats", "content": "All about cats."},
+        {"title": "Cats", "url": "https://www.a.com/cats", "content": "All about cats.", "age": "2026-05-01"},
         {"title": "Elsewhere", "url": "https://elsewhere.org", "content": "Not asked for."},
     ]
 }
@@ -73,12 +77,22 @@ async def test_what_is_no_search_request_goes_to_the_model(headers: dict[str, st
     assert len(upstream.requests) == 1
 
 
-async def test_results_of_a_search_service_go_to_the_model() -> None:
+@pytest.mark.parametrize("body", [SEARCH, WHOLE], ids=["streamed", "whole"])
+async def test_results_of_a_search_service_go_to_the_model_and_to_the_client(body: dict[str, Any]) -> None:
     async with running_upstream(find) as service, running_upstream(say_hello) as upstream:
         settings = {"search_url": f"{service.base}/search?format=json&q={{query}}"}
         async with running_proxy([model(upstream.base)], **settings) as proxy:
-            reply = await ask(proxy, SEARCH, headers={**CLIENT, "x-search-key": SEARCH_KEY})
-    assert text_of(reply) == "Hello"
+            reply = await ask(proxy, body, headers={**CLIENT, "x-search-key": SEARCH_KEY})
+    message = fold(reply.events, Report()) if body is SEARCH else reply.json
+    Message.model_validate(message)
+    call, found, text = message["content"]
+    assert (call["type"], call["input"]) == ("server_tool_use", {"query": "cats"})
+    (page,) = found["content"]
+    assert (page["title"], page["url"], page["page_age"]) == ("Cats", "https://www.a.com/cats", "2026-05-01")
+    assert page_text(page["encrypted_content"]) == "All about cats."
+    assert text == {"type": "text", "text": "Hello"}
+    assert message["usage"]["server_tool_use"] == {"web_search_requests": 1, "web_fetch_requests": 0}
+    assert reply.headers["x-proxy-notices"] == "web_search_emulated"
     (asked,) = service.requests
     assert asked.method == "GET"
     assert parse_qs(urlsplit(asked.path).query) == {"format": ["json"], "q": ["cats site:a.com"]}

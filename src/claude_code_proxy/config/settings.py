@@ -93,6 +93,8 @@ class ServerSettings:
     linger_timeout: float = 0.25
     client_stall_timeout: float = 600.0
     search_timeout: float = 15.0
+    fetch_timeout: float = 15.0
+    max_fetch_bytes: int = 2 << 20
     safety_timeout: float = 30.0
     model_list_timeout: float = 2.5
     pdf_pages: int = 100
@@ -107,6 +109,7 @@ class ServerSettings:
     token_counts: TokenCounts = "estimate"  # noqa: S105 - tokens of text, no secret
     search_url: str | None = None
     search_key_header: str = "Authorization"
+    fetch: bool = False
     hooks: Path | None = None
     hook_errors: HookErrors = "ignore"
 
@@ -293,6 +296,8 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("client_stall_timeout", seconds(0), "S", "longest wait for a client that does not read"),
     Setting("search_timeout", seconds(0), "S", "longest wait for the search service"),
+    Setting("fetch_timeout", seconds(0), "S", "longest time to fetch a web page"),
+    Setting("max_fetch_bytes", size, "SIZE", "how much of a web page is read"),
     Setting("safety_timeout", seconds(0), "S", "longest wait for the verdicts of a safety_model"),
     Setting("model_list_timeout", seconds(0), "S", "longest wait for the providers' lists of models"),
     Setting("pdf_pages", whole(1, 10_000), "N", "most pages of a PDF that are sent as text (extra [pdf])"),
@@ -326,6 +331,12 @@ SETTINGS: tuple[Setting, ...] = (
         header,
         "NAME",
         "header of that service for the key that a client sends as x-search-key",
+    ),
+    Setting(
+        "fetch",
+        switch,
+        "[no]",
+        "fetch public web pages for requests that want nothing but web_fetch (extra [fetch])",
     ),
     Setting("hooks", file, "FILE", "Python file with request_hook(payload) and response_hook(event)"),
     Setting(

@@ -12,6 +12,8 @@ from claude_code_proxy.core.tokens.text_features import default_tokens
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from claude_code_proxy.core.deltas import WebFetch, WebSearch
+
 
 @dataclass(frozen=True, slots=True)
 class AnswerLimits:
@@ -56,9 +58,9 @@ class ReplyContext:
     output then. `max_tokens` is the output limit that went
     upstream, 0 for none. `errors` is for error texts. `web_search` is the client's name for the web search
     that the provider runs, "" if it asked for none. `tool_parameters` are the tools' JSON Schemas by upstream
-    name, given only where calls may arrive as text. `may_repeat`: the caller sends the request again where a
-    response came to nothing. `fields` are further ones of the message. `limits` bound what is held of the
-    answer.
+    name, given only where calls may arrive as text. `looked_up` was found for the model before it was asked,
+    and stands before its answer. `may_repeat`: the caller sends the request again where a response came to
+    nothing. `fields` are further ones of the message. `limits` bound what is held of the answer.
     """
 
     model: str
@@ -75,6 +77,7 @@ class ReplyContext:
     errors: ErrorContext = field(default_factory=ErrorContext)
     web_search: str = ""
     tool_parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    looked_up: tuple[WebSearch | WebFetch, ...] = ()
     may_repeat: bool = False
     fields: Mapping[str, Any] = field(default_factory=dict)
     limits: AnswerLimits = DEFAULT_LIMITS

@@ -59,11 +59,15 @@ class ToolArguments(NamedTuple):
 
 
 class Page(NamedTuple):
-    """A web page. `title` may be empty; `age` is when it was published, in the provider's words."""
+    """A web page. `title` may be empty; `age` is when it was published, in the provider's words.
+
+    `text` is what of the page is known: a search's extract, or all of it.
+    """
 
     url: str
     title: str = ""
     age: str | None = None
+    text: str = ""
 
 
 class WebSearch(NamedTuple):
@@ -75,6 +79,48 @@ class WebSearch(NamedTuple):
     key: int
     query: str
     pages: tuple[Page, ...] | None
+
+    @property
+    def name(self) -> str:
+        """The tool's usual name."""
+        return "web_search"
+
+    @property
+    def input(self) -> dict[str, str]:
+        """What the tool was called with."""
+        return {"query": self.query}
+
+    @property
+    def failed(self) -> bool:
+        """Whether nothing came of it."""
+        return self.pages is None
+
+
+class WebFetch(NamedTuple):
+    """A page that was fetched for the model, whole. `error` is Anthropic's error code where that failed.
+
+    `retrieved_at` is the time in ISO 8601.
+    """
+
+    key: int
+    page: Page
+    retrieved_at: str = ""
+    error: str = ""
+
+    @property
+    def name(self) -> str:
+        """The tool's usual name."""
+        return "web_fetch"
+
+    @property
+    def input(self) -> dict[str, str]:
+        """What the tool was called with."""
+        return {"url": self.page.url}
+
+    @property
+    def failed(self) -> bool:
+        """Whether nothing came of it."""
+        return bool(self.error)
 
 
 class Citation(NamedTuple):
@@ -124,6 +170,7 @@ Delta: TypeAlias = (
     | ToolStart
     | ToolArguments
     | WebSearch
+    | WebFetch
     | Citation
     | Refusal
     | Usage

@@ -30,8 +30,10 @@ _HEAD_START = 0.25  # seconds that the first address has before the next is trie
 class Dialer:
     """Makes connections."""
 
-    def __init__(self, tls: Tls) -> None:
+    def __init__(self, tls: Tls, allows: Callable[[str], bool] | None = None) -> None:
+        """`allows` says whether a connection to an IP address may be made."""
         self._tls = tls
+        self._allows = allows
         self._names = Names()
         self._context: ssl.SSLContext | None = None
 
@@ -76,6 +78,10 @@ class Dialer:
         loop = asyncio.get_running_loop()
         context = await self._secure() if place.secure else None
         addresses = await self._names.find(place.host, place.port)
+        if self._allows is not None:
+            addresses = [found for found in addresses if self._allows(found[4][0])]
+            if not addresses:
+                raise OSError("the host has no address that may be asked")
         try:
             sock = await aiohappyeyeballs.start_connection(
                 addresses, happy_eyeballs_delay=_HEAD_START, loop=loop, socket_factory=_make_socket

@@ -33,7 +33,7 @@ class Pool:
         self._most = options.idle_connections
         self._age = options.age_seconds
         self._in_use = options.connections
-        self._dialer = Dialer(options.tls)
+        self._dialer = Dialer(options.tls, options.allows)
         self._turns: dict[Origin, asyncio.Semaphore] = {}
         self._open: set[Connection] = set()
         self._idle: dict[Origin, list[Connection]] = {}  # oldest first

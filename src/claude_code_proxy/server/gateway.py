@@ -21,6 +21,7 @@ from claude_code_proxy.server.memory.model_lists import Catalogue
 from claude_code_proxy.server.memory.native_lessons import NativeLessons
 from claude_code_proxy.server.memory.pdf_texts import PdfTexts, pdf_texts
 from claude_code_proxy.server.memory.token_counts import text_counts
+from claude_code_proxy.server.page_fetcher import PageFetcher
 from claude_code_proxy.server.records.live_feed import LiveFeed
 from claude_code_proxy.server.records.metrics import Metrics
 from claude_code_proxy.server.records.sessions import Sessions
@@ -67,6 +68,7 @@ class Gateway:
     cache_proof: CacheProof | None = field(init=False, default=None)
     sessions: Sessions | None = field(init=False, default=None)
     feed: LiveFeed | None = field(init=False, default=None)
+    pages: PageFetcher | None = field(init=False, default=None)
     transport: Transport | None = None
     """What is asked in the place of upstreams."""
     private: bool = False
@@ -80,6 +82,8 @@ class Gateway:
     async def close(self) -> None:
         """End what the requests have shared."""
         await self.upstreams.close()
+        if self.pages is not None:
+            await self.pages.close()
         if self.usage is not None:
             await asyncio.to_thread(self.usage.close)
         if self.captures is not None:
@@ -118,5 +122,7 @@ class Gateway:
                 logger.warning,
                 redact=settings.redact,
             )
+        if self.settings.fetch:
+            self.pages = PageFetcher(self.settings.fetch_timeout, self.settings.max_fetch_bytes)
         if self.settings.hooks is not None:
             self.hooks = Hooks(self.settings.hooks, strict=self.settings.hook_errors == "refuse")

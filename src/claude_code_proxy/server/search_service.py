@@ -1,4 +1,4 @@
-"""Web searches for models whose provider has none: by a search service, or an honest answer.
+"""Web searches and pages for models whose provider has none: by a search service, or an honest answer.
 
 The service gets the query and, if the client sent one for it, the key in `x-search-key`. The key of the
 model's provider never goes there, and the search key goes nowhere else.
@@ -7,6 +7,7 @@ model's provider never goes there, and the search key goes nowhere else.
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -14,15 +15,17 @@ from claude_code_proxy.core import sse, web_search, wire
 from claude_code_proxy.core.answer.message import fold
 from claude_code_proxy.core.answer.writer import BlockWriter
 from claude_code_proxy.core.answer_context import ReplyContext
-from claude_code_proxy.core.deltas import Finish, Text, Usage
+from claude_code_proxy.core.deltas import Finish, Text, Usage, WebSearch
 from claude_code_proxy.core.errors.api import ApiError
-from claude_code_proxy.core.report import Report
+from claude_code_proxy.core.report import Notice, Report
 from claude_code_proxy.http1 import Headers
 from claude_code_proxy.server.caller import ids
 from claude_code_proxy.server.convert.serve_converted import serve_converted
 from claude_code_proxy.server.upstream import forwarded_headers
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.core.web_search import Asked
     from claude_code_proxy.server.caller.call import Call
@@ -44,7 +47,7 @@ async def serve_search(
 ) -> None:
     """Answer a request for a web search; `size` is its length in bytes. Raises `ApiError`."""
     if asked.query is None:
-        await _answer(call, config, request, web_search.NO_FETCH, "web_fetch_unavailable")
+        await _serve_pages(gateway, call, config, request, size, asked)
         return
     if gateway.settings.search_url is None:
         await _answer(call, config, request, web_search.NO_SEARCH, "web_search_unavailable")
@@ -57,9 +60,37 @@ async def serve_search(
         return
     results = web_search.read_results(payload, asked.filters)
     request = web_search.with_results(request, asked.query, results)
-    await serve_converted(gateway, call, config, request, size)
-    assert call.report is not None  # the request was converted
-    call.report.emulated("web_search_emulated", "tools", "the proxy used its search service")
+    why = Notice("web_search_emulated", "tools", "emulated", "the proxy used its search service")
+    call.noted.append(why)
+    looked_up = (WebSearch(-1, asked.query, tuple(results)),)
+    await serve_converted(gateway, call, config, request, size, looked_up)
+
+
+async def _serve_pages(
+    gateway: Gateway, call: Call, config: ModelConfig, request: dict[str, Any], size: int, asked: Asked
+) -> None:
+    """Answer a request for pages. Raises `ApiError`."""
+    if gateway.pages is None or not asked.urls:
+        text = web_search.NO_FETCH if gateway.pages is None else web_search.NO_ADDRESS
+        await _answer(call, config, request, text, "web_fetch_unavailable")
+        return
+    async with _watched(call):
+        fetched = await gateway.pages.fetch(asked)
+    call.noted.append(Notice("web_fetch_emulated", "tools", "emulated", "the proxy fetched the pages"))
+    request = web_search.with_pages(request, fetched)
+    await serve_converted(gateway, call, config, request, size, tuple(fetched))
+
+
+@asynccontextmanager
+async def _watched(call: Call) -> AsyncIterator[None]:
+    """A client that goes away ends what is done for it."""
+    task = asyncio.current_task()
+    assert task is not None
+    watcher = asyncio.create_task(call.watch(task))
+    try:
+        yield
+    finally:
+        watcher.cancel()
 
 
 async def _search(gateway: Gateway, call: Call, url: str, query: str) -> Any:
@@ -69,14 +100,9 @@ async def _search(gateway: Gateway, call: Call, url: str, query: str) -> Any:
         name = gateway.settings.search_key_header
         sent[name] = f"Bearer {key}" if name.lower() == "authorization" else key
     address = url.replace("{query}", quote(query, safe=""))
-    task = asyncio.current_task()
-    assert task is not None
-    watcher = asyncio.create_task(call.watch(task))  # a client that goes away ends the search
-    try:
+    async with _watched(call):
         seconds = gateway.settings.search_timeout
         status, data = await gateway.upstreams.get(address, sent, seconds=seconds, limit=MAX_ANSWER)
-    finally:
-        watcher.cancel()
     if status != 200:
         hint = f" (is the header {forwarded_headers.SEARCH_KEY} right?)" if status in (401, 403) else ""
         raise ApiError(502, "api_error", f"the search service returned {status}{hint}")

@@ -18,6 +18,9 @@ from claude_code_proxy.core.answer.transitions import TRANSITIONS
 from claude_code_proxy.core.answer.writer import BlockWriter
 from claude_code_proxy.core.answer_context import ReplyContext
 from claude_code_proxy.core.deltas import (
+    Page,
+    WebFetch,
+    WebSearch,
     Delta,
     Failure,
     Finish,
@@ -380,3 +383,24 @@ def test_a_search_waits_for_an_open_call() -> None:
     ]
     kinds = [block["type"] for block in contents(written(deltas))]
     assert kinds == ["tool_use", "server_tool_use", "web_search_tool_result"]
+
+
+def test_what_was_looked_up_stands_before_the_answer_and_is_counted() -> None:
+    looked_up = (
+        WebSearch(-1, "cats", (Page("https://a.com", "A", None, "text"),)),
+        WebSearch(-2, "dogs", None),
+        WebFetch(-3, Page("https://b.com", "", None, "text"), "2026-05-01T00:00:00+00:00"),
+        WebFetch(-4, Page("https://c.com"), error="url_not_accessible"),
+    )
+    one = writer(looked_up=looked_up)
+    events = one.write([Reasoning("hm")])
+    assert one.silent, "what the proxy found is no answer of the model"
+    events += [*one.write([Text("Hello")]), *one.end()]
+    check(events)
+    message = fold(events, Report())
+    kinds = [block["type"] for block in message["content"]]
+    assert kinds == [*["server_tool_use", "web_search_tool_result"] * 2, *["server_tool_use", "web_fetch_tool_result"] * 2, "thinking", "text"]
+    assert [block.get("name") for block in message["content"][::2]][:4] == ["web_search"] * 2 + ["web_fetch"] * 2
+    assert message["content"][3]["content"]["error_code"] == "unavailable"
+    assert message["content"][7]["content"] == {"type": "web_fetch_tool_result_error", "error_code": "url_not_accessible"}
+    assert message["usage"]["server_tool_use"] == {"web_search_requests": 1, "web_fetch_requests": 1}

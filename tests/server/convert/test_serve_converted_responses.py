@@ -179,6 +179,26 @@ async def test_the_clients_leaving_ends_the_upstream() -> None:
         await eventually(lambda: gone)
 
 
+async def test_the_clients_leaving_before_a_whole_answer_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    gone: list[bool] = []
+
+    async def think(_: Request, connection: Connection) -> None:
+        await connection.left()
+        gone.append(True)
+
+    async with (
+        running_upstream(think) as upstream,
+        running_proxy([model(upstream.base, api="responses")]) as proxy,
+    ):
+        client = await Client.connect(proxy)
+        await client.send(BODY)
+        await eventually(lambda: upstream.requests)
+        client.close()
+        await eventually(lambda: gone)
+        await eventually(lambda: " gone " in caplog.text)
+    assert "failed" not in caplog.text
+
+
 async def test_count_tokens_reads_the_format() -> None:
     body = {**BODY, "messages": [{"role": "user", "content": "word " * 1000}]}
     async with running_proxy(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core.answer import events
-from claude_code_proxy.core.deltas import Finish
+from claude_code_proxy.core.deltas import Finish, WebFetch, WebSearch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from claude_code_proxy.core.answer.output_text import OutputText
     from claude_code_proxy.core.answer_context import ReplyContext
     from claude_code_proxy.core.deltas import StopReason, Usage
@@ -24,11 +26,13 @@ def ending(
     cut_tool: bool,
     refusal: str | None,
     said: OutputText,
+    looked_up: Sequence[WebSearch | WebFetch],
 ) -> events.Event:
     """The `message_delta` of a complete answer.
 
     `tools`: it holds tool calls; `cut_tool`: the last one's arguments did not end; `refusal`: the text of a
-    refusal; `said`: what was written, to estimate tokens where the upstream counted none.
+    refusal; `said`: what was written, to estimate tokens where the upstream counted none; `looked_up`: the
+    searches and pages in it.
     """
     finish = finish or Finish("end_turn")
     reason = finish.reason if refusal is None else "refusal"
@@ -41,6 +45,11 @@ def ending(
     details = {"type": "refusal", "category": None, "explanation": refusal} if reason == "refusal" else None
     sequence = finish.stop_sequence if reason == "stop_sequence" else None
     counts = _counts(usage, reply, report, said)
+    if looked_up:
+        counts["server_tool_use"] = {
+            "web_search_requests": sum(isinstance(one, WebSearch) and not one.failed for one in looked_up),
+            "web_fetch_requests": sum(isinstance(one, WebFetch) and not one.failed for one in looked_up),
+        }
     return events.message_delta(_with_tools(reason, tools), sequence, counts, details)
 
 

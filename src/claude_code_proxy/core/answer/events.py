@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from claude_code_proxy.core import wire
+
 if TYPE_CHECKING:
-    from claude_code_proxy.core.deltas import Citation, Page
+    from claude_code_proxy.core.deltas import Citation, Page, WebFetch
 
 Event: TypeAlias = dict[str, Any]
 """One stream event: JSON data with its `type`."""
@@ -46,7 +48,8 @@ def server_tool_use(use_id: str, name: str) -> dict[str, Any]:
 def web_search_result(use_id: str, pages: tuple[Page, ...] | None) -> dict[str, Any]:
     """The block with what a web search found; None: it failed.
 
-    Titles are required, so the address stands for one that is unknown; nothing is there to be encrypted.
+    Titles are required, so the address stands for one that is unknown. `encrypted_content` is what the client
+    sends back in later turns: `page_text` reads it.
     """
     content: Any = {"type": "web_search_tool_result_error", "error_code": "unavailable"}
     if pages is not None:
@@ -55,12 +58,39 @@ def web_search_result(use_id: str, pages: tuple[Page, ...] | None) -> dict[str, 
                 "type": "web_search_result",
                 "url": page.url,
                 "title": page.title or page.url,
-                "encrypted_content": "",
+                "encrypted_content": wire.to_base64url({"text": page.text}) if page.text else "",
                 "page_age": page.age,
             }
             for page in pages
         ]
     return {"type": "web_search_tool_result", "tool_use_id": use_id, "content": content}
+
+
+def page_text(encrypted_content: Any) -> str:
+    """The text that `web_search_result` put there; "" for anything else."""
+    try:
+        return str(wire.from_base64url(encrypted_content)["text"])
+    except (ValueError, TypeError, LookupError):
+        return ""
+
+
+def web_fetch_result(use_id: str, fetch: WebFetch) -> dict[str, Any]:
+    """The block with a page that was fetched."""
+    page = fetch.page
+    content: dict[str, Any] = {"type": "web_fetch_tool_result_error", "error_code": fetch.error}
+    if not fetch.error:
+        content = {
+            "type": "web_fetch_result",
+            "url": page.url,
+            "retrieved_at": fetch.retrieved_at,
+            "content": {
+                "type": "document",
+                "source": {"type": "text", "media_type": "text/plain", "data": page.text},
+                "title": page.title or None,
+                "citations": None,
+            },
+        }
+    return {"type": "web_fetch_tool_result", "tool_use_id": use_id, "content": content}
 
 
 def web_citation(citation: Citation) -> dict[str, Any]:

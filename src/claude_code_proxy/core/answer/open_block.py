@@ -5,14 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from claude_code_proxy.core import wire
 from claude_code_proxy.core.answer import events
 from claude_code_proxy.core.answer.tool_json import ArgumentGate
 from claude_code_proxy.core.continuity import merge_details, seal_reasoning
+from claude_code_proxy.core.deltas import WebSearch
 from claude_code_proxy.core.request.anthropic_tools import member_of
 
 if TYPE_CHECKING:
     from claude_code_proxy.core.answer.stop_sequences import StopSequences
-    from claude_code_proxy.core.deltas import Citation, Page
+    from claude_code_proxy.core.deltas import Citation, WebFetch
     from claude_code_proxy.core.report import Report
 
 MOST_BLANK = 4096
@@ -165,14 +167,15 @@ class ToolUseBlock(OpenBlock):
         return [BlockDelta(*self.DELTA, rest)] if rest else []
 
 
-class SearchBlock(OpenBlock):
-    """A web search that the provider ran."""
+class ServerToolBlock(OpenBlock):
+    """A web search or a fetch that was run for the model."""
 
     DELTA = ToolUseBlock.DELTA
 
-    def __init__(self, use_id: str, name: str) -> None:
+    def __init__(self, use_id: str, found: WebSearch | WebFetch, name: str) -> None:
         self._use_id = use_id
         self._name = name
+        self.input = wire.dumps_text(found.input)
 
     @property
     def start(self) -> dict[str, Any]:
@@ -180,16 +183,19 @@ class SearchBlock(OpenBlock):
         return events.server_tool_use(self._use_id, self._name)
 
 
-class SearchResultBlock(OpenBlock):
-    """What a search found (None: it failed): the block is whole when it starts."""
+class ServerResultBlock(OpenBlock):
+    """What that found: the block is whole when it starts."""
 
     DELTA = ToolUseBlock.DELTA
 
-    def __init__(self, use_id: str, pages: tuple[Page, ...] | None) -> None:
+    def __init__(self, use_id: str, found: WebSearch | WebFetch) -> None:
         self._use_id = use_id
-        self._pages = pages
+        self._found = found
 
     @property
     def start(self) -> dict[str, Any]:
-        """The pages."""
-        return events.web_search_result(self._use_id, self._pages)
+        """All of it."""
+        found = self._found
+        if isinstance(found, WebSearch):
+            return events.web_search_result(self._use_id, found.pages)
+        return events.web_fetch_result(self._use_id, found)

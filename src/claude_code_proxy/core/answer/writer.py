@@ -2,8 +2,7 @@
 
 State is one open block plus the deltas parked behind it. A tool call whose arguments are not complete keeps
 its block open, and everything that belongs elsewhere waits in order; whatever else is open closes as soon
-as another kind of content comes. Which event may follow which is a
-table (`core.answer.transitions`).
+as another kind of content comes. Which event may follow which is a table (`core.answer.transitions`).
 """
 
 from __future__ import annotations
@@ -11,15 +10,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from claude_code_proxy.core import wire
 from claude_code_proxy.core.answer import events
 from claude_code_proxy.core.answer.ending import ending
 from claude_code_proxy.core.answer.open_block import (
     MOST_BLANK,
     ReasoningSeal,
     RedactedThinkingBlock,
-    SearchBlock,
-    SearchResultBlock,
+    ServerResultBlock,
+    ServerToolBlock,
     TextBlock,
     ThinkingBlock,
     ToolUseBlock,
@@ -39,6 +37,7 @@ from claude_code_proxy.core.deltas import (
     ToolArguments,
     ToolStart,
     Usage,
+    WebFetch,
     WebSearch,
 )
 
@@ -59,8 +58,8 @@ class BlockWriter:
 
     `finish` is why the upstream stopped and `usage` its last count, as far as it has said. `spoke`: something
     was written that the client acts upon (text, a tool call, a search); `reasoned`: the model reasoned, seen
-    by the client or not. Each method returns the events to send. After `end` or `fail` nothing more may be
-    written; doing so raises `RuntimeError`, as any event out of order does.
+    by the client or not. Each method returns the events to send. Writing more after `end` or `fail` raises
+    `RuntimeError`, as any event out of order does.
     """
 
     def __init__(self, profile: Profile, reply: ReplyContext, report: Report) -> None:
@@ -81,6 +80,7 @@ class BlockWriter:
         self._cited: list[Citation] = []  # for the end of the open text, or else of the next
         self.finish: Finish | None = None
         self._out: list[Event] = []
+        self._looked_up: list[WebSearch | WebFetch] = []
         self._spent = 0  # output tokens of a response that came to nothing
         self.said = OutputText()
         """What went out, also past this writer into the open block."""
@@ -153,6 +153,7 @@ class BlockWriter:
             cut_tool=cut,
             refusal="".join(self._refusal) or None,
             said=self.said,
+            looked_up=self._looked_up,
         )
         self._emit(last)
         self._emit(events.MESSAGE_STOP)
@@ -161,9 +162,8 @@ class BlockWriter:
     def restart(self) -> None:
         """Another response takes the place of one that came to nothing: its reasoning stays, and its cost."""
         self._close()
-        self.finish, self._pending, self._blank = None, None, ""
         self._spent += self.usage.output_tokens if self.usage is not None else 0
-        self.usage = None
+        self.finish, self.usage, self._pending, self._blank = None, None, None, ""
 
     def fail(self, error: ApiError, request_id: str) -> list[Event]:
         """The answer cannot be completed: the terminal `error`, with the open block left open."""
@@ -185,7 +185,6 @@ class BlockWriter:
         return self._stops is None or not isinstance(delta, Text)
 
     # --- what each delta does -------------------------------------------------------------------------
-
     def _take(self, delta: Delta) -> None:
         match delta:  # the frequent ones first, and without taking them apart: half the time
             case Text():
@@ -201,8 +200,8 @@ class BlockWriter:
                 self._tool(delta)
             case ReasoningState(kind, items):
                 self._reasoning_state(kind, items)
-            case WebSearch():
-                self._search(delta)
+            case WebSearch() | WebFetch():
+                self._look_up(delta)
             case Refusal(text):
                 self._refusal.append(text)
                 self._text(Text(text), text)
@@ -304,15 +303,16 @@ class BlockWriter:
             reason = "arguments after the call had ended"
             self._report.dropped("tool_arguments_late", "upstream.tool_calls", reason)
 
-    def _search(self, search: WebSearch) -> None:
+    def _look_up(self, found: WebSearch | WebFetch) -> None:
         """A search is over when we hear of it: its two blocks are written whole, and none stays open."""
         if self._blocked():
-            self._parked.append(search)
+            self._parked.append(found)
             return
-        use_id = f"srvtoolu_{base62(f'{self._reply.message_id}:{search.key}', 24)}"
-        self._open_block(SearchBlock(use_id, self._reply.web_search or "web_search"))
-        self._delta(*SearchBlock.DELTA, wire.dumps_text({"query": search.query}))
-        self._open_block(SearchResultBlock(use_id, search.pages))
+        use_id = f"srvtoolu_{base62(f'{self._reply.message_id}:{found.key}', 24)}"
+        self._looked_up.append(found)
+        self._open_block(call := ServerToolBlock(use_id, found, self._reply.web_search or found.name))
+        self._delta(*call.DELTA, call.input)
+        self._open_block(ServerResultBlock(use_id, found))
         self._close()
 
     def _blocked(self) -> bool:
@@ -330,7 +330,6 @@ class BlockWriter:
                 self._take(delta)
 
     # --- out ------------------------------------------------------------------------------------------
-
     def _check_running(self) -> None:
         if self.finished:
             raise RuntimeError("the answer has ended")
@@ -354,6 +353,9 @@ class BlockWriter:
             message["usage"]["input_tokens"] = self._reply.input_tokens
         self._emit(events.message_start(message))
         self._emit(events.PING)
+        for found in self._reply.looked_up:
+            self._look_up(found)
+        self.spoke = False  # all this is the proxy's own
 
     def _open_block(self, block: OpenBlock) -> None:
         """Open `block` after what has to stand before it."""

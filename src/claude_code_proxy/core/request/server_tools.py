@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from claude_code_proxy.core.answer.events import page_text
 from claude_code_proxy.core.request.fields import json_text, text_or_empty
 
 RESULT_SUFFIX = "_tool_result"
@@ -20,7 +21,7 @@ def call_line(block: dict[str, Any], path: str) -> str:
 
 
 def result_line(block: dict[str, Any], path: str) -> str:
-    """The line or lines for a `*_tool_result` block; encrypted content is left out."""
+    """The line or lines for a `*_tool_result` block; encrypted content that is not ours is left out."""
     name = text_or_empty(block, "type").removesuffix(RESULT_SUFFIX)
     content = block.get("content")
     entries = content if isinstance(content, list) else [content]
@@ -52,7 +53,8 @@ def _entry(name: str, entry: Any, path: str) -> str:
             return _page(url, entry)
         case {"url": str(url)}:
             title, age = text_or_empty(entry, "title"), text_or_empty(entry, "page_age")
-            return (f"{title} - {url}" if title else url) + (f" ({age})" if age else "")
+            line = (f"{title} - {url}" if title else url) + (f" ({age})" if age else "")
+            return f"{line}\n{text}" if (text := page_text(entry.get("encrypted_content"))) else line
         case dict():
             kept = {key: value for key, value in entry.items() if not key.startswith("encrypted")}
             return f"[{name} result: {json_text(kept, path)}]"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.core.answer_context import ReplyContext
     from claude_code_proxy.core.convert_request import ConvertedRequest
-    from claude_code_proxy.core.deltas import Usage
+    from claude_code_proxy.core.deltas import Usage, WebFetch, WebSearch
     from claude_code_proxy.core.errors.corrections import Correction
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
@@ -73,6 +73,8 @@ _KEPT = (
     "safeguards_emulated",
     "safeguards_unsupported",
     "tool_call_repeated",
+    "web_search_emulated",
+    "web_fetch_emulated",
 )
 """Notices that are no conversion's, and so are not made again by the next one."""
 
@@ -103,6 +105,7 @@ class OutgoingRequest:
         self._corrections: list[Correction] = []
         self._counts: int | None = None
         self._reply: ReplyContext | None = None
+        self.looked_up: tuple[WebSearch | WebFetch, ...] = ()
         self._message_id = ids.message_id()
         self._convert()
 
@@ -241,7 +244,7 @@ class OutgoingRequest:
             return self._reply
         reply = self.converted.reply
         reply.input_tokens, reply.max_tokens = self.input_tokens, self.max_tokens
-        reply.limits = self.gateway.answer_limits
+        reply.limits, reply.looked_up = self.gateway.answer_limits, self.looked_up
         # not a method of ours: what we hold would hold us, until the garbage collector came
         reply.count = partial(self.gateway.calibration.tokens, self.config.model_id)
         reply.errors = ErrorContext(

@@ -18,6 +18,7 @@ from claude_code_proxy.core.errors.corrections import MAX_CORRECTIONS
 from claude_code_proxy.core.errors.upstream import read_error
 from claude_code_proxy.core.providers.turn_headers import sent_headers
 from claude_code_proxy.core.repeats import RepeatingConverter
+from claude_code_proxy.server.caller.body import ClientGoneError
 from claude_code_proxy.server.convert.outgoing import OutgoingRequest
 from claude_code_proxy.server.hooks.hooked_stream import HookedStream
 from claude_code_proxy.server.offload import offload
@@ -27,7 +28,7 @@ from claude_code_proxy.server.upstream.limits import Limits
 
 if TYPE_CHECKING:
     from claude_code_proxy.config.models_yaml.model import ModelConfig
-    from claude_code_proxy.core.deltas import Usage
+    from claude_code_proxy.core.deltas import Usage, WebFetch, WebSearch
     from claude_code_proxy.core.errors.api import ApiError
     from claude_code_proxy.server.caller.call import Call
     from claude_code_proxy.server.gateway import Gateway
@@ -40,11 +41,20 @@ _SENT_BY_THEN = 0.001  # seconds in which a request has been written to the upst
 
 
 async def serve_converted(
-    gateway: Gateway, call: Call, config: ModelConfig, request: dict[str, Any], size: int
+    gateway: Gateway,
+    call: Call,
+    config: ModelConfig,
+    request: dict[str, Any],
+    size: int,
+    looked_up: tuple[WebSearch | WebFetch, ...] = (),
 ) -> None:
-    """Answer `POST /v1/messages`; `size` is the request's length in bytes. Raises `ApiError`."""
+    """Answer `POST /v1/messages`; `size` is the request's length in bytes. Raises `ApiError`.
+
+    `looked_up` was found for the model already, and stands before its answer.
+    """
     own_headers = sent_headers(config.profile.headers, request)
     outgoing = await OutgoingRequest.of(gateway, call, config, request, size)
+    outgoing.looked_up = looked_up
     streamed = outgoing.converted.stream
     call.reports(outgoing.report)
     if call.capture is not None:
@@ -69,7 +79,8 @@ async def serve_converted(
 async def whole_answer(
     call: Call, outgoing: OutgoingRequest, client: UpstreamClient, limits: Limits
 ) -> dict[str, Any]:
-    """The upstream's answer as one message; `call.usage` is set. Raises `ApiError`."""
+    """The upstream's answer as one message; `call.usage` is set. Raises `ApiError` and `ClientGoneError`."""
+    message = None
     async with Exchange(call, limits) as exchange:
         await _ask(exchange, outgoing, client)
         data = await exchange.read_all()
@@ -80,6 +91,8 @@ async def whole_answer(
             await _ask_again(exchange, outgoing, client, again)
             data = await exchange.read_all()
             message, call.usage = await offload(len(data), _read_answer, data, outgoing)
+    if message is None:  # nobody waits for it any more
+        raise ClientGoneError
     return message
 
 
