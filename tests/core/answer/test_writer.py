@@ -18,12 +18,10 @@ from claude_code_proxy.core.answer.transitions import TRANSITIONS
 from claude_code_proxy.core.answer.writer import BlockWriter
 from claude_code_proxy.core.answer_context import ReplyContext
 from claude_code_proxy.core.deltas import (
-    Page,
-    WebFetch,
-    WebSearch,
     Delta,
     Failure,
     Finish,
+    Page,
     Reasoning,
     ReasoningState,
     Refusal,
@@ -31,6 +29,7 @@ from claude_code_proxy.core.deltas import (
     ToolArguments,
     ToolStart,
     Usage,
+    WebFetch,
     WebSearch,
 )
 from claude_code_proxy.core.errors.api import ApiError
@@ -399,8 +398,18 @@ def test_what_was_looked_up_stands_before_the_answer_and_is_counted() -> None:
     check(events)
     message = fold(events, Report())
     kinds = [block["type"] for block in message["content"]]
-    assert kinds == [*["server_tool_use", "web_search_tool_result"] * 2, *["server_tool_use", "web_fetch_tool_result"] * 2, "thinking", "text"]
-    assert [block.get("name") for block in message["content"][::2]][:4] == ["web_search"] * 2 + ["web_fetch"] * 2
+    assert kinds == [
+        *["server_tool_use", "web_search_tool_result"] * 2,
+        *["server_tool_use", "web_fetch_tool_result"] * 2,
+        "thinking",
+        "text",
+    ]
+    assert [block.get("name") for block in message["content"][::2]][:4] == ["web_search"] * 2 + [
+        "web_fetch"
+    ] * 2
     assert message["content"][3]["content"]["error_code"] == "unavailable"
-    assert message["content"][7]["content"] == {"type": "web_fetch_tool_result_error", "error_code": "url_not_accessible"}
+    assert message["content"][7]["content"] == {
+        "type": "web_fetch_tool_result_error",
+        "error_code": "url_not_accessible",
+    }
     assert message["usage"]["server_tool_use"] == {"web_search_requests": 1, "web_fetch_requests": 1}

@@ -12,7 +12,9 @@ ENTRY: dict[str, Any] = {"type": "web_search_result", "url": "https://a.com", "t
 
 
 def test_the_text_of_a_page_that_the_proxy_found_comes_back() -> None:
-    block = events.web_search_result("id", (Page("https://a.com", "A", "May", "All of it."), Page("https://b.com")))
+    block = events.web_search_result(
+        "id", (Page("https://a.com", "A", "May", "All of it."), Page("https://b.com"))
+    )
     assert result_line(block, "p") == "A - https://a.com (May)\nAll of it.\nhttps://b.com - https://b.com"
 
 

@@ -179,7 +179,9 @@ async def test_the_clients_leaving_ends_the_upstream() -> None:
         await eventually(lambda: gone)
 
 
-async def test_the_clients_leaving_before_a_whole_answer_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_clients_leaving_before_a_whole_answer_is_no_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     gone: list[bool] = []
 
     async def think(_: Request, connection: Connection) -> None:
