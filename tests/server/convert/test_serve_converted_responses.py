@@ -182,6 +182,7 @@ async def test_the_clients_leaving_ends_the_upstream() -> None:
 async def test_the_clients_leaving_before_a_whole_answer_is_no_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level("INFO", "claude_code_proxy")
     gone: list[bool] = []
 
     async def think(_: Request, connection: Connection) -> None:
