@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from anthropic.types import Message
 
-from claude_code_proxy.core.answer.events import page_text
 from claude_code_proxy.core.answer.message import fold
+from claude_code_proxy.core.continuity import page_text
 from claude_code_proxy.core.report import Report
 from tests import paths
 from tests.server.byte_upstream import Connection, Request, running_upstream, say_hello

@@ -210,3 +210,16 @@ def _decode(seal: str, prefix: str) -> Any:
         return wire.from_base64url(seal[len(prefix) :])
     except ValueError:
         return None
+
+
+def seal_page(text: str) -> str:
+    """The text of a page that was found, as the `encrypted_content` that the client sends back."""
+    return wire.to_base64url({"text": text}) if text else ""
+
+
+def page_text(encrypted_content: Any) -> str:
+    """The text in what `seal_page` wrote; "" for anything else."""
+    try:
+        return str(wire.from_base64url(encrypted_content)["text"])
+    except (ValueError, TypeError, LookupError):
+        return ""

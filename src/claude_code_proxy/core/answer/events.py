@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from claude_code_proxy.core import wire
+from claude_code_proxy.core.continuity import seal_page
 
 if TYPE_CHECKING:
     from claude_code_proxy.core.deltas import Citation, Page, WebFetch
@@ -49,7 +49,7 @@ def web_search_result(use_id: str, pages: tuple[Page, ...] | None) -> dict[str, 
     """The block with what a web search found; None: it failed.
 
     Titles are required, so the address stands for one that is unknown. `encrypted_content` is what the client
-    sends back in later turns: `page_text` reads it.
+    sends back in later turns.
     """
     content: Any = {"type": "web_search_tool_result_error", "error_code": "unavailable"}
     if pages is not None:
@@ -58,20 +58,12 @@ def web_search_result(use_id: str, pages: tuple[Page, ...] | None) -> dict[str, 
                 "type": "web_search_result",
                 "url": page.url,
                 "title": page.title or page.url,
-                "encrypted_content": wire.to_base64url({"text": page.text}) if page.text else "",
+                "encrypted_content": seal_page(page.text),
                 "page_age": page.age,
             }
             for page in pages
         ]
     return {"type": "web_search_tool_result", "tool_use_id": use_id, "content": content}
-
-
-def page_text(encrypted_content: Any) -> str:
-    """The text that `web_search_result` put there; "" for anything else."""
-    try:
-        return str(wire.from_base64url(encrypted_content)["text"])
-    except (ValueError, TypeError, LookupError):
-        return ""
 
 
 def web_fetch_result(use_id: str, fetch: WebFetch) -> dict[str, Any]:

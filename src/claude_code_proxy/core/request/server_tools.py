@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from claude_code_proxy.core.answer.events import page_text
+from claude_code_proxy.core.continuity import page_text
 from claude_code_proxy.core.request.fields import json_text, text_or_empty
 
 RESULT_SUFFIX = "_tool_result"
