@@ -12,7 +12,7 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
 MINUTES ?= 30
 
-EXTRAS := fetch http2 metrics pdf tokens top
+EXTRAS := fetch http2 metrics otel pdf tokens top
 PERMISSIVE := MIT;BSD;Apache;ISC;PSF;Python Software Foundation
 
 .DEFAULT_GOAL := help

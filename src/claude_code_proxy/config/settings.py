@@ -54,6 +54,7 @@ class ServerSettings:
     log_level: LogLevel = "info"
     log_format: LogFormat = "text"
     metrics: bool = False
+    traces: bool = False
     ui: bool = True
     usage_file: Path | None = None
     cache_proof: bool = True
@@ -219,6 +220,12 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("log_level", one_of(get_args(LogLevel)), "LEVEL", "debug, info, warning or error", "LOG_LEVEL"),
     Setting("log_format", one_of(get_args(LogFormat)), "WORD", "text, or json: one object a line"),
+    Setting(
+        "traces",
+        switch,
+        "[no]",
+        "send traces to OTEL_EXPORTER_OTLP_ENDPOINT (extra [otel])",
+    ),
     Setting("metrics", switch, "no", "answer GET /metrics for Prometheus (extra [metrics])"),
     Setting("cache_proof", switch, "no", "find out why a provider's cache did not serve a session's prompt"),
     Setting("ui", switch, "no", "answer GET /ui, the page that shows sessions and requests live"),

@@ -26,6 +26,7 @@ from claude_code_proxy.server.records.live_feed import LiveFeed
 from claude_code_proxy.server.records.metrics import Metrics
 from claude_code_proxy.server.records.sessions import Sessions
 from claude_code_proxy.server.records.statistics import SessionStats
+from claude_code_proxy.server.records.traces import Traces
 from claude_code_proxy.server.records.usage_store import UsageStore
 from claude_code_proxy.server.upstream.dial_check import Reachability
 from claude_code_proxy.server.upstream.upstreams import Upstreams
@@ -68,6 +69,7 @@ class Gateway:
     cache_proof: CacheProof | None = field(init=False, default=None)
     sessions: Sessions | None = field(init=False, default=None)
     feed: LiveFeed | None = field(init=False, default=None)
+    traces: Traces | None = field(init=False, default=None)
     pages: PageFetcher | None = field(init=False, default=None)
     transport: Transport | None = None
     """What is asked in the place of upstreams."""
@@ -77,13 +79,15 @@ class Gateway:
     @property
     def sinks(self) -> list[Sink]:
         """What takes a record of each request."""
-        return [sink for sink in (self.metrics, self.usage, self.sessions) if sink is not None]
+        return [sink for sink in (self.metrics, self.usage, self.sessions, self.traces) if sink is not None]
 
     async def close(self) -> None:
         """End what the requests have shared."""
         await self.upstreams.close()
         if self.pages is not None:
             await self.pages.close()
+        if self.traces is not None:
+            await asyncio.to_thread(self.traces.close)
         if self.usage is not None:
             await asyncio.to_thread(self.usage.close)
         if self.captures is not None:
@@ -107,6 +111,8 @@ class Gateway:
         self.pdf_texts = pdf_texts(self.settings.pdf_pages, self.settings.pdf_timeout)
         if self.settings.metrics:
             self.metrics = Metrics()
+        if self.settings.traces:
+            self.traces = Traces()
         if self.settings.ui:
             self.feed = LiveFeed()
         if self.settings.cache_proof:

@@ -30,7 +30,8 @@ class ExchangeRecord:
     `attempts` counts the requests that were sent upstream, `gaps` the times between two writes to the client,
     `sent_bytes` what was written to it. `operation` is "messages", "count_tokens" or "test_conversion".
     `upstream_errors` are the statuses of those that failed, or "connection"; `fallbacks` counts the models
-    that were left for the one that served. `cache_loss` says what of the prompt was read again, and why.
+    that were left for the one that served. `cache_loss` says what of the
+    prompt was read again, and why. `traceparent` is the client's header (W3C Trace Context).
     """
 
     ended: float
@@ -58,6 +59,7 @@ class ExchangeRecord:
     upstream_errors: tuple[str, ...] = ()
     fallbacks: int = 0
     cache_loss: CacheLoss | None = None
+    traceparent: str = ""
 
     def facts(self) -> dict[str, Any]:
         """The record as a JSON object."""
@@ -122,6 +124,7 @@ def record_of(call: Call) -> ExchangeRecord:
         upstream_errors=tuple(call.upstream_errors),
         fallbacks=call.fallbacks,
         cache_loss=call.cache_loss,
+        traceparent=headers.get("traceparent", "")[:_LONGEST],
     )
 
 
