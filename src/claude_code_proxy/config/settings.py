@@ -53,8 +53,8 @@ class ServerSettings:
     default_model: str | None = None
     log_level: LogLevel = "info"
     log_format: LogFormat = "text"
-    metrics: bool = False
     traces: bool = False
+    metrics: bool = False
     ui: bool = True
     usage_file: Path | None = None
     cache_proof: bool = True
