@@ -55,9 +55,9 @@ class ServerSettings:
     log_format: LogFormat = "text"
     traces: bool = False
     metrics: bool = False
+    cache_proof: bool = True
     ui: bool = True
     usage_file: Path | None = None
-    cache_proof: bool = True
     capture: Path | None = None
     capture_count: int = 100
     capture_bytes: int = 256 << 20
