@@ -115,6 +115,7 @@ SINKS: dict[str, tuple[str, ...]] = {
     "token counts": ("--usage-file", "{folder}/usage.sqlite3"),
     "the page": ("--ui", "yes"),
     "cache proof": ("--cache-proof", "yes"),
+    "traces, nobody there to receive them": ("--traces", "yes"),
     "capture": ("--capture", "{folder}/capture"),
     "capture, redacted": ("--capture", "{folder}/redacted", "--redact"),
 }
