@@ -41,7 +41,7 @@ def test_the_completion_of_the_server(tmp_path: Path) -> None:
         pytest.skip("bash is not installed")
     script = FILES["bash-completion/completions/claude-code-proxy"]
     for words, expected in (
-        (["claude-code-proxy", "se"], "serve"),
+        (["claude-code-proxy", "serv"], "serve"),
         (["claude-code-proxy", "serve", "--work"], "--workers"),
         (["claude-code-proxy", "init", "--provider", "deep"], "deepseek"),
     ):

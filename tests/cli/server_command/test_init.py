@@ -93,7 +93,7 @@ def test_force_begins_anew(tmp_path: Path) -> None:
     [
         ("depseek", 'did you mean "deepseek"?'),
         ("OpenAI", 'did you mean "openai"?'),
-        ("zzz", "there are azure"),
+        ("zzz", "there are cerebras"),
     ],
 )
 def test_a_wrong_name(tmp_path: Path, wrong: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ PROVIDER = Provider(
     title="ChatGPT subscription (Codex)",
     api_base="https://chatgpt.com/backend-api/codex",
     login="codex",
-    models=("gpt-5.6-sol", "gpt-5.6-terra", "gpt-5.5"),
+    models=("gpt-5.6-sol", "gpt-5.6-terra"),
     docs="github.com/openai/codex",
     note=(
         "With the login of the Codex CLI (`codex login`). OpenAI tolerates other programs there and promises "
