@@ -10,13 +10,16 @@ SOURCE = REPOSITORY / "src" / "claude_code_proxy"
 
 TIME_OF_DAY = {
     "cli/ccproxy": "days and dates that people read",
+    "cli/server_command/show_sessions.py": "how long ago a session's last request ended",
     "cli/server_command/show_usage.py": "days that people name",
+    "cli/server_command/top.py": "how long ago a request ended",
     "config/watched_file.py": "the age of a file, as a hint only: the monotonic clock decides in the end",
     "credentials": "until when a token is good, which its issuer says as a date",
     "demo/provider.py": "when a response was made, as its format says",
     "server/capture": "when an exchange was captured",
     "server/convert/serve_converted.py": "a date in Retry-After",
     "server/fallback.py": "a date in Retry-After",
+    "server/page_fetcher.py": "when a page was fetched, as Anthropic's format says",
     "server/routes/page.py": "what the page compares dates with",
     "server/upstream/key_proof.py": "the date of a signature",
     "server/records": "when a request ended, for people",
