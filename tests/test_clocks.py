@@ -12,7 +12,7 @@ TIME_OF_DAY = {
     "cli/ccproxy": "days and dates that people read",
     "cli/server_command/show_sessions.py": "how long ago a session's last request ended",
     "cli/server_command/show_usage.py": "days that people name",
-    "cli/server_command/top.py": "how long ago a request ended",
+    "cli/server_command/top.py": "what the server sends as dates",
     "config/watched_file.py": "the age of a file, as a hint only: the monotonic clock decides in the end",
     "credentials": "until when a token is good, which its issuer says as a date",
     "demo/provider.py": "when a response was made, as its format says",
