@@ -65,10 +65,12 @@ export class Sessions {
     this.chosen = { session: null, agent: null };
     this._element = element;
     this._onChoose = onChoose;
-    element.addEventListener("click", (event) => {
-      const item = event.target.closest("[role=treeitem]");
+    const choose = (event) => {
+      const item = event.button === 0 && event.target.closest("[role=treeitem]");
       if (item) this._choose([...element.children].indexOf(item));
-    });
+    };
+    element.addEventListener("pointerdown", choose); // an update may replace the item before the button is released
+    element.addEventListener("click", choose); // for what clicks without a pointer
     element.addEventListener("keydown", (event) => {
       const at = this._shown.findIndex((shown) => this._isChosen(shown));
       const to = moved(event.key, at, this._shown.length, 10);
