@@ -41,9 +41,15 @@ def key_spans(text: str, key: str) -> list[tuple[int, int]]:
     if not any(map(text.__contains__, _marks(key))):
         return []
     spans: list[tuple[int, int]] = []
+    first = end = -1  # of the run of pieces that was found last
     for start in _starts(text, key):
-        first = spans.pop()[0] if spans and start <= spans[-1][1] else start
-        spans.append((first, start + MIN_PIECE))
+        if start > end:
+            if end >= 0:
+                spans.append((first, end))
+            first = start
+        end = start + MIN_PIECE
+    if end >= 0:
+        spans.append((first, end))
     return spans
 
 
@@ -57,11 +63,4 @@ def _marks(key: str) -> Iterator[str]:
 def _starts(text: str, key: str) -> list[int]:
     """Where pieces of `MIN_PIECE` characters of `key` begin in `text`."""
     pieces = {key[start : start + MIN_PIECE] for start in range(len(key) - MIN_PIECE + 1)}
-    found: set[int] = set()
-    for mark in set(_marks(key)):
-        at = text.find(mark)
-        while at >= 0:
-            near = range(max(at - _STEP + 1, 0), at + 1)
-            found.update([start for start in near if text[start : start + MIN_PIECE] in pieces])
-            at = text.find(mark, at + 1)
-    return sorted(found)
+    return [at for at in range(len(text) - MIN_PIECE + 1) if text[at : at + MIN_PIECE] in pieces]
