@@ -53,6 +53,8 @@ async def test_a_killed_instance_loses_only_its_own_streams(front: str, tmp_path
     async with running_cluster(front, tmp_path) as cluster, held_streams(cluster) as (streams, victim):
         async with load(cluster) as answers:
             cluster.processes[victim].send_signal(signal.SIGKILL)
+            await cluster.processes[victim].wait()  # until then its listener takes connections
+            await asyncio.sleep(0.2)  # until the front has seen that the kept ones are closed
             killed = time.monotonic()
             mine = [prompt for prompt in streams if cluster.provider.homes[prompt] == [victim]]
             await until(lambda: all(streams[prompt].is_reported for prompt in mine))

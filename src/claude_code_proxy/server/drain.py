@@ -49,6 +49,11 @@ class Server(uvicorn.Server):
         self._admin = admin
         self._ready = ready
 
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until told to end; a signal that comes before the loop runs is not lost in its making."""
+        with self.capture_signals():
+            super().run(sockets)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, for administrators too."""
         await super().startup(sockets)
