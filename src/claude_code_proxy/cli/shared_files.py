@@ -11,7 +11,7 @@ from pathlib import Path
 
 from claude_code_proxy.cli.ccproxy.arguments import HELP
 from claude_code_proxy.cli.ccproxy.commands.completion import script
-from claude_code_proxy.cli.server_command.main import build_parser
+from claude_code_proxy.cli.server_command.main import build_parser, commands_of
 from claude_code_proxy.core.providers import PRESETS
 
 _WIDTH = 100
@@ -35,13 +35,6 @@ def shared_files() -> dict[str, str]:
     }
 
 
-def _commands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    for action in parser._actions:  # noqa: SLF001 - argparse has no public way to its parts
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
-            return dict(action.choices)
-    raise AssertionError("the parser has commands")
-
-
 def _flags(parser: argparse.ArgumentParser) -> list[str]:
     return [flag for action in parser._actions for flag in action.option_strings]  # noqa: SLF001
 
@@ -51,7 +44,7 @@ def _server_text(parser: argparse.ArgumentParser) -> str:
         return argparse.RawDescriptionHelpFormatter(prog, width=_WIDTH)
 
     texts = []
-    for part in (parser, *_commands(parser).values()):
+    for part in (parser, *commands_of(parser).values()):
         part.formatter_class = wide
         if part.add_help:
             texts.append(part.format_help())
@@ -70,11 +63,11 @@ def _page(name: str, purpose: str, text: str, other: str) -> str:
 
 def _server_bash(parser: argparse.ArgumentParser) -> str:
     cases = "\n".join(
-        f'        {name}) words="{" ".join(_flags(part))}" ;;' for name, part in _commands(parser).items()
+        f'        {name}) words="{" ".join(_flags(part))}" ;;' for name, part in commands_of(parser).items()
     )
     return f"""\
 _claude_code_proxy() {{
-    local word="${{COMP_WORDS[COMP_CWORD]}}" words="{" ".join(_commands(parser))} --help --version"
+    local word="${{COMP_WORDS[COMP_CWORD]}}" words="{" ".join(commands_of(parser))} --help --version"
     [ "$COMP_CWORD" -gt 1 ] && case "${{COMP_WORDS[1]}}" in
 {cases}
     esac
@@ -87,7 +80,7 @@ complete -o default -F _claude_code_proxy claude-code-proxy
 
 def _server_fish(parser: argparse.ArgumentParser) -> str:
     start = "complete -c claude-code-proxy"
-    commands = _commands(parser)
+    commands = commands_of(parser)
     lines = [f'{start} -f -n __fish_use_subcommand -a "{" ".join(commands)}"']
     for name, part in commands.items():
         seen = f'-n "__fish_seen_subcommand_from {name}"'

@@ -19,6 +19,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 _KEY_OR_BRACKET = re.compile(r'"(?:[^"\\\n]|\\.)*"(?P<colon>\s*:)?|[{}\[\]]')
 
 
@@ -64,6 +65,9 @@ def _key_lines(path: Path, plain: str) -> dict[tuple[str, ...], int]:
     line, counted = 1, 0
     for match in _KEY_OR_BRACKET.finditer(plain):
         line, counted = line + plain.count("\n", counted, match.start()), match.start()
+        if "\\u" in match[0] and _HALF_CHARACTER.search(json.loads(match[0].rstrip(": \t\r\n"))):
+            what = "half of a character: an escape from \\ud800 to \\udfff that has no second half"
+            raise ConfigError.of([Problem(path, line, what, "write the character itself")])
         if match["colon"] and not lists:
             key = json.loads(match[0][: -len(match["colon"])])
             where = (*opened[1:], key)

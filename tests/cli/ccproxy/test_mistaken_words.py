@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from claude_code_proxy.cli import output
+from claude_code_proxy.cli.ccproxy import mistaken_words
 from claude_code_proxy.cli.ccproxy.arguments import COMMANDS
 from claude_code_proxy.cli.ccproxy.mistaken_words import CLAUDES, meant_by
+from claude_code_proxy.cli.server_command.main import build_parser, commands_of
 from tests.cli.person import talk
 
 if TYPE_CHECKING:
@@ -25,7 +27,16 @@ if TYPE_CHECKING:
         ("modles", "ccproxy models"),
         ("LIST", "ccproxy list"),
         ("serve", "claude-code-proxy serve"),
+        ("server", "claude-code-proxy serve"),
+        ("sessions", "claude-code-proxy sessions"),
+        ("replya", "claude-code-proxy replay"),
+        ("docs", "claude-code-proxy docs"),
+        ("configuration", "ccproxy config"),
+        ("initialize", "ccproxy init"),
         ("start", "ccproxy"),
+        ("exit", ""),
+        ("continue", ""),
+        ("test", ""),
         ("hello", ""),
         ("explain this", ""),
         ("fix", ""),
@@ -37,6 +48,14 @@ if TYPE_CHECKING:
 )
 def test_what_is_meant(word: str, meant: str) -> None:
     assert meant_by(word) == meant
+
+
+def test_each_command_that_is_named_exists() -> None:
+    words = [*mistaken_words._MEANT, *mistaken_words._SERVERS]
+    server = commands_of(build_parser())
+    for word in words:
+        program, command = meant_by(word).split()
+        assert command in (COMMANDS if program == "ccproxy" else server)
 
 
 @pytest.mark.parametrize("word", ["status", "delet", "ls", "confg"])

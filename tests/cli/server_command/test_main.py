@@ -73,6 +73,32 @@ def test_wrong_usage(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("serv", 'error: "serv" is no command; did you mean: claude-code-proxy serve?'),
+        ("start", "did you mean: claude-code-proxy serve?"),
+        ("session", "did you mean: claude-code-proxy sessions?"),
+        ("doctor", "did you mean: ccproxy doctor?"),
+        ("status", "did you mean: ccproxy doctor?"),
+        ("zzzz", 'error: "zzzz" is no command\n'),
+    ],
+)
+def test_words_that_are_no_commands(word: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main.run([word, "--port", "1"])
+    assert ended.value.code == output.USAGE
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["help"], ["help", "serve"], ["version"]])
+def test_help_and_version_are_commands_too(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main.run(arguments)
+    assert ended.value.code == 0
+    assert " ".join(["claude-code-proxy", *arguments[1:]]) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["serve", "--port", "x"], "error: --port: must be a whole number"),

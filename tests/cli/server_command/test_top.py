@@ -153,6 +153,7 @@ def answering(status: int, body: bytes) -> Iterator[str]:
         (403, b"<html>", "status 403"),
         (200, b"", "has ended"),
         (200, b"data: {\n", "no claude-code-proxy answers"),
+        (200, b'data: {"choices": []}\n', "another program does"),
     ],
 )
 def test_who_does_not_answer(capsys: pytest.CaptureFixture[str], status: int, body: bytes, said: str) -> None:

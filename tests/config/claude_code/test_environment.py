@@ -256,6 +256,8 @@ def test_lines_of_keys(tmp_path: Path) -> None:
         ('{"a": "open\n}', "cc-proxy.json:1: not valid JSON"),
         ("[" * 100_000, "cc-proxy.json: not valid JSON: nested too deep"),
         ("", "cc-proxy.json:1: not valid JSON"),
+        ('{"a": 1,\n"format": "\\ud83d"}', "cc-proxy.json:2: half of a character"),
+        ('{"\\udc00": {}}', "cc-proxy.json:1: half of a character"),
     ],
 )
 def test_bad_json(tmp_path: Path, text: str, says: str) -> None:

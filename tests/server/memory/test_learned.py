@@ -305,4 +305,4 @@ async def test_models_learned_asks_the_running_server() -> None:
         assert (code, out) == (1, "")
     code, out, error = await command("--url", "http://127.0.0.1:1")
     assert (code, out) == (1, "")
-    assert "no claude-code-proxy listens at http://127.0.0.1:1" in error
+    assert "no claude-code-proxy answers at http://127.0.0.1:1" in error

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from http.client import HTTPException
-from typing import TYPE_CHECKING, Any
-from urllib.error import URLError
-from urllib.request import ProxyHandler, build_opener
+from typing import TYPE_CHECKING
 
 from claude_code_proxy.cli import output
+from claude_code_proxy.cli.server_command.running_server import NoAnswerError, ask
 from claude_code_proxy.config.models_yaml.learned_lines import entry_lines
 from claude_code_proxy.config.models_yaml.models_file import load_models
 
@@ -16,9 +13,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from claude_code_proxy.config.models_yaml.model import ModelConfig
-
-_PATIENCE = 5.0  # seconds for the running server's answer
-_MOST = 4 << 20  # bytes of it
 
 
 def configured(path: Path, *, as_json: bool) -> int:
@@ -50,10 +44,9 @@ def configured(path: Path, *, as_json: bool) -> int:
 def learned(url: str, *, as_json: bool) -> int:
     """Print what the server at `url` has learned, as lines for models.yaml; returns the exit code."""
     try:
-        found = _ask(f"{url.rstrip('/')}/v1/stats")
-    except (URLError, HTTPException, OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        output.error(f"no claude-code-proxy listens at {url}: {reason} (hint: --url, or start it first)")
+        found = ask(url, "/v1/stats", "learned")["learned"]
+    except NoAnswerError as error:
+        output.error(error)
         return output.FAILURE
     if as_json:
         output.document({"version": 1, "url": url, "learned": found})
@@ -65,16 +58,6 @@ def learned(url: str, *, as_json: bool) -> int:
     for model_id, fields in found.items():
         print(entry_lines(model_id, fields))
     return output.OK
-
-
-def _ask(address: str) -> dict[str, dict[str, Any]]:
-    opener = build_opener(ProxyHandler({}))  # it runs here or nearby; a company proxy knows nothing of it
-    with opener.open(address, timeout=_PATIENCE) as response:
-        stats = json.loads(response.read(_MOST))
-    found = stats.get("learned") if isinstance(stats, dict) else None
-    if not isinstance(found, dict) or not all(isinstance(fields, dict) for fields in found.values()):
-        raise ValueError("the response is from another server, or an older version")
-    return found
 
 
 def _described(model: ModelConfig) -> dict[str, object]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from claude_code_proxy import __version__
 from claude_code_proxy.cli import output
-from claude_code_proxy.config.problems import ConfigError
+from claude_code_proxy.config.problems import ConfigError, near
 from claude_code_proxy.config.settings import SETTINGS, ServerSettings
 from claude_code_proxy.core.request.request_kind import CLASSES
 
@@ -65,6 +65,10 @@ def _dispatch(arguments: list[str]) -> int:
     if not arguments:
         parser.print_help()
         return output.OK
+    if arguments[0] in ("help", "version"):
+        arguments = [*arguments[1:], f"--{arguments[0]}"]
+    elif not arguments[0].startswith("-"):
+        _refuse_unknown(parser, arguments[0])
     options, rest = parser.parse_known_args(arguments)
     if options.command == "demo":
         from claude_code_proxy.demo.run import run as demo
@@ -134,6 +138,30 @@ def _dispatch(arguments: list[str]) -> int:
     if options.learned:
         return models.learned(options.url or _url_of(settings), as_json=options.json)
     return models.configured(settings.models, as_json=options.json)
+
+
+def _refuse_unknown(parser: argparse.ArgumentParser, word: str) -> None:
+    """End with what the first argument was probably meant for, unless it is a command."""
+    commands = commands_of(parser)
+    if word in commands:
+        return
+    from claude_code_proxy.cli.ccproxy.arguments import COMMANDS
+    from claude_code_proxy.cli.ccproxy.mistaken_words import meant_by
+
+    meant = next(iter(near(word, (*commands, *COMMANDS), 1)), "")
+    if word in ("run", "start"):
+        meant = "serve"
+    told = f"claude-code-proxy {meant}" if meant in commands else meant_by(word)
+    told = f"; did you mean: {told}?" if told else ""
+    parser.error(f'"{word}" is no command{told}')
+
+
+def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The parsers of the commands by name."""
+    for action in parser._actions:  # noqa: SLF001 - argparse has no public way to its parts
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            return dict(action.choices)
+    raise AssertionError("the parser has commands")
 
 
 def build_parser() -> argparse.ArgumentParser:

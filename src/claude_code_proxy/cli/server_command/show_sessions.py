@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import replace
-from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.error import URLError
 from urllib.parse import quote
-from urllib.request import ProxyHandler, build_opener
 
 from claude_code_proxy.cli import output
+from claude_code_proxy.cli.server_command.running_server import NoAnswerError, ask
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.deltas import Usage
 from claude_code_proxy.core.prompt_cache.cache_proof import CacheProof
@@ -23,14 +20,13 @@ from claude_code_proxy.server.records.sessions import request_line
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_PATIENCE = 5.0  # seconds for the running server's answer
-_MOST = 8 << 20  # bytes of it
-
 
 def sessions(url: str, *, as_json: bool) -> int:
     """Print the sessions of the server at `url`; 1 where there is no server."""
-    found = _ask(f"{url.rstrip('/')}/v1/sessions", url)
-    if found is None:
+    try:
+        found = ask(url, "/v1/sessions", "sessions")
+    except NoAnswerError as error:
+        output.error(error)
         return output.FAILURE
     if as_json:
         output.document({"version": 1, "url": url, **found})
@@ -62,13 +58,17 @@ def cache_report(source: str, url: str, *, as_json: bool) -> int:
     Returns 1 where nothing is known of it. Raises `ConfigError` for a file that is no capture.
     """
     path = Path(source).expanduser()
+    if not path.exists() and ("/" in source or source.endswith(".json")):
+        output.error(f"{source}: no such file")
+        return output.FAILURE
     if path.exists():
         lines = _of_captures(path)
     else:
-        found = _ask(f"{url.rstrip('/')}/v1/sessions?id={quote(source)}", url)
-        if found is None:
+        try:
+            lines = ask(url, f"/v1/sessions?id={quote(source)}", "requests")["requests"]
+        except NoAnswerError as error:
+            output.error(error)
             return output.FAILURE
-        lines = found["requests"]
     if not lines:
         output.error(f"{source}: neither a capture nor a session of the server at {url}")
         return output.FAILURE
@@ -99,18 +99,6 @@ def _of_captures(path: Path) -> list[dict[str, Any]]:
             record = replace(record, cache_loss=loss)
         lines.append(request_line(record))
     return lines
-
-
-def _ask(address: str, url: str) -> dict[str, Any] | None:
-    opener = build_opener(ProxyHandler({}))  # it runs here or nearby; a company proxy knows nothing of it
-    try:
-        with opener.open(address, timeout=_PATIENCE) as response:
-            found: dict[str, Any] = json.loads(response.read(_MOST))
-            return found
-    except (URLError, HTTPException, OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        output.error(f"no claude-code-proxy tells at {url}: {reason} (hint: --url, or start it first)")
-        return None
 
 
 def _ago(ended: float) -> str:

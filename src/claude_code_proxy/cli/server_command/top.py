@@ -9,13 +9,11 @@ import json
 import queue
 import threading
 import time
-from http.client import HTTPException
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.error import HTTPError
-from urllib.request import ProxyHandler, build_opener
 
 from claude_code_proxy.cli import output
+from claude_code_proxy.cli.server_command.running_server import NoAnswerError, opened
 from claude_code_proxy.config.problems import ConfigError
 
 if TYPE_CHECKING:
@@ -222,26 +220,17 @@ def _taken(requests: Requests, told: queue.Queue[dict[str, Any] | str], until: f
 
 def _listen(url: str, told: queue.Queue[dict[str, Any] | str]) -> None:
     """Put each event of the feed into `told`, and at the end the reason as text."""
-    opener = build_opener(ProxyHandler({}))  # it runs here or nearby; a company proxy knows nothing of it
     try:
-        with opener.open(f"{url.rstrip('/')}/ui/events", timeout=_PATIENCE) as response:
+        with opened(url, "/ui/events", _PATIENCE) as response:
             for line in response:
                 if line.startswith(b"data: "):
-                    told.put(json.loads(line[6:]))
+                    news = json.loads(line[6:])
+                    if not isinstance(news, dict) or "now" not in news:
+                        raise ValueError("another program does")
+                    told.put(news)
         told.put(f"the server at {url} has ended")
-    except HTTPError as error:
-        told.put(f"{url}: {_said(error)}")
-    except (HTTPException, OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        told.put(f"no claude-code-proxy answers at {url}: {reason} (hint: --url, or start it first)")
-
-
-def _said(error: HTTPError) -> str:
-    """The message of an error response."""
-    try:
-        return str(json.loads(error.read(10_000))["error"]["message"])
-    except (LookupError, OSError, TypeError, ValueError):
-        return f"status {error.code}"
+    except NoAnswerError as error:
+        told.put(str(error))
 
 
 def _rich(name: str) -> Any:

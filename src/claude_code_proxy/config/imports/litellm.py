@@ -68,6 +68,9 @@ def _add(
     whole = str(params.get("model") or "")
     prefix, slash, rest = whole.partition("/")
     upstream = rest if slash else whole
+    if not upstream:
+        found.lacks(f"model {name or '(without a name)'}", "its litellm_params name no model")
+        return
     if prefix in _CLOUDS:
         found.lacks(f"model {name}", f"{prefix} needs {_CLOUDS[prefix]}")
         return

@@ -29,8 +29,10 @@ def read_capture(path: Path) -> dict[str, Any]:
     """The capture in a file. Raises `ConfigError` for any other file."""
     try:
         document = wire.loads(path.read_bytes())
-    except (OSError, wire.WireError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except wire.WireError as error:
+        raise ConfigError(f"{path}: not valid JSON: {error}") from error
     if not isinstance(document, dict) or not {"version", "request", "upstream", "models"} <= document.keys():
         raise ConfigError(f"{path} is no capture of serve --capture")
     if document["version"] > VERSION:

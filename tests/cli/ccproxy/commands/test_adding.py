@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -43,7 +44,8 @@ def test_add(desk: Desk) -> None:
         (["deepseek", "--key", KEY], output.USAGE, "--key takes env:NAME"),
         (["mine", "--url", "http://x", "--model", "m"], output.USAGE, "give the key's place with --key"),
         (["azure", "--key", "env:K", "--model", "m"], output.USAGE, "give your own address with --url"),
-        (["zz"], output.USAGE, "is not known"),
+        (["zz"], output.USAGE, "own: ccproxy add zz --url URL --model MODEL; known are cerebras"),
+        (["depseek"], output.USAGE, 'did you mean "deepseek"? One of your own: ccproxy add depseek --url'),
         (["a"], output.CONFIG, "ccproxy remove a"),
         ([], output.USAGE, "add takes the name of one provider"),
         (["a", "--url", "http://x", "--model", "m", "--key", "env:K"], output.CONFIG, "already exists"),
@@ -144,7 +146,20 @@ def test_several_installed_models_are_named(desk: Desk, upstream: Upstream) -> N
     offer(upstream, "qwen3:30b", "glm-5.3")
     code, _, err = desk.run("add", "ollama", "--url", upstream.url)
     assert code == output.USAGE
-    assert "ccproxy add ollama --model qwen3:30b; it has qwen3:30b, glm-5.3" in err
+    exact = f"ccproxy add ollama --url {upstream.url} --model qwen3:30b"
+    assert f"{exact}; it has qwen3:30b, glm-5.3" in err
+    assert desk.run(*exact.split()[1:])[0] == 0
+
+
+def test_the_command_that_is_named_has_all_that_was_typed(desk: Desk, upstream: Upstream) -> None:
+    offer(upstream, *(f"model-{n}" for n in range(10)))
+    given = ("add", "mine", "--key", "cmd:echo key", "--url", f"{upstream.url}/v1")
+    _, _, err = desk.run(*given)
+    exact = shlex.split(err.split(": ", 2)[2].partition(";")[0])
+    assert exact == ["ccproxy", *given, "--model", "model-0"]
+    assert "and 2 more" in err
+    assert "ccproxy models mine" not in err  # it is not in the file yet
+    assert desk.run(*exact[1:])[0] == 0
 
 
 @pytest.mark.parametrize("name", ["ollama", "vllm", "lmstudio"])

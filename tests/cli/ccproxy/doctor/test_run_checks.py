@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from claude_code_proxy.cli import output
-from claude_code_proxy.demo.replies import Reply, error_reply, json_reply, stream_reply
+from claude_code_proxy.demo.replies import Chunk, Reply, error_reply, json_reply, stream_reply
 from tests.cli.ccproxy.test_private_proxy import free_port
 from tests.cli.desk import KEY, Desk
 from tests.cli.person import talk
@@ -198,6 +198,9 @@ VERDICTS = [
     (Reply(status=301, headers={"location": "https://new.example/v1"}, contains="say ready"), "text", "fail", "final address as base_url"),
     (error_reply(500, "boom", contains="say ready"), "text", "fail", "the provider has trouble"),
     (stream_reply([chunk(content="1 2")], end="cut", contains="count to 40"), "stream", "fail", "the connection breaks"),
+    (stream_reply([chunk(content="1 2")], done=False, contains="count to 40"), "stream", "fail", "the connection breaks"),
+    (Reply(headers={"content-type": "text/html"}, chunks=(Chunk(data=b"<html>"),), contains="say ready"), "text", "fail", "check base_url"),
+    (error_reply(500, "not executed", contains="say ready"), "text", "fail", "the provider has trouble"),
     (json_reply(200, whole({"content": "I see no picture."}), contains="image_url"), "image", "warn", "vision: false"),
     (error_reply(402, "Insufficient Balance", contains="say ready"), "text", "fail", "top it up"),
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,7 +15,7 @@ from claude_code_proxy.config import urls
 from claude_code_proxy.config.cc_proxy_json.edit_text import new_text, with_default, with_provider
 from claude_code_proxy.config.cc_proxy_json.key_sources import NO_KEY, KeySource, parse_key
 from claude_code_proxy.config.cc_proxy_json.providers_file import Provider, load_providers, needs_no_key
-from claude_code_proxy.config.problems import ConfigError, Problem, did_you_mean
+from claude_code_proxy.config.problems import ConfigError, Problem, near
 from claude_code_proxy.core.providers import CALLED, PRESETS, preset_called, profile_for
 from claude_code_proxy.credentials.source import CredentialError
 
@@ -35,6 +36,13 @@ class Given(NamedTuple):
     key: str | None = None
     url: str | None = None
     model: str | None = None
+
+    @property
+    def typed(self) -> list[str]:
+        """The words of the command line but for the model."""
+        options = (("--key", self.key), ("--url", self.url))
+        words = [word for name, value in options if value for word in (name, value)]
+        return [self.command, self.name, *words]
 
 
 def add(arguments: Sequence[str], path: Path, env: Mapping[str, str]) -> int:
@@ -126,14 +134,20 @@ def _entry(given: Given, env: Mapping[str, str]) -> dict[str, Any]:
     """
     preset = preset_called(given.name)
     if preset is None and not given.url:
-        hint = did_you_mean(given.name, CALLED) or f"known are {', '.join(PRESETS)}"
-        raise UsageError(f'"{given.name}" is not known: give its --url and --model, or another name; {hint}')
+        like = near(given.name, CALLED, 1)
+        exact = f"ccproxy {given.command} {shlex.quote(given.name)} --url URL --model MODEL"
+        if like:
+            raise UsageError(
+                f'"{given.name}" is not known; did you mean "{like[0]}"? One of your own: {exact}'
+            )
+        known = f"known are {', '.join(PRESETS)}"
+        raise UsageError(f'"{given.name}" is not known; one of your own: {exact}; {known}')
     url = _url(given, preset)
     key = _key(given, preset, url, env)
     source = parse_key(key) if key else NO_KEY
     profile = preset.name if preset and profile_for(api_base=url, model="").name != preset.name else None
     provider = Provider(name=given.name, base_url=url, key=source, model=given.model or "*", profile=profile)
-    model = choose_model(provider, given.command, preset, env, is_told=given.model is not None)
+    model = choose_model(provider, given.typed, preset, env, is_told=given.model is not None)
     entry = {
         "base_url": url,
         "auth_key": key,

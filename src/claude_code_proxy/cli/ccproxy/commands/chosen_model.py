@@ -22,7 +22,7 @@ from claude_code_proxy.config.problems import ConfigError, near
 from claude_code_proxy.credentials.source import Credential
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
     from claude_code_proxy.core.providers import Provider as Preset
@@ -41,17 +41,23 @@ class Model(NamedTuple):
 
 
 def choose_model(
-    provider: Provider, command: str, preset: Preset | None, env: Mapping[str, str], *, is_told: bool
+    provider: Provider,
+    command: Sequence[str],
+    preset: Preset | None,
+    env: Mapping[str, str],
+    *,
+    is_told: bool,
 ) -> Model:
     """The model for a new provider; asks the user where there is one, and the provider's list.
 
-    `is_told`: it is `provider.model`. Raises `UsageError` with the exact command where it must be said.
+    `command`: what the user typed. `is_told`: its model is `provider.model`.
+    Raises `UsageError` with the exact command where it must be said.
     """
     if is_told:
         return _confirmed(provider, env)
     if preset is not None and preset.models:
         return Model(preset.models[0])
-    exact = f"ccproxy {command} {shlex.quote(provider.name)} --model"
+    exact = f"ccproxy {shlex.join(command)} --model"
     try:
         listed = for_conversation(models_of(provider, _key(provider, env), env))
     except NoListError as error:
@@ -59,7 +65,7 @@ def choose_model(
         if absent:
             raise UsageError(f"{absent}; then again, or: {exact} MODEL") from None
         if not terminal.is_interactive():
-            lists = f"; ccproxy models {provider.name} lists them" if preset is not None else ""
+            lists = f"; ccproxy models {provider.name} lists them" if _is_listed(provider, preset) else ""
             raise UsageError(f"name a model of {provider.name}: {exact} MODEL{lists}") from None
         output.note(str(error))
         return Model(terminal.ask(f"model of {provider.name}:"))
@@ -73,8 +79,15 @@ def choose_model(
     if not listed:
         raise UsageError(f"{provider.name} has no models yet; then: {exact} MODEL")
     names = ", ".join(model.id for model in listed[:_NAMED])
-    more = f" and {len(listed) - _NAMED} more: ccproxy models {provider.name}" if listed[_NAMED:] else ""
-    raise UsageError(f"name a model of {provider.name}: {exact} {listed[0].id}; it has {names}{more}")
+    more = f" and {len(listed) - _NAMED} more" if listed[_NAMED:] else ""
+    more += f": ccproxy models {provider.name}" if more and _is_listed(provider, preset) else ""
+    first = shlex.quote(listed[0].id)
+    raise UsageError(f"name a model of {provider.name}: {exact} {first}; it has {names}{more}")
+
+
+def _is_listed(provider: Provider, preset: Preset | None) -> bool:
+    """Whether `ccproxy models NAME` would ask this provider, though the file does not have it yet."""
+    return preset is not None and provider.base_url == preset.api_base
 
 
 def _confirmed(provider: Provider, env: Mapping[str, str]) -> Model:

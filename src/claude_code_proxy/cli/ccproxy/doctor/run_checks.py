@@ -47,9 +47,9 @@ def run(arguments: Sequence[str], wanted: str | None, path: Path, env: Mapping[s
         if not quiet and check.state != SKIP:
             _print(check, env)
 
+    seconds = _seconds(options.get("--timeout"))
     for check in check_machine(env):
         found(check)
-    seconds = _seconds(options.get("--timeout"))
     offline = "--offline" in options
     name, learned = _examine(wanted, path, env, found, seconds=seconds, offline=offline)
     if quiet:

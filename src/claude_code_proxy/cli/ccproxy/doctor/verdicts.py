@@ -19,9 +19,10 @@ _MENDS = {
 }
 _BY_WORDS = (
     (r"a redirect (to|other)", "write the final address as base_url: ccproxy edit"),
-    (r"cut|before it was complete|without message_stop|IncompleteRead|reset", (
+    (r"\bcut\b|closed the connection|without message_stop|IncompleteRead|connection.* reset", (
         "the connection breaks: a proxy or firewall on the way, or the provider (its status page)"
     )),
+    (r"response is not a chat completion", "no model answers there; check base_url: ccproxy edit"),
     (r"cannot find the host", "check base_url for a typo: ccproxy edit"),
     (r"cannot connect", "start the server, or check base_url: ccproxy edit"),
     (r"certificate", "check https and the certificate; NODE_EXTRA_CA_CERTS names further authorities"),
