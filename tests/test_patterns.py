@@ -7,6 +7,7 @@ long; a pattern that reads the same text again and again takes sixteen times as 
 
 from __future__ import annotations
 
+import ast
 import importlib
 import pkgutil
 import re
@@ -178,6 +179,25 @@ def test_pattern_takes_linear_time(name: str) -> None:
 def test_slow_patterns_are_found(source: str) -> None:
     pattern = re.compile(source, re.DOTALL)
     assert any(_is_super_linear(pattern, attack) for attack in _attacks(pattern))
+
+
+def test_no_pattern_is_hidden_in_a_function() -> None:
+    """What is compiled where it is used is not among `PATTERNS`; words of others, escaped, are no pattern."""
+    package = Path(claude_code_proxy.__path__[0])
+    hidden = [
+        f"{path.name}:{call.lineno}: {ast.unparse(call)}"
+        for path in package.rglob("*.py")
+        if f"{path.relative_to(package).parts[0]}.".startswith(ROOMS)
+        for function in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for call in ast.walk(function)
+        if isinstance(call, ast.Call) and ast.unparse(call.func).startswith("re.")
+    ]
+    hidden = [call for call in hidden if not call.startswith(_OF_ESCAPED_WORDS)]
+    assert not hidden
+
+
+_OF_ESCAPED_WORDS = ("words.py:", "text_tools.py:")
 
 
 def test_there_are_patterns() -> None:

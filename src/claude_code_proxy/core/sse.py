@@ -182,7 +182,10 @@ def encode_all(events: Iterable[dict[str, Any]]) -> bytes:
     return b"".join(map(encode, events))
 
 
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+
+
 def data_of(event: bytes) -> bytes:
     """The data of one event, its lines joined."""
-    lines = re.split(rb"\r\n|\n|\r", event)
+    lines = _LINE_END.split(event)
     return b"\n".join(line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:"))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_code_proxy.server.passthrough.splice import replace, replace_scalar
+from claude_code_proxy.server.passthrough.splice import replace, replace_first, replace_scalar
 
 TRICKY = (
     rb'{ "a\"model" : "model", "x":[{"model":"m","y":"}]\\"}], "model" :'
@@ -20,6 +20,12 @@ def test_only_the_value_changes() -> None:
 def test_a_nested_member_of_the_same_name_and_an_escaped_key_are_no_trap() -> None:
     raw = rb'{"metadata":{"model":"other"},"\u006dodel":"m"}'
     assert replace_scalar(raw, "model", "m", b'"n"') == rb'{"metadata":{"model":"other"},"\u006dodel":"n"}'
+
+
+def test_the_first_member_with_that_value_is_replaced() -> None:
+    raw = rb'{"say":"\"model\":\"m\"","model":{"model":"other"},"message":{"model" : "\u006d"},"model":"m"}'
+    assert replace_first(raw, "model", "m", b'"n"') == raw.replace(rb'"\u006d"', b'"n"')
+    assert replace_first(raw, "model", "none", b'"n"') == raw
 
 
 def test_a_key_that_occurs_twice_is_edited_twice() -> None:

@@ -82,6 +82,7 @@ _INSTEAD = re.compile(
     r"(?:supported (?:\w+ )?values|must be one of|expected one of|input should be)(.*)",
     re.IGNORECASE | re.DOTALL,
 )
+_PATH_MARK = re.compile(r"[.\[]")
 _WORD = re.compile(r"[a-z]+")
 _JSON_WITH_TOOLS = re.compile(r"(?:json mode|response_format)\b.*\b(?:tools?|function)\b", re.IGNORECASE)
 # A name is quoted, stands in a path, or has an underscore: "user" and "stop" are also plain English.
@@ -223,7 +224,7 @@ def _refused(
 ) -> Correction | None:
     if _TOOLS_NEED_RESPONSES.search(fault.message):
         return None  # without the effort the model would reason all the same, and refuse again
-    words = [re.split(r"[.\[]", fault.param)[0]]
+    words = [_PATH_MARK.split(fault.param)[0]]
     words += [quoted or plain for quoted, plain in _NAME.findall(fault.message)]
     reason = f"refused by the upstream: {fault.message[:200]}"
     if limit_field in _OTHER_LIMIT and limit_field in words:

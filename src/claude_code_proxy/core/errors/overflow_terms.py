@@ -76,6 +76,7 @@ ASKED = _set("""requested got given received provided has have had contains cont
 HAS = ASKED - {"current", "total", "actual", "当前", "实际"}
 WINDOWS = _set("context contexts ctx window 上下文")
 WHOLE = frozenset(word for word in NOUNS if "_" in word)
+_LETTERS = re.compile(r"[a-z_]+")
 CHINESE = re.compile(
     "|".join(
         sorted(
@@ -99,6 +100,6 @@ SUMMED = _set("tool tools function functions image images audio definitions sche
 def noun_of(word: str) -> str:
     """What a word, or the path of a field, is about; "" where it is no noun."""
     if len(word) > 1 and ("." in word or "[" in word):
-        parts = re.findall(r"[a-z_]+", word)
+        parts = _LETTERS.findall(word)
         return PROMPT if PROMPT_FIELDS.issuperset(parts) else OTHER
     return NOUNS.get(word, "")

@@ -19,6 +19,7 @@ _TOKEN = re.compile(
     r"|(?P<end>['\"](?:message|detail|msg)['\"] ?:|[.;!?\n\u3002\uff1b\uff01\uff1f]++)"
 )
 _GROUPING = re.compile(r"[,_' \u2019\u00a0\u202f]")
+_PUNCTUATION = re.compile(r"[-_/@$]+")
 _POINTS = re.compile(r"\d{1,3}(?:\.\d{3})+")
 _FACTORS = {"k": 1000, "m": 1_000_000, "\u5343": 1000, "\u4e07": 10_000}
 _SIGNS = {"\u2264": "<=", "\u2265": ">=", "\uff0c": ",", "\uff1a": ":", "\uff08": "(", "\uff09": ")"}
@@ -81,7 +82,7 @@ def _names(token: str, whole: Collection[str]) -> Iterator[str]:
     elif name in whole:
         yield name
     else:
-        yield from (part for part in re.split(r"[-_/@$]+", name) if part)
+        yield from (part for part in _PUNCTUATION.split(name) if part)
 
 
 def _strings(value: Any, *, names: bool) -> Iterator[str]:

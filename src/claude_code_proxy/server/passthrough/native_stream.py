@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from claude_code_proxy.core import sse, wire
 from claude_code_proxy.core.deltas import Usage
 from claude_code_proxy.core.errors.api import ApiError
+from claude_code_proxy.server.passthrough import splice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +21,7 @@ MAX_HELD = 16 << 20
 _TYPE = re.compile(
     rb'"type"\s*:\s*"(message_start|message_delta|message_stop|error|content_block_st(?:art|op))"'
 )
+_START = b'"message_start"'
 _DELTA = b"event: content_block_delta"
 _EMPTY_DELTAS = {
     "text": {"type": "text_delta", "text": ""},
@@ -120,7 +122,7 @@ class NativeStream:
 
     def _read_events(self, whole: bytes) -> bytes:
         """Note what whole events say; return them, the first with the model's name put back."""
-        if self._model is not None and b'"message_start"' in whole:
+        if self._model is not None and _START in whole:
             whole, self._model = _restore(whole, self._model), None
         for event in sse.END_OF_EVENT.split(whole):
             if event.startswith(_DELTA) or not event:
@@ -186,17 +188,15 @@ def usage_of(found: Mapping[str, int]) -> Usage | None:
 
 def _restore(whole: bytes, model: str) -> bytes:
     """`whole` with the client's name for the model in its `message_start`."""
-    found = re.search(rb'data: ?(\{[^\r\n]*"message_start"[^\r\n]*\})', whole)
-    if found is None:
+    named_at = whole.find(_START)
+    line = whole[max(whole.rfind(b"\n", 0, named_at), whole.rfind(b"\r", 0, named_at)) + 1 :]
+    line = line.partition(b"\n")[0].partition(b"\r")[0]
+    if not line.startswith(b"data:"):
         return whole
     try:
-        message = wire.loads(found[1])["message"]
-        named = message["model"]
-    except (wire.WireError, KeyError, TypeError):
+        named = wire.loads(line[5:])["message"]["model"]
+    except (wire.WireError, LookupError, TypeError):
         return whole
     if not isinstance(named, str):
         return whole
-    start, end = found.span(1)
-    pattern = re.compile(rb'("model"\s*:\s*)' + re.escape(wire.dumps(named)))
-    edited = pattern.sub(lambda hit: hit[1] + wire.dumps(model), whole[start:end], count=1)
-    return whole[:start] + edited + whole[end:]
+    return whole.replace(line, splice.replace_first(line, "model", named, wire.dumps(model)), 1)

@@ -71,6 +71,14 @@ def replace_scalar(raw: bytes, key: str, old: str | int, new: bytes) -> bytes:
     return replace(raw, {key: new})
 
 
+def replace_first(raw: bytes, key: str, old: str, new: bytes) -> bytes:
+    """The JSON text `raw` with `new` for the first member `key`, at whatever depth, that is `old`."""
+    for found in _plain_values(raw, key):
+        if found[0].startswith(b'"') and wire.loads(found[0]) == old:
+            return raw[: found.start()] + new + raw[found.end() :]
+    return raw
+
+
 def _plain_values(raw: bytes, key: str) -> Iterator[re.Match[bytes]]:
     """The values of all members `key` that are neither objects nor arrays.
 
