@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from claude_code_proxy.server import connections
 from tests.server.byte_upstream import running_upstream, say_hello
-from tests.server.harness import BODY, Client, Proxy, Reply, ask, model, running_proxy
+from tests.server.harness import BODY, Client, Proxy, Reply, ask, eventually, model, running_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -133,7 +135,7 @@ async def test_a_client_that_does_not_take_its_response_is_cut_off(monkeypatch: 
     names = [{"model_id": f"m{n}-{'x' * 200}", "api_base": "http://127.0.0.1:1"} for n in range(900)]
     async with running_proxy(names, client_stall_timeout=0.3) as proxy:
         client = await Client.connect(proxy, limit=1000)
-        for _ in range(40):  # responses of 500 kB each
+        for _ in range(30):  # responses of 500 kB each
             client.writer.write(b"GET /v1/models?limit=1000 HTTP/1.1\r\nhost: localhost\r\n\r\n")
         await asyncio.sleep(0.1)
         assert len(proxy.connections._open) == 1
@@ -214,4 +216,61 @@ async def test_the_rest_of_a_refused_body_is_no_head() -> None:
             await asyncio.sleep(0.01)
         await client.send(None, method="GET", path="/v1/models")
         assert (await client.reply()).status == 200
+        client.close()
+
+
+CHUNKED = (
+    b"POST /v1/messages HTTP/1.1\r\nhost: localhost\r\nx-api-key: k\r\ntransfer-encoding: chunked\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [CHUNKED + b"2\r\n{}\r\n0\r\n", *[b"x-a: b\r\n" * 1000] * 40],
+        [CHUNKED + b"2\r\n{}\r\n0\r\nx-a: ", *[b"b" * 8000] * 40],
+        [CHUNKED + b"2;", *[b"a=b;" * 2000] * 40],
+        [CHUNKED + b"2;a=", *[b"b" * 8000] * 40],
+    ],
+    ids=["trailers", "trailer", "extensions", "extension"],
+)
+async def test_what_is_no_body_behind_a_head(pieces: list[bytes]) -> None:
+    async def stays(request: Any, connection: Any) -> None:
+        await connection.left()
+
+    async with running_upstream(stays) as upstream, running_proxy([model(upstream.base)]) as proxy:
+        client = await Client.connect(proxy)
+        with contextlib.suppress(ConnectionError):
+            for piece in pieces:
+                client.writer.write(piece)
+                await client.writer.drain()
+            reply = await asyncio.wait_for(client.reader.read(), 8)
+            assert reply.startswith((b"HTTP/1.1 413", b"HTTP/1.1 400")) or not reply
+        client.close()
+        await eventually(lambda: proxy.gateway.in_flight == 0)
+
+
+async def test_a_trailer_is_no_header() -> None:
+    body = json.dumps(BODY).encode()
+    trailers = b"origin: http://evil.example\r\nx-api-key: other\r\nx-proxy-report: 1\r\n"
+    async with running_upstream(say_hello) as upstream, running_proxy([model(upstream.base)]) as proxy:
+        sent = CHUNKED + b"%x\r\n%b\r\n0\r\n%b\r\n" % (len(body), body, trailers)
+        client = await Client.connect(proxy)
+        for _ in range(2):
+            client.writer.write(sent)
+            reply = await client.reply()
+            assert (reply.status, "x-proxy-notices" in reply.headers) == (200, False)
+        client.close()
+    assert [request.header("authorization") for request in upstream.requests] == ["Bearer k"] * 2
+
+
+async def test_few_requests_wait_on_one_connection() -> None:
+    async with running_upstream(say_hello) as upstream, running_proxy([model(upstream.base)]) as proxy:
+        client = await Client.connect(proxy)
+        for _ in range(10):
+            await client.send(BODY)
+        assert [(await client.reply()).status for _ in range(10)] == [200] * 10
+        client.writer.write((HEAD + b"\r\n") * 4000)
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            _ = [await asyncio.wait_for(client.reply(), 8) for _ in range(40)]
         client.close()

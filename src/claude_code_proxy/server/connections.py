@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _MOST_SPARE = 64
 _MOST_ADMINS = 64  # connections to the listener for administrators
+_MOST_WAITING = 32  # requests that were sent before the one ahead of them was answered
 _SPARE_TIME = 2.0  # seconds in which a spare connection must have sent its head
 _LOOK_EVERY = 1.0  # seconds
 _LAST_REQUEST = 0.5  # seconds in which an idle connection may still bring one when the server ends
@@ -99,6 +100,7 @@ class Connection(HttpToolsProtocol):
         self._head_since: float | None = None  # None: no head is due
         self._head_size = 0  # bytes, with what may follow the head in the same read
         self._in_body = False  # also of a request that was answered before its body had come
+        self._aside = 0  # bytes since the last of a body: of chunks' extensions, or of trailers
         self._body_since = self._heard = 0.0
         self._problem: ApiError | None = None
         self._unsent: tuple[int, float] | None = None  # bytes for a client that is to go, and since when
@@ -134,7 +136,10 @@ class Connection(HttpToolsProtocol):
         if self._head_since is None:
             if self._in_body or (self.cycle is not None and not self.cycle.response_complete):
                 self._heard = self.loop.time()
+                self._aside += len(data)
                 super().data_received(data)
+                if self._in_body and self._aside > self._settings.max_head_bytes:
+                    self._refuse_body()
                 return
             self._head_since, self._head_size = self.loop.time(), 0
         self._head_size += len(data)
@@ -146,6 +151,9 @@ class Connection(HttpToolsProtocol):
         """A head begins, perhaps behind another request."""
         if self._head_since is None:
             self._head_since, self._head_size = self.loop.time(), 1
+        if len(self.pipeline) >= _MOST_WAITING:
+            self._problem = invalid_request(f"more than {_MOST_WAITING} requests wait on one connection")
+            raise self._problem
         super().on_message_begin()
         if self.is_spare:
             self.scope["state"][SPARE] = True
@@ -164,8 +172,15 @@ class Connection(HttpToolsProtocol):
         self._body_since = self._heard = self.loop.time()
         self._in_body = True
         super().on_headers_complete()
+        self.headers = []  # for trailers, which are none of the request's headers (RFC 9110 6.5.1)
+        self._aside = 0
         if self._is_last:
             self.cycle.keep_alive = False  # the response says so
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of a body."""
+        self._aside = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """A body is complete."""
@@ -202,6 +217,11 @@ class Connection(HttpToolsProtocol):
                 self._respond(ApiError(408, "timeout_error", f"the request body {late}"))
                 self.transport.close()
 
+    def _refuse_body(self) -> None:
+        if not self.cycle.response_started:
+            self._respond(self._too_large())
+        self.transport.close()
+
     def _end_stalled(self, now: float, unsent: tuple[int, float] | None) -> None:
         """Cut a client off that does not read what is left for it."""
         size = self.transport.get_write_buffer_size()
@@ -215,8 +235,8 @@ class Connection(HttpToolsProtocol):
         return ApiError(
             413,
             "request_too_large",
-            f"the head of the request is larger than {self._settings.max_head_bytes} bytes or has more than "
-            f"{self._settings.max_headers} fields (server settings max_head_bytes, max_headers)",
+            f"the head or trailer of the request is larger than {self._settings.max_head_bytes} bytes or has "
+            f"more than {self._settings.max_headers} fields (server settings max_head_bytes, max_headers)",
         )
 
     def _refuse(self, error: ApiError) -> None:

@@ -48,7 +48,7 @@ async def longest_wait(waits: list[float]) -> None:
         waits.append(loop.time() - began)
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "deflate", "gzip, gzip"])
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "gzip, gzip", "gzip, deflate, gzip"])
 async def test_a_small_body_that_becomes_large_is_refused(encoding: str) -> None:
     body = MANY
     for name in encoding.split(", "):
@@ -58,6 +58,15 @@ async def test_a_small_body_that_becomes_large_is_refused(encoding: str) -> None
         reply = await ask(proxy, body, path=DRY, headers={"content-encoding": encoding})
     assert (reply.status, reply.json["error"]["type"]) == (413, "request_too_large")
     assert "max_unpack_ratio" in reply.json["error"]["message"]
+
+
+async def test_encodings_on_encodings_are_refused() -> None:
+    body = json.dumps(BODY).encode()
+    for _ in range(4):
+        body = gzip.compress(body)
+    async with running_proxy(NOWHERE) as proxy:
+        reply = await ask(proxy, body, path=DRY, headers={"content-encoding": ", ".join(["gzip"] * 4)})
+    assert (reply.status, reply.json["error"]["type"]) == (415, "invalid_request_error")
 
 
 async def test_what_a_session_holds_passes_all_limits() -> None:

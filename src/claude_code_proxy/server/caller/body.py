@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.server.caller.call import Call
 
 _WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+_MOST_ENCODINGS = 3
 _QUOTED = 40
 _ALWAYS = 1 << 20  # bytes that any compressed body may unpack to
 
@@ -119,6 +120,10 @@ def shown(value: Any) -> str:
 
 
 def _decompress(data: bytes, encodings: list[str], limit: int, ratio: int) -> bytes:
+    if len(encodings) > _MOST_ENCODINGS:
+        raise ApiError(
+            415, "invalid_request_error", f"content-encoding: at most {_MOST_ENCODINGS}, one on the other"
+        )
     most = min(limit, max(ratio * len(data), _ALWAYS))
     for encoding in reversed(encodings):
         if encoding not in _WINDOW_BITS:
