@@ -58,9 +58,10 @@ class ReplyContext:
     output then. `max_tokens` is the output limit that went
     upstream, 0 for none. `errors` is for error texts. `web_search` is the client's name for the web search
     that the provider runs, "" if it asked for none. `tool_parameters` are the tools' JSON Schemas by upstream
-    name, given only where calls may arrive as text. `looked_up` was found for the model before it was asked,
-    and stands before its answer. `may_repeat`: the caller sends the request again where a response came to
-    nothing. `fields` are further ones of the message. `limits` bound what is held of the answer.
+    name, given only where calls may arrive as text. `left_out_arguments` are those, by the client's name of
+    the tool, that are left out of a call where they are empty. `looked_up` was found for the model before it
+    was asked, and stands before its answer. `may_repeat`: the caller sends the request again where a response
+    came to nothing. `fields` are further ones of the message. `limits` bound what is held of the answer.
     """
 
     model: str
@@ -77,6 +78,7 @@ class ReplyContext:
     errors: ErrorContext = field(default_factory=ErrorContext)
     web_search: str = ""
     tool_parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    left_out_arguments: Mapping[str, frozenset[str]] = field(default_factory=dict)
     looked_up: tuple[WebSearch | WebFetch, ...] = ()
     may_repeat: bool = False
     fields: Mapping[str, Any] = field(default_factory=dict)

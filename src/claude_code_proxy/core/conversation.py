@@ -187,6 +187,7 @@ class Conversation:
 
     `stop_sequences` are clean and unique. `reasoning_turns` limits the replay of reasoning to so many of
     the last assistant turns. `tool_names` maps upstream tool names back, `used_tool_ids` are the client's.
+    `left_out_arguments`, by the client's name of the tool, are left out of the model's calls where empty.
     """
 
     system: tuple[Text, ...]
@@ -207,4 +208,5 @@ class Conversation:
     service_tier: str
     tool_names: Mapping[str, str]
     used_tool_ids: frozenset[str]
+    left_out_arguments: Mapping[str, frozenset[str]]
     extra: Mapping[str, Any]

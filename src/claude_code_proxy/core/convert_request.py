@@ -105,6 +105,7 @@ def convert_request(
         max_tokens=conversation.max_tokens if profile.max_tokens_field != "omit" else 0,
         errors=ErrorContext(profile=profile, model=client_model),
         web_search=conversation.web_search.name if conversation.web_search else "",
+        left_out_arguments=conversation.left_out_arguments,
         tool_parameters=(
             {tool.name: tool.parameters for tool in conversation.tools.tools}
             if profile.text_tool_calls

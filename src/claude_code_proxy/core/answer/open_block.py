@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.answer import events
-from claude_code_proxy.core.answer.tool_json import ArgumentGate
+from claude_code_proxy.core.answer.tool_json import argument_gate
 from claude_code_proxy.core.continuity import merge_details, seal_reasoning
 from claude_code_proxy.core.deltas import WebSearch
 from claude_code_proxy.core.request.anthropic_tools import member_of
 
 if TYPE_CHECKING:
     from claude_code_proxy.core.answer.stop_sequences import StopSequences
+    from claude_code_proxy.core.answer_context import ReplyContext
     from claude_code_proxy.core.deltas import Citation, WebFetch
     from claude_code_proxy.core.report import Report
 
@@ -142,9 +143,9 @@ class ToolUseBlock(OpenBlock):
 
     DELTA = ("input_json_delta", "partial_json")
 
-    def __init__(self, key: int, tool_id: str, name: str, report: Report) -> None:
+    def __init__(self, key: int, tool_id: str, name: str, reply: ReplyContext, report: Report) -> None:
         self.key = key
-        self.gate = ArgumentGate(report)
+        self.gate = argument_gate(reply.left_out_arguments.get(name), report)
         self._id = tool_id
         self._name = name
 

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.json_prefix import ObjectScanner
+from claude_code_proxy.core.request.refused_arguments import empty_arguments
 
 if TYPE_CHECKING:
     from claude_code_proxy.core.report import Report
 
+_LONGEST_NAMES = 200
 _SPACE = re.compile(r"\s*")
 RAW_ARGUMENTS = "_raw_arguments"
 """The key under which text that is no JSON reaches the client; its schema check then tells the model."""
@@ -186,3 +188,43 @@ class ArgumentGate:
         if not self._warned:
             self._warned = True
             self._report.changed(code, "upstream.tool_calls", reason)
+
+
+class OmittingGate(ArgumentGate):
+    """Holds the arguments until they are whole, and leaves out those of `names` that are empty."""
+
+    def __init__(self, report: Report, names: frozenset[str]) -> None:
+        super().__init__(report)
+        self._names = names
+        self._whole: list[str] = []
+
+    def feed(self, text: str) -> str:
+        """As of any gate."""
+        out = super().feed(text)  # which may come back to this method
+        self._whole.append(out)
+        return self._take() if self.complete else ""
+
+    def close(self) -> str:
+        """As of any gate."""
+        self._whole.append(super().close())
+        return self._take()
+
+    def _take(self) -> str:
+        text, self._whole = "".join(self._whole), []
+        arguments = _value(text)
+        empty = self._names & empty_arguments(arguments) if isinstance(arguments, dict) else ()
+        if not empty:
+            return text
+        try:
+            kept = wire.dumps_text({name: value for name, value in arguments.items() if name not in empty})
+        except (TypeError, RecursionError):  # it is nested too deeply to be written anew
+            return text
+        left_out = ", ".join(sorted(empty))[:_LONGEST_NAMES]
+        reason = f"left out since they are empty, which the tool refused before: {left_out}"
+        self._report.changed("empty_arguments_omitted", "upstream.tool_calls", reason)
+        return kept
+
+
+def argument_gate(left_out: frozenset[str] | None, report: Report) -> ArgumentGate:
+    """The gate for a call; `left_out` are the arguments that are left out of it where they are empty."""
+    return ArgumentGate(report) if left_out is None else OmittingGate(report, left_out)

@@ -279,7 +279,7 @@ class BlockWriter:
         tool_id = client_tool_id(ToolId(raw, sealed_by, start.extra, self._reply.model), self._used_ids)
         self._used_ids.add(tool_id)
         self._calls[start.key] = "written"
-        self._open_block(ToolUseBlock(start.key, tool_id, start.name, self._report))
+        self._open_block(ToolUseBlock(start.key, tool_id, start.name, self._reply, self._report))
 
     def _arguments(self, delta: Delta, key: int, text: str) -> None:
         block = self._open

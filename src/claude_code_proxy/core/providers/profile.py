@@ -168,6 +168,9 @@ class Profile:
     """The same while thinking is on; None: no difference."""
     parallel_param: bool = True
     """Whether `parallel_tool_calls` is accepted."""
+    omit_refused_arguments: bool = True
+    """Whether optional arguments that a tool has refused as empty (`Read.pages: ""`) are left out of later
+    calls of it while they are empty."""
     text_tool_calls: tuple[TextDialect, ...] = ()
     """Notations in which calls may arrive as text, to be read as calls (core.openai.chat.tool_dialects)."""
     web_search: bool = False

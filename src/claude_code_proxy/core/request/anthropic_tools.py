@@ -202,6 +202,12 @@ def typed_tool(tool: dict[str, Any]) -> tuple[str, Schema] | None:
     return description, schema
 
 
+def schema_of(tool: dict[str, Any]) -> Any:
+    """The JSON Schema of a declared tool's input: that of its type, or its own."""
+    typed = typed_tool(tool)
+    return tool.get("input_schema") if typed is None else typed[1]
+
+
 def toolset_members(tool: dict[str, Any]) -> dict[str, dict[str, Any]] | None:
     """The tools that a toolset stands for, by `member_key`, each as a declaration; None for other types.
 

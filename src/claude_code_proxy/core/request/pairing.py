@@ -7,12 +7,13 @@ All rules look backwards only, so that a longer conversation keeps the upstream 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from claude_code_proxy.core.continuity import ToolId, open_tool_id, upstream_tool_id
 from claude_code_proxy.core.conversation import AssistantTurn, Text, ToolCall, ToolResult, UserTurn
 from claude_code_proxy.core.request.drafts import AssistantDraft, CallDraft, ResultDraft
 from claude_code_proxy.core.request.fields import check_nesting
+from claude_code_proxy.core.request.refused_arguments import refused_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,11 +27,16 @@ from claude_code_proxy.core.conversation import AssistantPart, Turn, UserPart
 MISSING_RESULT = "[Tool result missing: the call was interrupted]"
 
 
+Refused: TypeAlias = dict[str, set[str]]
+"""Empty arguments that tools have refused, by the tool's name."""
+
+
 def pair(
     drafts: Iterable[Draft], names: ToolNames, profile: Profile, model: str, report: Report
-) -> tuple[Turn, ...]:
+) -> tuple[tuple[Turn, ...], Refused]:
     """The turns of a conversation with `model`, the client's name, with every call answered once."""
-    return _Pairing(names, profile, model, report).run(drafts)
+    pairing = _Pairing(names, profile, model, report)
+    return pairing.run(drafts), pairing.refused
 
 
 class _OpenCall:
@@ -53,6 +59,7 @@ class _Pairing:
         self._seen_ids: set[str] = set()
         self._open: list[_OpenCall] = []
         self._turns: list[Turn] = []
+        self.refused: Refused = {}
 
     def run(self, drafts: Iterable[Draft]) -> tuple[Turn, ...]:
         for draft in drafts:
@@ -130,6 +137,8 @@ class _Pairing:
                 )
                 return ToolResult(call.id, (Text(MISSING_RESULT),))
             case [result]:
+                if result.is_error and (refused := refused_arguments(call.draft, result)):
+                    self.refused.setdefault(call.draft.name, set()).update(refused)
                 return ToolResult(call.id, result.parts, result.is_error, result.cached)
             case results:
                 self._report.changed(

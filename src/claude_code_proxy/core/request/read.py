@@ -61,13 +61,14 @@ def parse(
     messages = _Messages(profile, report, tools, reader)
     messages.read(body)
     names = tools.names
+    turns, refused = pair(messages.drafts.turns, names, profile, model, report)
     sent_tools = tools.selected()
     tool_choice = object_or_none(body, "tool_choice", "tool_choice")
     output_config = object_or_none(body, "output_config", "output_config") or {}
     effort = messages.effort if messages.effort is not None else output_config.get("effort")
     return Conversation(
         system=tuple(messages.system),
-        turns=pair(messages.drafts.turns, names, profile, model, report),
+        turns=turns,
         tools=sent_tools,
         web_search=tools.web_search,
         tool_choice=tools.choice(tool_choice, sent_tools),
@@ -84,6 +85,7 @@ def parse(
         service_tier=options.service_tier(body, profile, report),
         tool_names=names.restore,
         used_tool_ids=frozenset(messages.reader.tool_ids),
+        left_out_arguments=tools.optional(refused) if refused and profile.omit_refused_arguments else {},
         extra=options.unmapped(body, profile, report),
     )
 

@@ -8,11 +8,13 @@ from claude_code_proxy.core.continuity import ToolNames
 from claude_code_proxy.core.conversation import ToolChoice
 from claude_code_proxy.core.errors.api import invalid_request
 from claude_code_proxy.core.report import Report
+from claude_code_proxy.core.request.anthropic_tools import schema_of
 from claude_code_proxy.core.request.fields import required_text, text_or_empty
+from claude_code_proxy.core.request.refused_arguments import optional
 from claude_code_proxy.core.request.tool_declarations import PLACEHOLDER, Declared
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable, Mapping
 
     from claude_code_proxy.core.conversation import PreparedTools, Tool, WebSearch
     from claude_code_proxy.core.providers.profile import Profile
@@ -120,6 +122,16 @@ class ToolSet:
     def _make(self, left_out: frozenset[str], last: tuple[str, ...]) -> tuple[PreparedTools, list[Notice]]:
         report = Report()
         return self._prepare(self._declared.make(self.names, left_out, last, report)), report.notices
+
+    def optional(self, arguments: Mapping[str, Iterable[str]]) -> dict[str, frozenset[str]]:
+        """Those of the `arguments`, by the tool's name, that the tool's schema allows to leave out."""
+        declared = self._declared.tools
+        found = {
+            name: optional(schema_of(declared[name][0]), listed)
+            for name, listed in arguments.items()
+            if name in declared
+        }
+        return {name: listed for name, listed in found.items() if listed}
 
     def choice(self, choice: dict[str, Any] | None, tools: PreparedTools) -> ToolChoice | None:
         """The tool choice, or None. Raises `ApiError` 400 where it forces what is not there."""
