@@ -72,7 +72,8 @@ async def test_every_metric_is_on_the_dashboard() -> None:
         re.findall(r"^# TYPE (claude_code_proxy_\w+?)(?:_created)? ", await scrape(), re.MULTILINE)
     )
     shown = " ".join(expressions().values())
-    assert {name for name in families if name not in shown} == set()
+    sums = {"claude_code_proxy_cache_hit_ratio"}  # of all time: the dashboard has that of a few minutes
+    assert {name for name in families if name not in shown} == sums
 
 
 def test_the_scrape_is_as_prometheus_wants_it(promtool: str) -> None:

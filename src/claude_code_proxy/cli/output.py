@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -19,6 +20,12 @@ NOT_EXECUTABLE = 126  # as shells have it
 NOT_FOUND = 127  # as shells have it
 INTERRUPTED = 130  # as shells have it for SIGINT
 CLOSED = 141  # as shells have it for SIGPIPE
+
+
+def any_text() -> None:
+    """Let output that the terminal's encoding lacks come as escapes, where it would end in a traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def broken_pipe() -> int:

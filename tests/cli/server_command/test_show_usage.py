@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from claude_code_proxy.cli.server_command import show_usage
 from claude_code_proxy.cli.server_command.main import run
 from claude_code_proxy.server.records.usage_store import UsageStore
 from tests.server.records.test_metrics import record
@@ -34,6 +35,17 @@ def test_a_table_with_bars(file: str, capsys: pytest.CaptureFixture[str]) -> Non
     assert head.split() == ["model", "requests", "input", "cached", "output"]
     assert glm.split() == ["glm-5.1", "2", "34", "200", "10", "█" * 30]
     assert kimi.split() == ["kimi-k3", "1", "17", "100", "5", "█" * 15]
+
+
+@pytest.mark.parametrize(("columns", "longest"), [(1000, 30), (80, 30), (60, 18), (48, 6), (46, 0), (40, 0)])
+def test_bars_end_where_the_terminal_does(
+    file: str, columns: int, longest: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(show_usage, "_columns", lambda: columns)
+    assert run(["usage", "--by", "model", "--usage-file", file]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(line.count("█") for line in lines) == longest
+    assert all(len(line) <= max(columns, 40) for line in lines)
 
 
 def test_since_and_json(file: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import stat
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from claude_code_proxy.core.sealed_keys import seal
-from claude_code_proxy.server.capture.capture import chunk_bytes
+from claude_code_proxy.server.capture.capture import Capture, Room, chunk_bytes
 from tests.server.byte_upstream import Connection, Request, running_upstream, say_hello, text_chunk
 from tests.server.harness import BODY, KEY, Client, ask, eventually, model, running_proxy
 
@@ -47,6 +48,21 @@ def texts(folder: Path) -> list[str]:
 
 def joined(flow: dict[str, Any]) -> bytes:
     return b"".join(map(chunk_bytes, flow["chunks"]))
+
+
+@pytest.mark.parametrize(
+    ("query", "kept"),
+    [
+        ("beta=true&limit=5", "beta=true&limit=5"),
+        ("key=planted-4711&beta=true", "key=***&beta=true"),
+        ("q=what%20was%20said&after=trueish&sig=12345678901", "q=***&after=***&sig=***"),
+        ("flag&empty=", "flag&empty="),
+    ],
+)
+def test_values_of_the_query_stay_out(query: str, kept: str) -> None:
+    line = ("POST", "/v1/messages", query)
+    document = Capture(Room(1000), time.monotonic, 0.0, line, [], b"{}").document({}, [])
+    assert document["request"]["query"] == kept
 
 
 async def test_four_bodies_of_a_stream(tmp_path: Path) -> None:

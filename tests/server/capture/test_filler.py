@@ -213,3 +213,17 @@ def test_any_json_keeps_its_shape(value: Any) -> None:
     filled = PLAIN.body(raw)
     assert len(filled) == len(raw)
     assert shape(json.loads(filled)) == shape([value])
+
+
+@pytest.mark.parametrize(
+    "source", [{"type": "text", "media_type": "text/plain"}, {"type": "redacted_thinking"}, {}]
+)
+def test_only_of_an_encoded_file_the_beginning_stays(source: dict[str, str]) -> None:
+    said = "Geheimnis" * 20
+    for block in ({**source, "data": said}, {"data": said, **source}):
+        filled = PLAIN.body(json.dumps({"source": block}).encode())
+        assert b"Geheim" not in filled
+    encoded = {"data": "iVBOR" * 20, "type": "base64"}
+    filled = json.loads(PLAIN.body(json.dumps({"source": encoded}).encode()))["source"]["data"]
+    assert (filled[:40], filled[40:45], len(filled)) == ("iVBOR" * 8, "xXXXX", 100)
+    assert fill_text("data:text/plain;base64,R2VoZWltbmlz") == "xxxx:xxxx/xxxxx;xxxx00,X0XxXXxxxxxx"

@@ -182,10 +182,13 @@ async def test_asking_another_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("{", "cannot be read"),
+        ("{", "not valid JSON"),
         ("[]", "is no capture"),
         ('{"version": 99, "request": {}, "upstream": [], "models": []}', "newer version"),
-        ('{"version": 1, "request": {}, "upstream": [], "models": [], "truncated": true}', "no room"),
+        (
+            '{"version": 1, "request": {}, "upstream": [], "models": [], "truncated": true}',
+            "missing required field",
+        ),
     ],
 )
 async def test_files_that_are_no_captures(tmp_path: Path, text: str, says: str) -> None:
@@ -193,6 +196,55 @@ async def test_files_that_are_no_captures(tmp_path: Path, text: str, says: str) 
     file.write_text(text)
     with pytest.raises(ConfigError, match=says):
         read_capture(file)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"truncated": True}, "no room"),
+        ({"request": []}, r"Expected `object`, got `array` - at `\$.request`"),
+        ({"upstream": [{}]}, "missing required field"),
+        ({"answer": {"status": "200", "headers": {}, "chunks": []}}, r"at `\$.answer.status`"),
+    ],
+)
+async def test_captures_that_somebody_changed(tmp_path: Path, change: dict[str, Any], says: str) -> None:
+    capture = await captured(tmp_path, say_hello, STREAM)
+    file = tmp_path / "changed.json"
+    file.write_text(json.dumps(capture | change))
+    with pytest.raises(ConfigError, match=says):
+        read_capture(file)
+
+
+async def test_nobody_can_be_asked(tmp_path: Path) -> None:
+    capture = await captured(tmp_path, say_hello, STREAM)
+    models = tmp_path / "models.yaml"
+    models.write_text("- {model_id: o, api_base: 'http://127.0.0.1:1'}")
+    settings = replace(SETTINGS, models=models)
+    with pytest.raises(ConfigError, match="nobody was asked: "):
+        await replay_live(capture, settings, model="planted", against=None, key=KEY)
+    with pytest.raises(ConfigError, match=r"--against: it must start with https:// or http://"):
+        await replay_live(capture, settings, model=None, against="localhost:1/v1", key=KEY)
+    capture["request"]["body"] = "text"
+    with pytest.raises(ConfigError, match="names no model"):
+        await replay_offline(capture, SETTINGS)
+
+
+async def test_what_a_conversion_says_itself_is_filler_on_both_sides(tmp_path: Path) -> None:
+    source = {"type": "base64", "media_type": "image/png", "data": "aW1hZ2U="}
+    call = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}}
+    result = {
+        "type": "tool_result",
+        "tool_use_id": "toolu_1",
+        "content": [{"type": "image", "source": source}],
+    }
+    messages = [
+        *STREAM["messages"],
+        {"role": "assistant", "content": [call]},
+        {"role": "user", "content": [result]},
+    ]
+    capture = await captured(tmp_path, say_hello, {**STREAM, "messages": messages}, redact=True)
+    assert differences(capture, await replay_offline(capture, SETTINGS))
+    assert differences(capture, await replay_offline(capture, SETTINGS, redact=True)) == []
 
 
 async def test_nobody_served_it() -> None:

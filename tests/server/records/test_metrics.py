@@ -85,9 +85,20 @@ def test_what_is_counted() -> None:
         for kind in ("input", "cache_read", "cache_creation", "output", "thinking")
     }
     assert tokens == {"input": 10, "cache_read": 100, "cache_creation": 7, "output": 3, "thinking": 2}
+    assert found["cache_hit_ratio m custom"] == pytest.approx(100 / 117)
     assert found["chunk_gap_seconds_count m custom"] == 4
     assert found["first_byte_seconds_sum m custom"] == pytest.approx(0.3)
     assert found["notices_total metadata"] == 2
+
+
+def test_the_hit_ratio_is_of_prompts_that_were_counted() -> None:
+    counts = metrics.Metrics()
+    counts.add(record(model="none", usage=None))
+    counts.add(record(model="empty", usage=Usage(0, 5)))
+    for cached, fresh in ((0, 300), (100, 0)):
+        counts.add(record(model="some", usage=Usage(fresh, 5, cached)))
+    found = {name: value for name, value in samples(counts.render()).items() if "hit_ratio" in name}
+    assert found == {"cache_hit_ratio some custom": 0.25}
 
 
 def test_what_went_wrong_on_the_way() -> None:
@@ -198,4 +209,6 @@ async def test_several_workers_answer_as_one(tmp_path: Path) -> None:
         finally:
             process.terminate()
             await process.wait()
-    assert samples(reply.body)["requests_total m ok custom 200"] == 20
+    found_samples = samples(reply.body)
+    assert found_samples["requests_total m ok custom 200"] == 20
+    assert found_samples["cache_hit_ratio m custom"] == 0

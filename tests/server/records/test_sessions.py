@@ -56,6 +56,7 @@ async def test_what_the_running_server_tells(
         told = (await ask(proxy, None, method="GET", path="/v1/sessions?id=s-1")).json
         assert await offload(1 << 30, lambda: sessions(proxy.base, as_json=False)) == 0
         assert await offload(1 << 30, lambda: cache_report("s-1", proxy.base, as_json=False)) == 0
+        assert await offload(1 << 30, lambda: cache_report("s-", proxy.base, as_json=False)) == 0
         assert await offload(1 << 30, lambda: cache_report("s-2", proxy.base, as_json=False)) == 1
     (one,) = told["sessions"]
     assert (one["session"], one["requests"], one["models"]) == ("s-1", 4, ["m"])
@@ -89,7 +90,7 @@ async def test_switched_off(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--cache-proof" in reply.json["error"]["message"]
     assert sessions(proxy.base, as_json=True) == 1
     assert cache_report("s", proxy.base, as_json=True) == 1
-    assert "no claude-code-proxy tells" in capsys.readouterr().err
+    assert "no claude-code-proxy answers" in capsys.readouterr().err
 
 
 def test_sums_and_bounds() -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 def run(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (default: the process's own); returns only if it did not become claude."""
+    output.any_text()
     try:
         code = _dispatch(parse(sys.argv[1:] if argv is None else argv), os.environ)
         sys.stdout.flush()

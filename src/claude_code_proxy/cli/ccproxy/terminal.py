@@ -35,7 +35,8 @@ def agrees(question: str, *, usually: bool) -> bool:
 def pick(what: str, rows: Sequence[tuple[str, str]]) -> str:
     """One of `rows` (name, remark), by its number, its name or any part of it that fits only one.
 
-    A part that fits several shows these. Raises `KeyboardInterrupt` at the end of the input.
+    Where no name fits, the remarks count. A part that fits several shows these. Raises `KeyboardInterrupt` at
+    the end of the input.
     """
     shown = list(rows)
     while True:
@@ -45,7 +46,9 @@ def pick(what: str, rows: Sequence[tuple[str, str]]) -> str:
             return shown[int(said) - 1][0]
         if any(name == said for name, _ in rows):
             return said
-        fitting = [row for row in rows if all(part in row[0].lower() for part in said.lower().split())]
+        parts = said.lower().split()
+        fitting = [row for row in rows if all(part in row[0].lower() for part in parts)]
+        fitting = fitting or [row for row in rows if all(part in row[1].lower() for part in parts)]
         if said and len(fitting) == 1:
             print(fitting[0][0], file=sys.stderr)
             return fitting[0][0]

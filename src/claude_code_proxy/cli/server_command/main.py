@@ -47,6 +47,7 @@ _SERVE_EPILOG = "A flag beats its environment variable, which beats the default.
 def run(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (default: the process's own) and return the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    output.any_text()
     try:
         code = _dispatch(arguments)
         sys.stdout.flush()

@@ -37,7 +37,7 @@ def replay(
     capture = read_capture(Path(file).expanduser())
     logging.getLogger("claude_code_proxy").setLevel(logging.ERROR)
     if model is None and against is None:
-        made = asyncio.run(replay_offline(capture, settings))
+        made = asyncio.run(replay_offline(capture, settings, redact=capture.get("redacted", False)))
     else:
         key = _key(key_variable)
         made = asyncio.run(replay_live(capture, settings, model=model, against=against, key=key))

@@ -20,6 +20,8 @@ from claude_code_proxy.server.records.sessions import request_line
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_SHORT = 8  # characters of a session's id that tell it from others, nearly always
+
 
 def sessions(url: str, *, as_json: bool) -> int:
     """Print the sessions of the server at `url`; 1 where there is no server."""
@@ -34,10 +36,11 @@ def sessions(url: str, *, as_json: bool) -> int:
     if not found["sessions"]:
         output.note(f"the server at {url} has had no session so far")
         return output.OK
+    short = {one["session"][:_SHORT] for one in found["sessions"]}
     rows = [("SESSION", "LAST", "REQUESTS", "PROMPTS", "CACHED", "READ AGAIN", "OUTPUT", "MODELS")]
     rows += [
         (
-            one["session"],
+            one["session"] if len(found["sessions"]) != len(short) else one["session"][:_SHORT],
             _ago(one["ended"]),
             str(one["requests"]),
             f"{one['prompt_tokens']:,}",

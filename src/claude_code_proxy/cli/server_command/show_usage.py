@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sqlite3
+import sys
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.server.records.usage_store import UsageRow
 
 _BAR = 30
+_LEAST = 5  # columns of a bar that shows something
 _AGO = re.compile(r"(\d{1,4})d")
 
 
@@ -48,16 +51,31 @@ def _day(since: str | None) -> str:
 
 
 def _table(rows: list[UsageRow], group: str) -> list[str]:
-    width = max(len(group), *(len(_name(row)) for row in rows))
-    most = max(row.total for row in rows) or 1
-    lines = [f"{group:<{width}} {'requests':>9} {'input':>13} {'cached':>13} {'output':>11}"]
-    for row in rows:
-        bar = "█" * round(row.total / most * _BAR)
-        lines.append(
-            f"{_name(row):<{width}} {row.requests:>9,} {row.input + row.cache_creation:>13,}"
-            f" {row.cache_read:>13,} {row.output:>11,} {bar}".rstrip()
+    """The rows in columns as wide as they need, each with a bar where the terminal has room for one."""
+    cells = [(group, "requests", "input", "cached", "output")]
+    cells += [
+        (
+            _name(row),
+            f"{row.requests:,}",
+            f"{row.input + row.cache_creation:,}",
+            f"{row.cache_read:,}",
+            f"{row.output:,}",
         )
-    return lines
+        for row in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        "  ".join((name.ljust(widths[0]), *map(str.rjust, figures, widths[1:]))) for name, *figures in cells
+    ]
+    room = min(_BAR, _columns() - len(lines[0]) - 2)
+    most = max(row.total for row in rows) or 1
+    bars = ["█" * round(row.total / most * room) if room >= _LEAST else "" for row in rows]
+    return [f"{line}  {bar}".rstrip() for line, bar in zip(lines, ["", *bars], strict=True)]
+
+
+def _columns() -> int:
+    """The width of the terminal; as much as is wanted where the output is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 1000
 
 
 def _name(row: UsageRow) -> str:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from difflib import get_close_matches
 from typing import NamedTuple
 
 from claude_code_proxy.credentials.factory import KINDS, make_fetcher
 from claude_code_proxy.credentials.source import CredentialError, checked
 
 _NO_KEY = "none"
+_SHELL_VARIABLE = re.compile(r"\$\{?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}?")
+_WRITTEN = sorted(set(KINDS) - {"plain"})
+_LIKENESS = 0.66  # "evn", not "key"
 
 
 class KeySource(NamedTuple):
@@ -37,6 +42,10 @@ def parse_key(text: str) -> KeySource:
     head, colon, rest = text.strip().partition(":")
     if colon and head in KINDS and head != "plain":
         return KeySource(head, _checked(head, rest.strip()))
+    if variable := _SHELL_VARIABLE.fullmatch(text.strip()):
+        raise CredentialError("auth_key is a variable of the shell", f'write "env:{variable["name"]}"')
+    if colon and (meant := get_close_matches(head.lower(), _WRITTEN, 1, _LIKENESS)):
+        raise CredentialError(f'auth_key: "{head}:" is no kind of source', f'did you mean "{meant[0]}:"?')
     return KeySource("plain", checked(text.strip()))
 
 

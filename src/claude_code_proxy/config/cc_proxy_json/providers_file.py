@@ -124,7 +124,7 @@ def load_providers(path: Path) -> list[Provider]:
     defaults = [provider.name for provider in providers if provider and provider.is_default]
     if len(defaults) > 1:
         line = document.lines[(defaults[1], "default")]
-        what = f"{' and '.join(defaults)} are all marked as default"
+        what = f"{' and '.join(defaults)} are marked as default"
         problems.append(Problem(path, line, what, "mark only one"))
     if problems:
         raise ConfigError.of(problems)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 VERSION = 1
+_QUERY = re.compile(r"(?<==)(?!(?:true|false|\d{1,9})(?:&|\Z))[^&]+")
+"""What somebody gave as a value of the query, where it is more than a switch or a count."""
 
 
 class Poster(Protocol):
@@ -183,7 +186,7 @@ class Capture:
             "request": {
                 "method": self.method,
                 "path": self.path,
-                "query": self.query,
+                "query": _QUERY.sub("***", self.query),
                 "headers": self._hidden(self.headers),
                 "body": self._body(self.body),
             },

@@ -58,7 +58,7 @@ _BLOB = 40
 """Characters of an encoded image that stay: its kind and its size."""
 _MARKS = re.compile(
     r"https?://"
-    rf"|data:[\w/+.;=-]{{1,100}};base64,[A-Za-z0-9+/=]{{0,{_BLOB}}}"
+    rf"|data:(?:application|audio|image|video)/[\w+.;=-]{{1,90}};base64,[A-Za-z0-9+/=]{{0,{_BLOB}}}"
     r"|</?(?:antml:)?(?:think|thinking|tool_calls?|function_calls?|function|parameter|invoke|system-reminder)\b"
     r"|<[|\uff5c][^<>|\uff5c]{1,60}[|\uff5c]>"
     r"|x-anthropic-billing-header:"
@@ -199,7 +199,7 @@ class Filler:
             return raw
         if raw.startswith(SIGNATURE_PREFIX):
             return SIGNATURE_PREFIX + self._seal(raw.removeprefix(SIGNATURE_PREFIX))
-        if key == "data" and len(raw) > _BLOB:
+        if key == "data" and slot.frames and slot.frames[-1].kind == "base64":
             return raw[:_BLOB] + raw[_BLOB:].translate(_TABLE)
         return _through(raw, fill_text)
 

@@ -10,12 +10,13 @@ import os
 import tempfile
 from contextlib import contextmanager
 from importlib import import_module
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.config.problems import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from claude_code_proxy.server.caller.call import Call
     from claude_code_proxy.server.records.exchange_record import ExchangeRecord
@@ -26,6 +27,9 @@ FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 MAX_MODELS = 256
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 _PREFIX = "claude_code_proxy_"
+_MODEL = ("model", "provider")
+_PROMPT = ("input", "cache_read", "cache_creation")
+"""The kinds of tokens that a prompt is made of."""
 _FIRST_BYTE = (0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300)
 _GAPS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _SECONDS = (0.25, 0.5, 1, 2, 5, 10, 20, 40, 80, 160, 320, 640)
@@ -54,7 +58,7 @@ class Metrics:
         self._client = client
         self._registry = client.CollectorRegistry()
         self._models: set[str] = set()
-        model = ("model", "provider")
+        model = _MODEL
 
         def counter(name: str, says: str, labels: tuple[str, ...]) -> Any:
             return client.Counter(_PREFIX + name, says, labels, registry=self._registry)
@@ -144,5 +148,21 @@ class Metrics:
         if os.environ.get(FOLDER_VARIABLE):
             registry = self._client.CollectorRegistry()
             import_module("prometheus_client.multiprocess").MultiProcessCollector(registry)
-        text: bytes = self._client.generate_latest(registry)
+        families = list(registry.collect())
+        families.append(self._hit_ratio(families))
+        text: bytes = self._client.generate_latest(SimpleNamespace(collect=lambda: families))
         return text
+
+    def _hit_ratio(self, families: Iterable[Any]) -> Any:
+        """The share of each model's prompts that caches served, of all processes: it is made of the sums."""
+        name, says = f"{_PREFIX}cache_hit_ratio", "Share of the tokens of prompts that caches served."
+        ratio = import_module("prometheus_client.core").GaugeMetricFamily(name, says, labels=_MODEL)
+        prompts: dict[tuple[str, ...], dict[str, float]] = {}
+        for family in families:
+            for sample in family.samples if family.name == f"{_PREFIX}tokens" else ():
+                if sample.name.endswith("_total") and sample.labels["kind"] in _PROMPT:
+                    model = tuple(sample.labels[label] for label in _MODEL)
+                    prompts.setdefault(model, {})[sample.labels["kind"]] = sample.value
+        for model, kinds in prompts.items():
+            ratio.add_metric(model, kinds.get("cache_read", 0.0) / sum(kinds.values()))
+        return ratio

@@ -81,8 +81,14 @@ class Sessions:
         ]
 
     def requests(self, session_id: str) -> list[dict[str, Any]]:
-        """The last requests of a session, oldest first; [] for one that is not known."""
+        """The last requests of a session, oldest first; [] for one that is not known.
+
+        The beginning of an id will do where only one session has it.
+        """
         session = self._sessions.get(session_id)
+        if session is None and session_id:
+            found = [one for name, one in self._sessions.items() if name.startswith(session_id)]
+            session = found[0] if len(found) == 1 else None
         return [] if session is None else [request_line(record) for record in session.last]
 
 

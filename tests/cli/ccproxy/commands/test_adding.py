@@ -187,6 +187,12 @@ def test_on_a_terminal_the_model_is_chosen_by_typing_a_part_of_it(desk: Desk, up
     assert written(desk)["mine"]["model"] == "qwen/coder-plus"
 
 
+def test_a_provider_is_found_by_its_makers_name_too(desk: Desk) -> None:
+    desk.config.unlink()
+    code, said = talk(desk, "init", types=[("a part of it)", "moonshot"), ("not shown", KEY)])
+    assert (code, list(written(desk))) == (0, ["kimi"]), said
+
+
 def test_init_asks_on_a_terminal(desk: Desk) -> None:
     desk.config.unlink()
     code, said = talk(desk, "init", types=[("provider (", "xa"), ("(not shown)", KEY)])

@@ -212,3 +212,17 @@ def test_the_older_file_is_read(desk: Desk) -> None:
     assert desk.claude()["env"]["ANTHROPIC_MODEL"] == "deepseek-chat"
     desk.providers({"new": LEAST | {"model": "new"}})
     assert desk.claude()["env"]["ANTHROPIC_MODEL"] == "new"
+
+
+@pytest.mark.parametrize(
+    ("editor", "says"), [("vi 'x", "a quotation mark is not closed"), (" ", "vi: cannot be run")]
+)
+def test_an_editor_that_is_none(desk: Desk, editor: str, says: str) -> None:
+    code, _, err = desk.run("edit", EDITOR=editor)
+    assert (code, says in err) == (output.FAILURE, True), err
+
+
+def test_a_terminal_that_lacks_a_character(desk: Desk) -> None:
+    desk.providers({"mine": LEAST | {"model": "modèle"}})
+    code, out, err = desk.run("list", PYTHONIOENCODING="ascii")
+    assert (code, err, "mod\\xe8le" in out) == (0, "", True), (out, err)

@@ -66,7 +66,12 @@ def edit(arguments: Sequence[str], path: Path, env: Mapping[str, str]) -> int:
         raise UsageError("edit takes no arguments")
     if not path.exists():
         raise ConfigError.of([Problem(path, None, "no such file", "ccproxy init")])
-    editor = shlex.split(env.get("VISUAL") or env.get("EDITOR") or "vi")
+    told = env.get("VISUAL") or env.get("EDITOR") or "vi"
+    try:
+        editor = shlex.split(told) or ["vi"]
+    except ValueError:
+        output.error(f"the editor {told}: a quotation mark is not closed (hint: export EDITOR=...)")
+        return output.FAILURE
     try:
         code = subprocess.run([*editor, str(path)], check=False).returncode  # noqa: S603 - the user's own editor
     except OSError as error:
