@@ -11,7 +11,7 @@ from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.core.errors.api import ApiError, let_go
 from claude_code_proxy.server.caller.body import ClientGoneError
 from claude_code_proxy.server.caller.call import Call
-from claude_code_proxy.server.records.exchange_record import record_of
+from claude_code_proxy.server.records.exchange_record import record_of, shown_of
 from claude_code_proxy.server.routes import page, status
 from claude_code_proxy.server.routes.count_tokens import count_tokens
 from claude_code_proxy.server.routes.dry_run import test_conversion
@@ -127,17 +127,18 @@ class App:
         try:
             await self._answer(gateway, call)
         finally:
+            shown = shown_of(call)
             if call.status >= 400 or not _is_page(call.path):  # who looks would fill the log
-                gateway.log.write(call)
+                gateway.log.write(call, shown)
             sinks = gateway.sinks
-            record = record_of(call) if call.model and (sinks or feed is not None) else None
+            record = record_of(call, shown) if call.model and (sinks or feed is not None) else None
             if feed is not None:
                 feed.end(call, record)
             if record is not None:
                 for sink in sinks:
                     sink.add(record)
             if call.capture is not None and gateway.captures is not None:
-                facts = (record or record_of(call)).facts()
+                facts = (record or record_of(call, shown)).facts()
                 gateway.captures.keep(call.capture, facts, call.notices)
 
     async def _answer(self, gateway: Gateway, call: Call) -> None:

@@ -29,6 +29,7 @@ from claude_code_proxy.server.records.statistics import SessionStats
 from claude_code_proxy.server.records.traces import Traces
 from claude_code_proxy.server.records.usage_store import UsageStore
 from claude_code_proxy.server.upstream.dial_check import Reachability
+from claude_code_proxy.server.upstream.limits import Limits
 from claude_code_proxy.server.upstream.upstreams import Upstreams
 
 from .log import RequestLog, logger
@@ -60,6 +61,7 @@ class Gateway:
     tool_cache: ToolCache = field(init=False)
     catalogue: Catalogue = field(init=False)
     answer_limits: AnswerLimits = field(init=False)
+    limits: Limits = field(init=False)
     reachability: Reachability = field(default_factory=Reachability)
     hooks: Hooks | None = field(init=False, default=None)
     pdf_texts: PdfTexts | None = field(init=False)
@@ -104,6 +106,7 @@ class Gateway:
         self.answer_limits = AnswerLimits(
             self.settings.max_event_bytes, self.settings.max_tool_arguments, self.settings.max_tool_calls
         )
+        self.limits = Limits.of_server(self.settings)
         self.access = Access(self.settings)
         self.admission = Admission(self.settings)
         self.catalogue = Catalogue(self.models, self.upstreams, self.settings.model_list_timeout)

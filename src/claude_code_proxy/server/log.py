@@ -15,6 +15,7 @@ from claude_code_proxy.server.records.exchange_record import record_of
 
 if TYPE_CHECKING:
     from claude_code_proxy.server.caller.call import Call
+    from claude_code_proxy.server.records.exchange_record import Shown
 
 logger = logging.getLogger("claude_code_proxy")
 
@@ -176,16 +177,14 @@ class RequestLog:
     def __init__(self) -> None:
         self._warned: BoundedMap[str, set[str]] = BoundedMap(_MAX_SESSIONS)
 
-    def write(self, call: Call) -> None:
-        """Log a request that is over."""
+    def write(self, call: Call, shown: Shown) -> None:
+        """Log a request that is over, as far as it may be `shown`."""
         if not logger.isEnabledFor(logging.WARNING):
             return
-        self._warn_of_notices(call)
+        if shown.notices:
+            self._warn_of_notices(call, shown)
         if logger.isEnabledFor(logging.INFO):
-            # Not by `logger.info`, which looks for the place in the program that it was called from.
-            record = logging.LogRecord(logger.name, logging.INFO, "", 0, _line(call), (), None)
-            record.call = call
-            logger.handle(record)
+            logger.handle(_record(call, _line(call, shown)))
         if logger.isEnabledFor(logging.DEBUG) and call.report is not None:
             for notice in call.report.notices:
                 logger.debug(
@@ -197,19 +196,17 @@ class RequestLog:
                     _shown(call, notice.reason),
                 )
 
-    def _warn_of_notices(self, call: Call) -> None:
-        if call.report is None or not (codes := call.report.codes):
-            return
+    def _warn_of_notices(self, call: Call, shown: Shown) -> None:
         warned = self._warned.get(call.session_id, set())
         self._warned[call.session_id] = warned
-        if warned.issuperset(codes):
+        if call.report is None or warned.issuperset(shown.notices):
             return
         for notice in call.report.loud:
             if notice.code not in warned:
                 warned.add(notice.code)
                 logger.warning(
                     "%s: %s %s at %s: %s",
-                    _shown(call, call.model),
+                    _plain(shown.model),
                     notice.code,
                     notice.action,
                     _shown(call, notice.path),
@@ -217,12 +214,24 @@ class RequestLog:
                 )
 
 
-def _line(call: Call) -> str:
+_REQUEST = vars(logging.LogRecord(logger.name, logging.INFO, "", 0, "", (), None))
+"""What is the same in the log record of each request."""
+
+
+def _record(call: Call, line: str) -> logging.LogRecord:
+    """A log record, without a search for the place in the program and the thread that it comes from."""
+    record = logging.LogRecord.__new__(logging.LogRecord)
+    now = time.time()
+    record.__dict__.update(_REQUEST, msg=line, created=now, msecs=now % 1 * 1000, call=call)
+    return record
+
+
+def _line(call: Call, shown: Shown) -> str:
     elapsed = (call.clock() - call.began) * 1000
     words = [
         call.method,
-        _plain(call.path),
-        _plain(call.model) or "-",
+        _plain(shown.path),
+        _plain(shown.model) or "-",
         "gone" if call.gone else str(call.status),
         f"{elapsed:.0f}ms",
     ]
@@ -234,15 +243,15 @@ def _line(call: Call) -> str:
         words.append(f"in={usage.input_tokens + cached + usage.cache_creation_input_tokens}")
         words.append(f"cached={cached}")
         words.append(f"out={usage.output_tokens}")
-    if call.report is not None and (codes := call.report.codes):
-        words.append("notices=" + ",".join(codes))
+    if shown.notices:
+        words.append("notices=" + ",".join(shown.notices))
     words.append(call.request_id)
-    if call.upstream_id:
-        words.append("upstream=" + _plain(call.upstream_id))
-    if call.failure and not call.gone:
+    if shown.upstream_id:
+        words.append("upstream=" + _plain(shown.upstream_id))
+    if shown.failure and not call.gone:
         # The last word of the line: it may have any characters in it.
-        words.append("error: " + _plain(call.failure))
-    return call.without_keys(" ".join(words))[0]
+        words.append("error: " + _plain(shown.failure))
+    return " ".join(words)
 
 
 def _shown(call: Call, text: str) -> str:

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Any
 from claude_code_proxy.core.deltas import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import KeysView, Mapping
 
-_CACHED = ("cached_tokens", "cache_read_input_tokens", "cache_read_tokens", "prompt_cache_hit_tokens")
-_WRITTEN = ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
-_ANTHROPIC = ("cache_read_input_tokens", "cache_creation_input_tokens")
-_THINKING = ("reasoning_tokens", "thinking_tokens")
-_PROMPT = ("prompt_tokens", "input_tokens")
-_COMPLETION = ("completion_tokens", "output_tokens")
+# In the order in which they count; as keys, since most of them are not there.
+_CACHED = dict.fromkeys(
+    ("cached_tokens", "cache_read_input_tokens", "cache_read_tokens", "prompt_cache_hit_tokens")
+).keys()
+_WRITTEN = dict.fromkeys(
+    ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
+).keys()
+_ANTHROPIC = frozenset(("cache_read_input_tokens", "cache_creation_input_tokens"))
+_THINKING = dict.fromkeys(("reasoning_tokens", "thinking_tokens")).keys()
+_PROMPT = dict.fromkeys(("prompt_tokens", "input_tokens")).keys()
+_COMPLETION = dict.fromkeys(("completion_tokens", "output_tokens")).keys()
 
 
 def read_usage(usage: Any, *, written_outside_prompt: bool = False) -> Usage | None:
@@ -64,7 +69,11 @@ def read_usage(usage: Any, *, written_outside_prompt: bool = False) -> Usage | N
 
 def _written(counts: Mapping[str, Any]) -> int:
     """What was written to the cache: one number, or one for each time to live (DashScope)."""
-    return _first(counts, _WRITTEN) or sum(map(_count, _object(counts.get("cache_creation")).values()))
+    by_time = counts.get("cache_creation")
+    return _first(counts, _WRITTEN) or (sum(map(_count, _object(by_time).values())) if by_time else 0)
+
+
+_MOST = 1 << 53
 
 
 def _object(value: Any) -> dict[str, Any]:
@@ -73,12 +82,14 @@ def _object(value: Any) -> dict[str, Any]:
 
 def _count(value: Any) -> int:
     """A count; providers send floats, nulls and negative numbers."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1 << 53:
+    if value.__class__ is int:
+        return value if 0 <= value < _MOST else 0
+    return int(value) if isinstance(value, float) and 0 <= value < _MOST else 0
+
+
+def _first(counts: Mapping[str, Any], names: KeysView[str]) -> int:
+    if names.isdisjoint(counts):
         return 0
-    return int(value)
-
-
-def _first(counts: Mapping[str, Any], names: tuple[str, ...]) -> int:
     for name in names:
         if name in counts and (count := _count(counts[name])):
             return count

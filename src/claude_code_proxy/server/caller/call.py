@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -54,6 +55,37 @@ class Call:
     client went away before that), `sending_since` (loop time since when a write waits for a slow reader).
     """
 
+    admitted_as: int = 0  # whose request it is, for the limit of each key
+    held: int = 0  # bytes of the body, packed and unpacked
+
+    started: bool = False
+    ended: bool = False
+    gone: bool = False
+    sending_since: float | None = None
+    status: int = 0
+    first_byte: float | None = None
+    sent_bytes: int = 0  # of the body
+
+    is_private: bool = False  # the server is a session's own, whose models stand in cc-proxy.json
+    key: str = ""
+    key_base: str = ""  # the upstream's address, where the key's issuer names one
+    session_keys: SessionKeys | None = None  # where the server has the keys itself
+    model: str = ""
+    upstream_id: str = ""
+    usage: Usage | None = None
+    failure: str = ""  # why there is no whole answer, or no good one
+    error_type: str = ""
+    served_by: ModelConfig | None = None  # the model that was asked last
+    attempts: int = 0  # requests that were sent upstream
+    fallbacks: int = 0  # models that could not answer
+    gaps: array[float] | None = None  # seconds between two writes, where somebody wants to know
+    _wrote: float | None = None
+    report: Report | None = None
+    cache_loss: CacheLoss | None = None  # what of the prompt was read again
+    capture: Capture | None = None  # where somebody wants to see the whole exchange
+    is_guarded: bool = False  # whether its tool calls are judged
+    rule: str = ""  # the kind of request by which another model serves it
+
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
         self.clock = loop.time
@@ -72,41 +104,10 @@ class Call:
         self.extra_headers: dict[str, str] = {}
         self.receive = receive
         self._send = send
-
-        self.admitted_as = 0  # whose request it is, for the limit of each key
-        self.held = 0  # bytes of the body, packed and unpacked
-
-        self.started = False
-        self.ended = False
-        self.gone = False
-        self.sending_since: float | None = None
-        self.status = 0
-        self.first_byte: float | None = None
-        self.sent_bytes = 0  # of the body
-
-        self.is_private = False  # the server is a session's own, whose models stand in cc-proxy.json
-        self.key = ""
         self.key_headers: Mapping[str, str] = {}  # further headers that belong to the key
         self.key_signing: Mapping[str, str] = {}  # what requests are signed with, if they are
-        self.key_base = ""  # the upstream's address, where the key's issuer names one
-        self.session_keys: SessionKeys | None = None  # where the server has the keys itself
-        self.model = ""
-        self.upstream_id = ""
-        self.usage: Usage | None = None
-        self.failure = ""  # why there is no whole answer, or no good one
-        self.error_type = ""
-        self.served_by: ModelConfig | None = None  # the model that was asked last
-        self.attempts = 0  # requests that were sent upstream
         self.upstream_errors: list[str] = []  # what of them failed: a status, or "connection"
-        self.fallbacks = 0  # models that could not answer
-        self.gaps: array[float] | None = None  # seconds between two writes, where somebody wants to know
-        self._wrote: float | None = None
-        self.report: Report | None = None
-        self.cache_loss: CacheLoss | None = None  # what of the prompt was read again
-        self.capture: Capture | None = None  # where somebody wants to see the whole exchange
         self.noted: list[Notice] = []  # what is to be said before there is a report
-        self.is_guarded = False  # whether its tool calls are judged
-        self.rule = ""  # the kind of request by which another model serves it
 
     @property
     def session_id(self) -> str:
@@ -214,9 +215,9 @@ class Call:
         own = self.extra_headers
         if self.report is not None and self.headers.get("x-proxy-report") == "1":
             own["x-proxy-notices"] = ",".join(self.report.codes)
-        if not any(name == b"request-id" for name, _ in headers):
-            own = {"request-id": self.request_id, **own}
-        listed = [*headers, *((name.encode(), _header_value(value)) for name, value in own.items())]
+        listed = headers + [(name.encode(), _header_value(value)) for name, value in own.items()]
+        if b"request-id" not in dict(headers):
+            listed.append((b"request-id", self.request_id.encode()))
         await self._send({"type": "http.response.start", "status": status, "headers": listed})
 
     async def write(self, data: bytes, *, more: bool = True) -> None:
@@ -252,8 +253,9 @@ class Call:
 
 def _merge(raw: HeaderList) -> dict[str, str]:
     """Headers by lower-case name, repeated ones joined as HTTP says."""
-    merged = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
-    if len(merged) == len(raw):
+    texts = b"\n".join(chain.from_iterable(raw)).decode("latin-1").split("\n")
+    merged = dict(zip(texts[::2], texts[1::2], strict=False))
+    if len(merged) * 2 == len(raw) * 2 == len(texts):  # no name twice, no line break in a value
         return merged
     merged.clear()
     for raw_name, raw_value in raw:

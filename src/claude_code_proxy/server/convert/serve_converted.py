@@ -24,7 +24,6 @@ from claude_code_proxy.server.hooks.hooked_stream import HookedStream
 from claude_code_proxy.server.offload import offload
 from claude_code_proxy.server.upstream import forwarded_headers
 from claude_code_proxy.server.upstream.exchange import RETRIED, Exchange
-from claude_code_proxy.server.upstream.limits import Limits
 
 if TYPE_CHECKING:
     from claude_code_proxy.config.models_yaml.model import ModelConfig
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.server.caller.call import Call
     from claude_code_proxy.server.gateway import Gateway
     from claude_code_proxy.server.upstream.exchange import Translator
+    from claude_code_proxy.server.upstream.limits import Limits
     from claude_code_proxy.server.upstream.upstreams import UpstreamClient
     from claude_code_proxy.transports.protocol import Response
 
@@ -62,7 +62,7 @@ async def serve_converted(
     if outgoing.converted.max_tokens == 0:
         await _answer_empty(call, outgoing)
         return
-    limits = Limits.of(config, gateway.settings)
+    limits = gateway.limits.of(config)
     whole = not outgoing.profile.streams_only and not (streamed and config.can_stream)
     client = gateway.upstreams.create_openai_client(config, call.key, stream=not whole)
     forwarded_headers.put_headers(client.headers, own_headers)

@@ -19,7 +19,6 @@ from claude_code_proxy.server.passthrough import native_body
 from claude_code_proxy.server.passthrough.native_stream import NativeStream, counts, usage_of
 from claude_code_proxy.server.upstream import forwarded_headers
 from claude_code_proxy.server.upstream.exchange import Exchange
-from claude_code_proxy.server.upstream.limits import Limits
 
 if TYPE_CHECKING:
     from claude_code_proxy.config.models_yaml.model import ModelConfig
@@ -51,7 +50,7 @@ async def serve_native(
     stream: Translator = NativeStream(renamed, call.request_id)
     if gateway.hooks is not None and gateway.hooks.sees_answers and call.report is not None:
         stream = HookedStream(stream, gateway.hooks, call.report)
-    limits = Limits.of(config, gateway.settings)
+    limits = gateway.limits.of(config)
     async with Exchange(call, limits, (lambda: stream) if streamed else None) as exchange:
         response, data = await _ask(gateway, call, exchange, client, body, raw, attempt.config)
         if streamed and response.status == 200 and response.content_type == "text/event-stream":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from claude_code_proxy.core.deltas import Usage
 from claude_code_proxy.core.errors.api import ERROR_TYPES
@@ -80,35 +80,59 @@ class Sink(Protocol):
         """Take one record."""
 
 
-def record_of(call: Call) -> ExchangeRecord:
-    """The record of a request that is over."""
+class Shown(NamedTuple):
+    """What may be shown of a request: texts without any piece of a key, codes of loud notices."""
+
+    notices: tuple[str, ...]
+    path: str
+    model: str
+    upstream_id: str
+    failure: str
+    session_id: str
+    agent_id: str
+    parent_agent_id: str
+    agent_type: str
+
+
+def shown_of(call: Call) -> Shown:
+    """What may be shown of a request. All texts are masked at once: most often none has a key in it."""
+    header = call.headers.get
+    return Shown(
+        () if call.report is None else tuple(call.report.codes),
+        *call.without_keys(
+            call.path,
+            call.model,
+            call.upstream_id,
+            call.failure,
+            call.session_id,
+            header("x-claude-code-agent-id", ""),
+            header("x-claude-code-parent-agent-id", ""),
+            header("x-claude-code-agent-type", ""),
+        ),
+    )
+
+
+def record_of(call: Call, shown: Shown | None = None) -> ExchangeRecord:
+    """The record of a request that is over, of which `shown` may be there already."""
     served, headers = call.served_by, call.headers
+    shown = shown or shown_of(call)
     error = call.error_type
     if not error and (call.failure or call.status >= 400):
         word = call.failure.partition(":")[0]  # of a stream that ended in an error event
         error = word if word in ERROR_TYPES else "api_error"
     native = served is not None and served.format == "anthropic"
     profile = "" if served is None else (served.native if native else served.profile).name
-    session_id, agent_id, parent_agent_id, agent_type, asked = (
-        call.without_keys(  # somebody may put one there
-            call.session_id,
-            headers.get("x-claude-code-agent-id", ""),
-            headers.get("x-claude-code-parent-agent-id", ""),
-            headers.get("x-claude-code-agent-type", ""),
-            call.model,
-        )
-    )
     return ExchangeRecord(
         ended=time.time(),
         request_id=call.request_id,
-        session_id=session_id[:_LONGEST],
-        agent_id=agent_id[:_LONGEST],
-        parent_agent_id=parent_agent_id[:_LONGEST],
-        agent_type=agent_type[:_LONGEST],
+        session_id=shown.session_id[:_LONGEST],
+        agent_id=shown.agent_id[:_LONGEST],
+        parent_agent_id=shown.parent_agent_id[:_LONGEST],
+        agent_type=shown.agent_type[:_LONGEST],
         request_class=class_of(headers),
         rule=call.rule,
         operation=call.path.rstrip("/").rpartition("/")[2],
-        asked=asked[:_LONGEST],
+        asked=shown.model[:_LONGEST],
         model=served.model_id if served is not None else "",
         provider=profile,
         status=call.status,
@@ -120,7 +144,7 @@ def record_of(call: Call) -> ExchangeRecord:
         gaps=tuple(call.gaps or ()),
         sent_bytes=call.sent_bytes,
         usage=call.usage,
-        notices=() if call.report is None else tuple(call.report.codes),
+        notices=shown.notices,
         upstream_errors=tuple(call.upstream_errors),
         fallbacks=call.fallbacks,
         cache_loss=call.cache_loss,

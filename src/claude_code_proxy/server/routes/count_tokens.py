@@ -10,7 +10,6 @@ from claude_code_proxy.server.convert.outgoing import OutgoingRequest
 from claude_code_proxy.server.passthrough.serve_native import check_refusal, pass_whole, prepare
 from claude_code_proxy.server.routes.messages import read_request
 from claude_code_proxy.server.upstream.exchange import Exchange
-from claude_code_proxy.server.upstream.limits import Limits
 
 if TYPE_CHECKING:
     from claude_code_proxy.config.models_yaml.model import ModelConfig
@@ -46,7 +45,7 @@ async def _ask_upstream(gateway: Gateway, call: Call, config: ModelConfig, reque
     """Pass the question on; False when the upstream does not have the endpoint."""
     url = config.count_tokens_url
     client, body = await prepare(gateway, call, config, url, request.raw, await request.take())
-    async with Exchange(call, Limits.of(config, gateway.settings)) as exchange:
+    async with Exchange(call, gateway.limits.of(config)) as exchange:
         response = await exchange.open(client, body)
         data = await exchange.read_all()
         if response.status not in _NOT_THERE:

@@ -12,7 +12,6 @@ from claude_code_proxy.server.convert.serve_converted import whole_answer
 from claude_code_proxy.server.records.statistics import add_session_stats
 from claude_code_proxy.server.routes.messages import read_request
 from claude_code_proxy.server.routing import routed
-from claude_code_proxy.server.upstream.limits import Limits
 
 if TYPE_CHECKING:
     from claude_code_proxy.core.report import Report
@@ -52,9 +51,7 @@ async def test_conversion(gateway: Gateway, call: Call) -> None:
     if not dry_run:
         client = gateway.upstreams.create_openai_client(config, call.key, stream=False)
         try:
-            answer["message"] = await whole_answer(
-                call, outgoing, client, Limits.of(config, gateway.settings)
-            )
+            answer["message"] = await whole_answer(call, outgoing, client, gateway.limits.of(config))
         finally:
             add_session_stats(gateway.stats, config.model_id, call.usage)
     await call.respond_json({**answer, "notices": _notices(report)})

@@ -10,7 +10,7 @@ from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.server.caller.call import Call
 from claude_code_proxy.server.caller.caller_keys import CallerKeys
 from claude_code_proxy.server.caller.client_request import ClientRequest
-from claude_code_proxy.server.records.exchange_record import record_of
+from claude_code_proxy.server.records.exchange_record import record_of, shown_of
 from claude_code_proxy.server.routing import Attempt
 
 if TYPE_CHECKING:
@@ -71,9 +71,10 @@ async def text_of_answer(
         call.failure, call.error_type = error.message, error.type
         raise
     finally:
-        gateway.log.write(call)
+        shown = shown_of(call)
+        gateway.log.write(call, shown)
         for sink in gateway.sinks:
-            sink.add(record_of(call))
+            sink.add(record_of(call, shown))
 
 
 def _text(data: bytes, status: int) -> str:

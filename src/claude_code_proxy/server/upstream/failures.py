@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -11,24 +10,18 @@ from claude_code_proxy.core.errors.api import ApiError, OwnLimitError
 from claude_code_proxy.core.errors.upstream import transport_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from claude_code_proxy.core.errors.upstream import TransportKind
 
 
-@contextmanager
-def connecting(api_base: str) -> Iterator[None]:
-    """Turn the HTTP client's exceptions up to the response headers into `ApiError`."""
-    try:
-        yield
-    except http1.HttpError as error:
-        if isinstance(error, http1.RequestError):
-            raise ApiError(500, "api_error", f"the request cannot be sent: {error}") from None
-        if isinstance(error, http1.NoFilesError):
-            words = "the proxy has no file descriptor left for a connection (ulimit -n); try again"
-            raise OwnLimitError(529, "overloaded_error", words, retryable=True) from None
-        kind = next(kind for of, kind in _KINDS.items() if isinstance(error, of))
-        raise transport_error(kind, _words(error), api_base=api_base) from None
+def connect_error(error: http1.HttpError, api_base: str) -> ApiError:
+    """What the HTTP client raised before the response headers were there, as the error for the client."""
+    if isinstance(error, http1.RequestError):
+        return ApiError(500, "api_error", f"the request cannot be sent: {error}")
+    if isinstance(error, http1.NoFilesError):
+        words = "the proxy has no file descriptor left for a connection (ulimit -n); try again"
+        return OwnLimitError(529, "overloaded_error", words, retryable=True)
+    kind = next(kind for of, kind in _KINDS.items() if isinstance(error, of))
+    return transport_error(kind, _words(error), api_base=api_base)
 
 
 _KINDS: dict[type[http1.HttpError], TransportKind] = {

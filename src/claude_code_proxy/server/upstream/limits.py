@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,13 +27,24 @@ class Limits:
     stream_bytes: int
     answer: float
 
+    def of(self, config: ModelConfig) -> Limits:
+        """A model's own limits where it has them, else these, the server's."""
+        if config.hold is config.first_byte_timeout is config.idle_timeout is None:
+            return self
+        return replace(
+            self,
+            hold=self.hold if config.hold is None else config.hold,
+            first_byte=config.first_byte_timeout or self.first_byte,
+            idle=config.idle_timeout or self.idle,
+        )
+
     @classmethod
-    def of(cls, config: ModelConfig, settings: ServerSettings) -> Limits:
-        """A model's own limits where it has them, else the server's."""
+    def of_server(cls, settings: ServerSettings) -> Limits:
+        """The server's limits."""
         return cls(
-            hold=settings.hold if config.hold is None else config.hold,
-            first_byte=config.first_byte_timeout or settings.first_byte_timeout,
-            idle=config.idle_timeout or settings.idle_timeout,
+            hold=settings.hold,
+            first_byte=settings.first_byte_timeout,
+            idle=settings.idle_timeout,
             ping_interval=settings.ping_interval,
             progress_interval=settings.progress_interval,
             settle=settings.settle_timeout,

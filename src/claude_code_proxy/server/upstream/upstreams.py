@@ -66,7 +66,7 @@ class UpstreamClient:
         Raises `ApiError` when no response comes (`retryable` where another try makes sense).
         """
         _, proxy = _route(self.url.partition("?")[0], socks=self.socks)
-        with failures.connecting(self.config.api_base):
+        try:
             response = await self.http.request(
                 "POST",
                 self.url,
@@ -77,6 +77,8 @@ class UpstreamClient:
                 resend=self.resends,
                 whose=self.whose,
             )
+        except http1.HttpError as error:
+            raise failures.connect_error(error, self.config.api_base) from None
         if 300 <= response.status < 400:
             response.close()
             location = response.headers.get("location") or ""
@@ -175,24 +177,25 @@ class Upstreams:
         """
         self._check_secret(url, request_headers)
         address, proxy = _route(url.partition("?")[0], socks=self._socks)  # what is asked is nobody's to keep
-        with failures.connecting(address):
-            try:
-                async with asyncio.timeout(seconds):
-                    response = await self._http.request("GET", url, request_headers, proxy=proxy, resend=True)
-                    try:
-                        return response.status, (await _read(response, limit))[:limit]
-                    finally:
-                        response.close()
-            except TimeoutError:
-                late = f"{address} did not respond within {seconds:g} s"
-                raise ApiError(504, "timeout_error", late) from None
+        try:
+            async with asyncio.timeout(seconds):
+                response = await self._http.request("GET", url, request_headers, proxy=proxy, resend=True)
+                try:
+                    return response.status, (await _read(response, limit))[:limit]
+                finally:
+                    response.close()
+        except http1.HttpError as error:
+            raise failures.connect_error(error, address) from None
+        except TimeoutError:
+            late = f"{address} did not respond within {seconds:g} s"
+            raise ApiError(504, "timeout_error", late) from None
 
     def _check_secret(self, url: str, sent: http1.Headers) -> None:
         """Raises `ApiError` 403 for a key that whoever is on the way could read."""
         if self._settings.allow_plain_http or not url.startswith("http:"):
             return
-        host = urlsplit(url).hostname or ""
-        if not is_private(host) and any(sent.get(name) for name in _KEY_HEADERS):
+        private, host = _host(url.partition("?")[0])
+        if not private and any(sent.get(name) for name in _KEY_HEADERS):
             raise ApiError(
                 403,
                 "permission_error",
@@ -218,6 +221,13 @@ async def _read(response: Response, limit: int) -> bytes:
     while len(data) < limit and (piece := await response.read()):
         data += piece
     return bytes(data)
+
+
+@lru_cache(maxsize=1024)
+def _host(url: str) -> tuple[bool, str]:
+    """Whether the host of `url` is this machine or in a private network, and its name."""
+    host = urlsplit(url).hostname or ""
+    return is_private(host), host
 
 
 @lru_cache(maxsize=1024)
