@@ -39,19 +39,18 @@ class Report:
 
     def dropped(self, code: str, path: str, reason: str, *, quiet: bool = False) -> None:
         """Record that the value at `path` does not reach the other side."""
-        self._add(Notice(code, path, "dropped", reason, quiet))
+        if len(self.notices) < _MOST_NOTICES:
+            self.notices.append(Notice(code, path, "dropped", reason, quiet))
 
     def changed(self, code: str, path: str, reason: str, *, quiet: bool = False) -> None:
         """Record that the value at `path` reaches the other side in another form."""
-        self._add(Notice(code, path, "changed", reason, quiet))
+        if len(self.notices) < _MOST_NOTICES:
+            self.notices.append(Notice(code, path, "changed", reason, quiet))
 
     def emulated(self, code: str, path: str, reason: str, *, quiet: bool = False) -> None:
         """Record that the proxy itself does what `path` asks for."""
-        self._add(Notice(code, path, "emulated", reason, quiet))
-
-    def _add(self, notice: Notice) -> None:
         if len(self.notices) < _MOST_NOTICES:
-            self.notices.append(notice)
+            self.notices.append(Notice(code, path, "emulated", reason, quiet))
 
     @property
     def loud(self) -> list[Notice]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from operator import itemgetter
 from typing import TYPE_CHECKING, Self
 
 from claude_code_proxy.http1.errors import RequestError
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110 5.6.2
 _NAMES = re.compile(rf"{_TOKEN}(?:\n{_TOKEN})*")
+_name = itemgetter(0)
 _WRITTEN_BY_CLIENT = frozenset(("host", "content-length", "transfer-encoding", "proxy-authorization"))
 _BREAKS_OUT = re.compile("[\r\n\0]")  # RFC 9110 5.5
 
@@ -51,6 +53,13 @@ class Headers:
     def get(self, name: str, default: str | None = None) -> str | None:
         """The first value under `name`."""
         return self._first.get(name.lower(), default)
+
+    def first_of(self, names: Iterable[str]) -> str:
+        """The first value that is not empty under one of `names`, which are in lower case; "" without one."""
+        first = self._first
+        if first.keys().isdisjoint(names):
+            return ""
+        return next((first[name] for name in names if first.get(name)), "")
 
     def all(self, name: str) -> list[str]:
         """Every value under `name`."""
@@ -105,8 +114,8 @@ class Headers:
         its line, a field that the client writes itself.
         """
         fields = self._fields
-        names = [name for name, _ in fields]
-        lines = "".join([f"{name}: {value}\r\n" for name, value in fields])
+        names = list(map(_name, fields))
+        lines = "".join(map("%s: %s\r\n".__mod__, fields))
         # the block as a whole: a line break anywhere but at the ends of lines shows in the counts
         if (
             lines.count("\n") == lines.count("\r") == len(fields)

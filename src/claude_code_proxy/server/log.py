@@ -138,6 +138,12 @@ class _Formatter(logging.Formatter):
     _second = 0
     _shown = ""
 
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of `record`."""
+        if "call" in record.__dict__:  # a request's: its message is there, and there is no exception
+            return f"{self.formatTime(record)} {record.levelname} {record.msg}"
+        return super().format(record)
+
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802
         """Date, time and milliseconds of `record`."""
         second = int(record.created)

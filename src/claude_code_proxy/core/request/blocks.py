@@ -138,7 +138,7 @@ class ContentReader:
         text = block.get("text")
         if not isinstance(text, str):
             raise invalid_request(f"{path}.text: must be a string, found {kind_of(text)}")
-        cached = self._cached(block, path)
+        cached = self._cached(block, path) if "cache_control" in block else ""
         if text:
             items.append(Text(text, cached))
 

@@ -139,29 +139,22 @@ def reasoning_turns(body: dict[str, Any], report: Report) -> int | None:
     return turns
 
 
-def user_id(body: dict[str, Any]) -> str:
-    """What tells one user from another in `metadata.user_id`, "" without one.
+def identity(body: dict[str, Any]) -> tuple[str, str]:
+    """What tells one user from another in `metadata.user_id`, and the session id in it; each "" without one.
 
     Claude Code puts a JSON object with device_id, account_uuid and session_id into the string.
     """
-    raw, identity = _identity(body)
-    return text_or_empty(identity, "device_id") or text_or_empty(identity, "account_uuid") or raw
-
-
-def session_id(body: dict[str, Any]) -> str:
-    """The session id in `metadata.user_id`, "" without one."""
-    return text_or_empty(_identity(body)[1], "session_id")
-
-
-def _identity(body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     raw = text_or_empty(object_or_none(body, "metadata", "metadata") or {}, "user_id")
     if not raw.startswith("{"):
-        return raw, {}
+        return raw, ""
     try:
-        identity = loads(raw)
+        found = loads(raw)
     except WireError:
-        identity = None
-    return raw, identity if isinstance(identity, dict) else {}
+        found = None
+    if not isinstance(found, dict):
+        return raw, ""
+    user = text_or_empty(found, "device_id") or text_or_empty(found, "account_uuid") or raw
+    return user, text_or_empty(found, "session_id")
 
 
 def service_tier(body: dict[str, Any], profile: Profile, report: Report) -> str:
@@ -178,6 +171,8 @@ def service_tier(body: dict[str, Any], profile: Profile, report: Report) -> str:
 def unmapped(body: dict[str, Any], profile: Profile, report: Report) -> dict[str, Any]:
     """The fields no rule maps that the profile accepts as they are; the others are dropped."""
     extra: dict[str, Any] = {}
+    if _READ.issuperset(body):
+        return extra
     for field, value in body.items():
         if field in _READ or value is None:
             continue

@@ -65,6 +65,7 @@ def parse(
     sent_tools = tools.selected()
     tool_choice = object_or_none(body, "tool_choice", "tool_choice")
     output_config = object_or_none(body, "output_config", "output_config") or {}
+    user_id, session_id = options.identity(body)
     effort = messages.effort if messages.effort is not None else output_config.get("effort")
     return Conversation(
         system=tuple(messages.system),
@@ -80,8 +81,8 @@ def parse(
         stream=boolean_or_none(body, "stream"),
         output_schema=options.output_schema(body, output_config, report),
         reasoning_turns=options.reasoning_turns(body, report),
-        user_id=options.user_id(body),
-        session_id=options.session_id(body),
+        user_id=user_id,
+        session_id=session_id,
         service_tier=options.service_tier(body, profile, report),
         tool_names=names.restore,
         used_tool_ids=frozenset(messages.reader.tool_ids),

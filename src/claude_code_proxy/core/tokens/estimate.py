@@ -41,6 +41,7 @@ _NOT_TEXT = frozenset(
         "type", "id", "call_id", "output", "phase", "encrypted_content",
     }
 )  # fmt: skip
+_PLAIN = frozenset({"role", "content"})
 # Opaque state inside `reasoning_details`: base64, and not what the model reads as text.
 _OPAQUE = frozenset({"data", "signature", "id", "type", "format", "index"})
 
@@ -109,7 +110,8 @@ def measure(
         texts.append(str(instructions))
     for message in body.get("messages") or body.get("input") or ():
         fixed += MESSAGE_TOKENS
-        texts.extend(_message_texts(message))
+        if not _PLAIN.issuperset(message):
+            texts.extend(_message_texts(message))
         content = message.get("content") or message.get("output")
         if isinstance(content, str):
             texts.append(content)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from itertools import filterfalse
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import sse, wire
@@ -22,7 +24,7 @@ _TYPE = re.compile(
     rb'"type"\s*:\s*"(message_start|message_delta|message_stop|error|content_block_st(?:art|op))"'
 )
 _START = b'"message_start"'
-_DELTA = b"event: content_block_delta"
+_is_delta = methodcaller("startswith", b"event: content_block_delta")
 _EMPTY_DELTAS = {
     "text": {"type": "text_delta", "text": ""},
     "thinking": {"type": "thinking_delta", "thinking": ""},
@@ -61,20 +63,17 @@ class NativeStream:
         """Take a read; return every event it completed."""
         self._held += data
         # an end of event may have been cut by the read: look back three bytes
-        ends = [
-            found.end()
-            for found in sse.END_OF_EVENT.finditer(self._held, max(0, len(self._held) - len(data) - 3))
-        ]
-        if not ends:
+        end = _last_end(self._held, max(0, len(self._held) - len(data) - 3))
+        if not end:
             if len(self._held) <= MAX_HELD and not self._unread:
                 return b""
             self._unread = True
             return self._release(len(self._held))
         if self._unread:
             self._unread = False
-            return self._release(ends[-1])
-        whole = bytes(self._held[: ends[-1]])
-        del self._held[: ends[-1]]
+            return self._release(end)
+        whole = bytes(self._held[:end])
+        del self._held[:end]
         self.started = True
         return self._read_events(whole)
 
@@ -124,9 +123,7 @@ class NativeStream:
         """Note what whole events say; return them, the first with the model's name put back."""
         if self._model is not None and _START in whole:
             whole, self._model = _restore(whole, self._model), None
-        for event in sse.END_OF_EVENT.split(whole):
-            if event.startswith(_DELTA) or not event:
-                continue
+        for event in filterfalse(_is_delta, sse.END_OF_EVENT.split(whole)):
             found = _TYPE.search(event)
             if found is not None:
                 self._note(found[1], event)
@@ -160,6 +157,14 @@ class NativeStream:
     def _count(self, usage: Any) -> None:
         self._counts.update(counts(usage))
         self.usage = usage_of(self._counts)
+
+
+def _last_end(held: bytearray, start: int) -> int:
+    """Where the last whole event ends that does so behind `start`; 0 where none does."""
+    if held.find(b"\r", start) < 0:
+        last = held.rfind(b"\n\n", start)
+        return last + 2 if last >= 0 else 0
+    return max((found.end() for found in sse.END_OF_EVENT.finditer(held, start)), default=0)
 
 
 def counts(usage: Any) -> dict[str, int]:

@@ -112,10 +112,10 @@ def native_request(
     if config.native.auth != "as_sent":
         _put_key(headers, config.native.auth, key)
         return headers
-    if bearer_token(sent):
-        headers["Authorization"] = f"Bearer {bearer_token(sent)}"
-    if sent.get("x-api-key", "").strip():
-        headers["x-api-key"] = sent["x-api-key"].strip()
+    if token := bearer_token(sent):
+        headers["Authorization"] = f"Bearer {token}"
+    if key := sent.get("x-api-key", "").strip():
+        headers["x-api-key"] = key
     return headers
 
 
@@ -137,10 +137,7 @@ def native_response(upstream: Headers) -> HeaderList:
 
 def upstream_request_id(headers: Headers) -> str:
     """The id that an upstream gave to the request, under whichever name; "" when it gave none."""
-    for name in REQUEST_IDS:
-        if value := headers.get(name):
-            return value
-    return ""
+    return headers.first_of(REQUEST_IDS)
 
 
 def _put_configured(headers: Headers, config: ModelConfig) -> None:
