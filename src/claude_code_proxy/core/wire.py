@@ -12,6 +12,7 @@ import base64
 import gc
 import json
 import re
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ _MINUS_ZERO = re.compile(rb"-0[\s,\]}]")  # an integer for msgspec, which has no
 _MOST_DIGITS = 4300  # of an integer that Python reads
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeError)
+_BUT_LAST = itemgetter(slice(None, -1))
 _ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -134,7 +136,7 @@ def strings(texts: list[bytes]) -> list[str] | None:
         values: list[str] = orjson.loads(b'["' + b' ","'.join(texts) + b' "]')
     except orjson.JSONDecodeError:
         return None
-    return [value[:-1] for value in values] if len(values) == len(texts) else None
+    return list(map(_BUT_LAST, values)) if len(values) == len(texts) else None
 
 
 def canonical(texts: list[bytes], values: list[str]) -> list[bytes]:
