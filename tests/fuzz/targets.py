@@ -209,10 +209,9 @@ def _texts(value: Any) -> Iterable[str]:
 
 
 def _http_seeds() -> Iterable[bytes]:
-    yield b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
-    yield b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nx: y\r\n\r\n5;a=b\r\nhello\r\n0\r\nt: v\r\n\r\n"
     yield b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\nno"
-    yield b"HTTP/1.0 204 No Content\r\n\r\n"
+    for case in json.loads((paths.CASES / "http1" / "published.json").read_text()):
+        yield case["response"].encode("latin-1")
 
 
 def _yaml_seeds() -> Iterable[bytes]:

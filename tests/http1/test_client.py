@@ -454,10 +454,10 @@ async def test_nothing_is_sent_again_once_an_answer_began(client: Client) -> Non
 
 
 async def test_idle_connections_are_closed_in_time() -> None:
-    client = Client(Options(idle_seconds=0.1))
+    client = Client(Options(idle_seconds=0.4))
     async with serving(answering(OK)) as first, serving(answering(OK)) as second:
         await whole(client, first)
-        await asyncio.sleep(0.07)
+        await asyncio.sleep(0.28)
         await whole(client, second)
         await eventually(lambda: first.open == 0, within=1)
         assert second.open == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import zlib
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -14,10 +15,12 @@ from hypothesis import strategies as st
 from claude_code_proxy.http1 import AnswerError, CutError
 from claude_code_proxy.http1.coding import Decoder
 from claude_code_proxy.http1.response_reader import BODY, DONE, HEAD, IDLE, LIMIT, AnswerParser
+from tests import paths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+PUBLISHED = json.loads((paths.CASES / "http1" / "published.json").read_text())
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 
 # name, bytes, status, body, whether the connection may serve another request
@@ -169,6 +172,19 @@ def test_what_is_no_answer(case: tuple[str, bytes]) -> None:
     for pieces in ([data], bytewise(data)):
         with pytest.raises(AnswerError):
             parse(*pieces)
+
+
+@pytest.mark.parametrize("case", PUBLISHED, ids=[case["case"] for case in PUBLISHED])
+def test_the_published_cases_of_other_parsers(case: dict[str, Any]) -> None:
+    """What the tests of h11 and llhttp give a client to read. `body` is null where it is no answer."""
+    data = case["response"].encode("latin-1")
+    for pieces in ([data], bytewise(data)):
+        if case["body"] is None:
+            with pytest.raises(AnswerError):
+                parse(*pieces, closed=True)
+        else:
+            parser, body = parse(*pieces, closed=True)
+            assert (parser.stage, body) == (DONE, case["body"].encode("latin-1"))
 
 
 @pytest.mark.parametrize("more", [b"x", b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nno", b"HTTP/1."])
