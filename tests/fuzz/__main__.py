@@ -9,13 +9,17 @@ import argparse
 import random
 import sys
 import time
+from contextlib import nullcontext
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.fuzz.mutate import LONGEST, inputs
-from tests.fuzz.targets import TARGETS
+
+atheris: Any = import_module("atheris") if "--atheris" in sys.argv else None
+with atheris.instrument_imports(include=["claude_code_proxy"]) if atheris else nullcontext():
+    from tests.fuzz.targets import TARGETS
 
 if TYPE_CHECKING:
     from tests.fuzz.targets import Target
@@ -49,8 +53,6 @@ def _run(target: Target, count: int, seed: str) -> int:
 
 
 def _guided(target: Target, count: int) -> int:
-    atheris: Any = import_module("atheris")
-    atheris.instrument_all()
     folder = Path(f"fuzz-{target.name}")
     folder.mkdir(exist_ok=True)
     for number, seed in enumerate(target.seeds()):
