@@ -109,7 +109,7 @@ oldest: $(INSTALLED_DEV) ## run the tests of the core and the server with the ol
 	  --all-extras --requirements pyproject.toml --group dev
 	$(BIN)/uv pip install --quiet --python build/oldest/bin/python --no-deps --editable .
 	build/oldest/bin/python -m pytest -n $(WORKERS) --dist worksteal \
-	  tests/core tests/config tests/http1 tests/transports tests/server $(ARGS)
+	  tests/core tests/config tests/credentials tests/http1 tests/transports tests/server $(ARGS)
 
 sbom: build/locked ## write build/sbom.json (CycloneDX): every package that is locked, with its licence
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON -o build/sbom.json build/locked/bin/python

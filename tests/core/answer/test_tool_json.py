@@ -23,6 +23,9 @@ WHOLE: list[tuple[str, dict[str, Any], str | None]] = [
     ("7", {"value": 7}, "tool_arguments_wrapped"),
     ('```json\n{"a":1}\n```', {"a": 1}, "tool_arguments_repaired"),
     ('```\n{"a":1}\n```', {"a": 1}, "tool_arguments_repaired"),
+    ('```{"a":1}```', {"a": 1}, "tool_arguments_repaired"),
+    ('```json\n{"a":1}', {RAW_ARGUMENTS: '```json\n{"a":1}'}, "tool_arguments_invalid"),
+    ('{"a":1}\n```', {"a": 1}, "tool_arguments_repaired"),
     ('{"a":"b\nc"}', {"a": "b\nc"}, "tool_arguments_repaired"),
     ('{"a":1}}', {"a": 1}, "tool_arguments_repaired"),
     ('{}{"a":1}', {"a": 1}, "tool_arguments_repaired"),
@@ -63,11 +66,15 @@ STREAMED: list[tuple[list[str], str, str | None]] = [
 ]
 
 
+def notices(report: Report) -> list[tuple[str, str, str]]:
+    return [(notice.code, notice.path, notice.action) for notice in report.notices]
+
+
 @pytest.mark.parametrize(("text", "expected", "code"), WHOLE)
 def test_whole(text: str, expected: dict[str, Any], code: str | None) -> None:
     report = Report()
     assert parse_arguments(text, report) == expected
-    assert report.codes == ([code] if code else [])
+    assert notices(report) == ([(code, "upstream.tool_calls", "changed")] if code else [])
 
 
 @pytest.mark.parametrize(("pieces", "expected", "code"), STREAMED)
@@ -76,7 +83,7 @@ def test_streamed(pieces: list[str], expected: str, code: str | None) -> None:
     gate = ArgumentGate(report)
     out = "".join(gate.feed(piece) for piece in pieces) + gate.close()
     assert out == expected
-    assert report.codes == ([code] if code else [])
+    assert notices(report) == ([(code, "upstream.tool_calls", "changed")] if code else [])
 
 
 @given(OBJECT, st.data())
