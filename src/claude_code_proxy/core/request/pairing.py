@@ -50,6 +50,10 @@ class _OpenCall:
         self.results: list[ResultDraft] = []
 
 
+def _numbered(tool_id: ToolId, occurrence: int) -> ToolId:
+    return ToolId(f"{tool_id.id}_{occurrence}")
+
+
 class _Pairing:
     def __init__(self, names: ToolNames, profile: Profile, model: str, report: Report) -> None:
         self._names = names
@@ -57,6 +61,7 @@ class _Pairing:
         self._model = model
         self._report = report
         self._seen_ids: set[str] = set()
+        self._occurrences: dict[tuple[str, int | None], int] = {}
         self._open: list[_OpenCall] = []
         self._turns: list[Turn] = []
         self.refused: Refused = {}
@@ -97,18 +102,21 @@ class _Pairing:
         profile = self._profile
         # A provider's own ids go back as they came, even if it used one twice in the conversation.
         own = profile.tool_id == "raw" or (tool_id.profile != "" and tool_id.profile == profile.name)
-        upstream_id = upstream_tool_id(tool_id, profile)
-        occurrence = 1
+        counted = (tool_id.id, len(self._turns) if own else None)
+        occurrence = self._occurrences.get(counted, 1)  # all before it are used
+        first = tool_id if occurrence == 1 else _numbered(tool_id, occurrence)
+        upstream_id = upstream_tool_id(first, profile)
         while upstream_id in ids_of_turn or (not own and upstream_id in self._seen_ids):
             occurrence += 1
-            upstream_id = upstream_tool_id(ToolId(f"{tool_id.id}_{occurrence}"), profile)
+            upstream_id = upstream_tool_id(_numbered(tool_id, occurrence), profile)
         if occurrence > 1:
+            self._occurrences[counted] = occurrence
             self._report.changed("duplicate_tool_id", path, f"this id was used before; sent as {upstream_id}")
         return upstream_id
 
     def _user(self, draft: UserDraft) -> None:
         waiting: dict[str, list[_OpenCall]] = {}
-        for call in self._open:
+        for call in reversed(self._open):
             waiting.setdefault(call.draft.id, []).append(call)
         parts: list[UserPart] = []
         for item in draft.items:
@@ -116,10 +124,9 @@ class _Pairing:
                 parts.append(item)
             elif calls := waiting.get(item.id):
                 # Calls that share an id take the results in turn; what is left over joins the last one.
-                target = calls[0]
-                if target.results:
-                    target = next((call for call in calls if not call.results), calls[-1])
-                target.results.append(item)
+                if calls[-1].results and len(calls) > 1:
+                    calls.pop()
+                calls[-1].results.append(item)
             else:
                 parts.extend(self._orphan(item))
         self._turns.append(UserTurn(self._answers(), tuple(parts)))
