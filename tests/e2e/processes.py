@@ -55,6 +55,11 @@ def wait_until(condition: Callable[[], T | None], within: float = _UP_WITHIN, wh
     return value
 
 
+def succeeds(command: Sequence[str]) -> bool:
+    """Whether `command` ends well."""
+    return subprocess.run(command, capture_output=True, timeout=10, check=False).returncode == 0
+
+
 def proxy_command(*options: str) -> list[str]:
     """The command line of the proxy, with the Python that runs the tests."""
     return [sys.executable, "-m", "claude_code_proxy", "serve", *options]

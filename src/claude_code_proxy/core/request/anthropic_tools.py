@@ -7,6 +7,7 @@ A toolset is one entry that stands for many tools; a call of one names the tools
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 Schema = dict[str, Any]
@@ -42,16 +43,18 @@ _COMPUTER_ACTIONS = (
     "double_click", "triple_click", "left_mouse_down", "left_mouse_up", "hold_key", "scroll", "wait",
     "screenshot", "cursor_position", "zoom",
 )  # fmt: skip
+_DATED = re.compile(r"([a-z_]+)_[0-9]{8}")
+"""A type and its date. `bash_code_execution` is not `bash`: Anthropic runs it."""
 _TYPED: dict[str, tuple[str, Schema]] = {
-    "bash_": (
+    "bash": (
         "Run a command in a persistent shell, or restart the shell.",
         _object(command=_TEXT, restart={"type": "boolean"}),
     ),
-    "text_editor_": (
+    "text_editor": (
         "View, create and edit files.",
         _object(command=_one_of("view", "create", "str_replace", "insert", "undo_edit"), **_FILE_EDIT),
     ),
-    "memory_": (
+    "memory": (
         "Keep notes in files under /memories that last between conversations.",
         _object(
             command=_one_of("view", "create", "str_replace", "insert", "delete", "rename"),
@@ -60,7 +63,7 @@ _TYPED: dict[str, tuple[str, Schema]] = {
             new_path=_TEXT,
         ),
     ),
-    "computer_2": (
+    "computer": (
         "Use a computer with mouse, keyboard and screenshots. Coordinates are pixels from the top left.",
         _object(
             "action",
@@ -189,8 +192,8 @@ _NO_TAB = frozenset(("new_tab", "list_tabs"))
 
 def typed_tool(tool: dict[str, Any]) -> tuple[str, Schema] | None:
     """Description and parameters of a tool by its `type`; None for a type that stands for nothing."""
-    kind = str(tool.get("type"))
-    found = next((entry for prefix, entry in _TYPED.items() if kind.startswith(prefix)), None)
+    dated = _DATED.fullmatch(str(tool.get("type")))
+    found = _TYPED.get(dated[1]) if dated is not None else None
     if found is None:
         return None
     description, schema = found
