@@ -37,6 +37,7 @@ def proxied_provider(folder: Path) -> Iterator[Setup]:
                 "api_base": f"{base}/v1",
                 "reasoning_replay": "reasoning_content",
             },
+            {"model_id": "demo-reason", "api_base": base, "reasoning_replay": "reasoning_content"},
             {"model_id": "demo-small-8k", "api_base": f"{base}/v1/chat/completions"},
             {"model_id": "no-such-model", "api_base": f"{base}/v1/"},
         ]

@@ -10,7 +10,7 @@ from claude_code_proxy.core.errors.context import ErrorContext
 from claude_code_proxy.core.tokens.text_features import default_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from claude_code_proxy.core.deltas import WebFetch, WebSearch
 
@@ -61,7 +61,8 @@ class ReplyContext:
     name, given only where calls may arrive as text. `left_out_arguments` are those, by the client's name of
     the tool, that are left out of a call where they are empty. `looked_up` was found for the model before it
     was asked, and stands before its answer. `may_repeat`: the caller sends the request again where a response
-    came to nothing. `fields` are further ones of the message. `limits` bound what is held of the answer.
+    came to nothing. `fields` are further ones of the message. `applied_edits` are those of
+    `context_management`, None where none were asked for. `limits` bound what is held of the answer.
     """
 
     model: str
@@ -82,4 +83,5 @@ class ReplyContext:
     looked_up: tuple[WebSearch | WebFetch, ...] = ()
     may_repeat: bool = False
     fields: Mapping[str, Any] = field(default_factory=dict)
+    applied_edits: Sequence[Mapping[str, Any]] | None = None
     limits: AnswerLimits = DEFAULT_LIMITS

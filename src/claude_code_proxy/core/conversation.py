@@ -185,9 +185,9 @@ class Sampling:
 class Conversation:
     """One request. `max_tokens` is already within the profile's limit; `extra` goes upstream as it is.
 
-    `stop_sequences` are clean and unique. `reasoning_turns` limits the replay of reasoning to so many of
-    the last assistant turns. `tool_names` maps upstream tool names back, `used_tool_ids` are the client's.
-    `left_out_arguments`, by the client's name of the tool, are left out of the model's calls where empty.
+    `stop_sequences` are clean and unique. `tool_names` maps upstream tool names back, `used_tool_ids` are
+    the client's. `left_out_arguments`, by the client's name of the tool, are left out of the model's calls
+    where empty.
     """
 
     system: tuple[Text, ...]
@@ -202,7 +202,6 @@ class Conversation:
     stop_sequences: tuple[str, ...]
     stream: bool | None
     output_schema: dict[str, Any] | None
-    reasoning_turns: int | None
     user_id: str
     session_id: str
     service_tier: str

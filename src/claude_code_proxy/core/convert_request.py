@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.answer_context import ReplyContext
+from claude_code_proxy.core.context_management.apply import apply_edits
+from claude_code_proxy.core.context_management.edits import read_edits
 from claude_code_proxy.core.conversation import PreparedTools
 from claude_code_proxy.core.errors.context import ErrorContext
 from claude_code_proxy.core.openai.chat import encode as chat
@@ -15,6 +18,8 @@ from claude_code_proxy.core.openai.responses import encode as responses
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.request.fields import required_text
 from claude_code_proxy.core.request.read import parse
+from claude_code_proxy.core.tokens.estimate import measure
+from claude_code_proxy.core.tokens.text_features import default_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.request.media import PdfText
     from claude_code_proxy.core.request.tool_cache import ToolCache
+    from claude_code_proxy.core.tokens.estimate import TextCounts
 
 
 _ENCODERS = {"chat": chat.encode, "responses": responses.encode}
@@ -35,7 +41,8 @@ class ConvertedRequest:
 
     `body` is what goes upstream, `tools` are those in it that the client runs, `reply` what the answer must
     know, `report` what was not carried over. `max_tokens` 0 asks to warm the cache only: the caller answers
-    by itself and sends nothing.
+    by itself and sends nothing. `counts` are those of the prompt (`core.tokens`), where they had to be known,
+    `original_counts` those before its context was edited.
     """
 
     body: dict[str, Any]
@@ -44,6 +51,8 @@ class ConvertedRequest:
     report: Report
     stream: bool
     max_tokens: int
+    counts: int | None = None
+    original_counts: int | None = None
 
     @property
     def payload(self) -> bytes:
@@ -69,14 +78,56 @@ def convert_request(
     session_id: str = "",
     tool_cache: ToolCache | None = None,
     pdf_text: Callable[[str], PdfText] | None = None,
+    text_counts: TextCounts | None = None,
 ) -> ConvertedRequest:
     """Convert the JSON value of a Messages request for the upstream model `model`.
 
     `message_id` is the answer's id; `session_id` is used where the request's metadata has none; `tool_cache`
     is the one that the request was read with, and saves time only; `pdf_text` is what
-    `core.request.media.Media` takes. `reply.input_tokens` is 0: counting is the caller's.
+    `core.request.media.Media` takes, `text_counts` what `core.tokens.estimate.measure` does, where an edit
+    of the context needs a count. `reply.input_tokens` is 0: counting is the caller's.
     Raises `ApiError` 400 for a request that cannot be served, and for nothing else.
     """
+    edits = read_edits(request)
+
+    def convert(request: Any) -> ConvertedRequest:
+        return _convert(request, profile, model, message_id, session_id, tool_cache, pdf_text)
+
+    original = convert(request)
+    if edits is None:
+        return original
+
+    def tokens(converted: ConvertedRequest) -> int:
+        if converted.counts is None:
+            converted.counts = measure(converted.body, text_counts, converted.tools)
+        return math.ceil(default_tokens(converted.counts))
+
+    told = Report()
+    converted, applied = apply_edits(
+        request,
+        edits,
+        original,
+        convert=convert,
+        tokens=tokens,
+        clears=profile.context_editing,
+        report=told,
+    )
+    converted.reply.applied_edits, converted.original_counts = applied, original.counts
+    # what a tool refused is known although its words may be cleared
+    converted.reply.left_out_arguments = original.reply.left_out_arguments
+    converted.report.notices += told.notices
+    return converted
+
+
+def _convert(
+    request: Any,
+    profile: Profile,
+    model: str,
+    message_id: str,
+    session_id: str,
+    tool_cache: ToolCache | None,
+    pdf_text: Callable[[str], PdfText] | None,
+) -> ConvertedRequest:
     report = Report()
     conversation = parse(
         request,

@@ -151,13 +151,20 @@ def test_what_the_cache_served_after_all_costs_nothing() -> None:
     assert loss == CacheLoss("system_changed", "", 41_200)
 
 
-def test_the_provider_lost_it() -> None:
+@pytest.mark.parametrize(
+    ("edited", "why"),
+    [
+        (False, "nothing changed: the provider no longer had it"),
+        (True, "old content was cleared (context_management)"),
+    ],
+)
+def test_nothing_changed_that_the_client_sent(edited: bool, why: str) -> None:
     proof = CacheProof()
     bodies = [{**NEXT, "messages": PLAIN[:count]} for count in (1, 3, 5)]
     assert proof.look(1, raw(bodies[0]), usage(0)) is None
     assert proof.look(1, raw(bodies[1]), usage(48_000)) is None
-    loss = proof.look(1, raw(bodies[2]), usage(0))
-    assert str(loss) == "nothing changed: the provider no longer had it, 50,000 tokens read again"
+    loss = proof.look(1, raw(bodies[2]), usage(0), edited=edited)
+    assert str(loss) == f"{why}, 50,000 tokens read again"
     assert proof.look(1, raw(bodies[2]), usage(0)) is None, "said once"
 
 

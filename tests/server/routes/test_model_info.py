@@ -56,6 +56,20 @@ def flat(value: Any, path: str = "") -> dict[str, bool]:
         ({"thinking_switch": "enable_thinking", "effort": "low"}, ["thinking"], ["effort"]),
         ({"structured_output": "none"}, [], ["structured_outputs"]),
         (
+            {"context_editing": True},
+            [
+                "context_management",
+                "context_management.clear_thinking_20251015",
+                "context_management.clear_tool_uses_20250919",
+            ],
+            ["context_management.compact_20260112"],
+        ),
+        (
+            {"context_editing": False},
+            [],
+            ["context_management", "context_management.clear_tool_uses_20250919"],
+        ),
+        (
             {"format": "anthropic"},
             ["thinking", "effort.max", "context_management.compact_20260112"],
             ["citations", "thinking.types.between_tools"],

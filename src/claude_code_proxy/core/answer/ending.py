@@ -50,7 +50,7 @@ def ending(
             "web_search_requests": sum(isinstance(one, WebSearch) and not one.failed for one in looked_up),
             "web_fetch_requests": sum(isinstance(one, WebFetch) and not one.failed for one in looked_up),
         }
-    return events.message_delta(_with_tools(reason, tools), sequence, counts, details)
+    return events.message_delta(_with_tools(reason, tools), sequence, counts, details, reply.applied_edits)
 
 
 def _with_tools(reason: StopReason, tools: bool) -> StopReason:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from claude_code_proxy.core.continuity import seal_page
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from claude_code_proxy.core.deltas import Citation, Page, WebFetch
 
 Event: TypeAlias = dict[str, Any]
@@ -121,9 +123,13 @@ def message_delta(
     stop_sequence: str | None,
     usage: dict[str, Any],
     stop_details: dict[str, Any] | None = None,
+    applied_edits: Sequence[Mapping[str, Any]] | None = None,
 ) -> Event:
-    """`message_delta`: why the message ended, and the final token counts."""
+    """`message_delta`: why the message ended, the final token counts, and what was cleared of the prompt."""
     delta: dict[str, Any] = {"stop_reason": stop_reason, "stop_sequence": stop_sequence}
     if stop_details is not None:
         delta["stop_details"] = stop_details
-    return {"type": "message_delta", "delta": delta, "usage": usage}
+    event: Event = {"type": "message_delta", "delta": delta, "usage": usage}
+    if applied_edits is not None:
+        event["context_management"] = {"applied_edits": [*applied_edits]}
+    return event

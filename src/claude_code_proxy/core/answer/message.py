@@ -42,6 +42,8 @@ def fold(events: Iterable[Event], report: Report) -> dict[str, Any]:
                 _finish_block(block, {field: "".join(pieces) for field, pieces in grown.items()}, report)
             case "message_delta":
                 message.update(event["delta"], usage=event["usage"])
+                if "context_management" in event:
+                    message["context_management"] = event["context_management"]
                 message.setdefault("stop_details", None)
             case _:
                 pass  # pings and the end itself add nothing

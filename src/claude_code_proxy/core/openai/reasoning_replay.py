@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from claude_code_proxy.core.conversation import AssistantTurn, UserTurn
+from claude_code_proxy.core.conversation import UserTurn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,15 +15,7 @@ if TYPE_CHECKING:
 
 def first_turn_with_reasoning(conversation: Conversation, profile: Profile) -> int:
     """The index of the first turn whose reasoning is sent back."""
-    first = 0
-    if profile.reasoning_scope == "last_turn":
-        first = _start_of_last_exchange(conversation.turns)
-    limit = conversation.reasoning_turns
-    if limit is not None:
-        assistants = [i for i, turn in enumerate(conversation.turns) if isinstance(turn, AssistantTurn)]
-        kept = assistants[-limit:] if limit else []
-        first = max(first, kept[0] if kept else len(conversation.turns))
-    return first
+    return _start_of_last_exchange(conversation.turns) if profile.reasoning_scope == "last_turn" else 0
 
 
 def _start_of_last_exchange(turns: Sequence[Turn]) -> int:

@@ -25,6 +25,7 @@ _WORDS = {
     "system_changed": "system prompt changed",
     "tools_changed": "tool list changed",
     "messages_changed": "messages changed",
+    "context_edited": "old content was cleared (context_management)",
     "lost": "nothing changed: the provider no longer had it",
 }
 
@@ -54,10 +55,11 @@ class CacheProof:
         self._conversations: BoundedMap[int, list[_Last]] = BoundedMap(MAX_CONVERSATIONS)
         self._tools = ToolLists()
 
-    def look(self, who: int, raw: bytes, usage: Usage) -> CacheLoss | None:
+    def look(self, who: int, raw: bytes, usage: Usage, *, edited: bool = False) -> CacheLoss | None:
         """What a prompt lost of the cache, by its request `raw` and the `usage` that the upstream told.
 
         `who` says which conversations may be one: it hashes session, agent and class of the request.
+        `edited`: the proxy cleared something of the prompt, which `raw` does not show.
         """
         fields = wire.fields(raw)
         marks = marks_of(fields) if fields is not None else None
@@ -78,7 +80,7 @@ class CacheProof:
             if again >= _LEAST and (found := self._change(last.marks, marks, tools)):
                 loss = CacheLoss(*found, again)
             elif again >= _LEAST and last.served and not served:
-                loss = CacheLoss("lost", "", again)
+                loss = CacheLoss("context_edited" if edited else "lost", "", again)
         self._conversations[who] = [*kept[1 - _MAX_OF_ONE :], _Last(marks, total, served)]
         return loss
 

@@ -138,6 +138,8 @@ class Profile:
     """How a PDF document goes out (`text` needs the extra `[pdf]`, and is as `none` without it)."""
     tool_result_images: Literal["user_message", "inline", "placeholder"] = "user_message"
     """Where images of a tool result go."""
+    context_editing: bool = True
+    """Whether the proxy applies `context_management` (old tool results and thinking are cleared)."""
     cache_control: Literal["strip", "passthrough", "openai_breakpoint"] = "strip"
     """What becomes of cache marks."""
     assistant_empty_content: Literal["null", "empty_string", "omit"] = "null"

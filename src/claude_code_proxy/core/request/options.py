@@ -117,28 +117,6 @@ def output_schema(
     return schema
 
 
-def reasoning_turns(body: dict[str, Any], report: Report) -> int | None:
-    """How many of the last assistant turns keep their reasoning; None: all of them.
-
-    Claude Code sends `clear_thinking_20251015` with `keep: "all"`. Other edits need a token count and
-    are not done.
-    """
-    management = object_or_none(body, "context_management", "context_management") or {}
-    turns: int | None = None
-    for index, edit in enumerate(list_or_none(management, "edits", "context_management.edits") or []):
-        path = f"context_management.edits.{index}"
-        match edit:
-            case {"type": "clear_thinking_20251015", "keep": {"type": "thinking_turns"}}:
-                turns = whole_or_none(edit["keep"], "value", f"{path}.keep.value")
-            case {"type": "clear_thinking_20251015"}:
-                pass
-            case {"type": str(kind)} if kind.startswith("clear_tool_uses"):
-                report.dropped("context_edit", path, "old tool results are not cleared", quiet=True)
-            case _:
-                report.dropped("context_edit", path, "the provider does not edit its context")
-    return turns
-
-
 def identity(body: dict[str, Any]) -> tuple[str, str]:
     """What tells one user from another in `metadata.user_id`, and the session id in it; each "" without one.
 

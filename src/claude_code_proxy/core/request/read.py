@@ -80,7 +80,6 @@ def parse(
         stop_sequences=options.stop_sequences(body, report),
         stream=boolean_or_none(body, "stream"),
         output_schema=options.output_schema(body, output_config, report),
-        reasoning_turns=options.reasoning_turns(body, report),
         user_id=user_id,
         session_id=session_id,
         service_tier=options.service_tier(body, profile, report),

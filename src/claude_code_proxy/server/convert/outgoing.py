@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.report import Report
     from claude_code_proxy.core.request.media import PdfText
     from claude_code_proxy.core.request.tool_cache import ToolCache
+    from claude_code_proxy.core.tokens.estimate import TextCounts
     from claude_code_proxy.server.caller.call import Call
     from claude_code_proxy.server.gateway import Gateway
 
@@ -43,6 +44,7 @@ def convert(
     session_id: str = "",
     tool_cache: ToolCache | None = None,
     pdf_text: Callable[[str], PdfText] | None = None,
+    text_counts: TextCounts | None = None,
 ) -> ConvertedRequest:
     """The request as the upstream of `config` gets it, converted by `profile`. Raises `ApiError` 400."""
     converted = convert_request(
@@ -53,6 +55,7 @@ def convert(
         session_id=session_id,
         tool_cache=tool_cache,
         pdf_text=pdf_text,
+        text_counts=text_counts,
     )
     if profile.streams_only and not converted.stream:
         return replace(converted, body={**converted.body, "stream": True})
@@ -130,7 +133,10 @@ class OutgoingRequest:
             self._session_id,
             self.gateway.tool_cache,
             self.gateway.pdf_texts,
+            self.gateway.text_counts,
         )
+        if self._counts is None:
+            self._counts = self.converted.counts
         self.body = self.converted.body
         self.payload = self.converted.payload
         if self._size >= LARGE:
@@ -227,6 +233,13 @@ class OutgoingRequest:
     def input_tokens(self) -> int:
         """The prompt's length in tokens as far as we can know it."""
         return math.ceil(self._tokens(self.count()))
+
+    @property
+    def original_tokens(self) -> int | None:
+        """`input_tokens` before the context was edited; None where the request does not ask for that."""
+        if self.converted.reply.applied_edits is None:
+            return None
+        return math.ceil(self._tokens(self.converted.original_counts or self.count()))
 
     def _tokens(self, counts: int) -> float:
         return self.gateway.calibration.tokens(self.config.model_id, counts)

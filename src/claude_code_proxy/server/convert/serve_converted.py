@@ -189,7 +189,7 @@ async def _answer_empty(call: Call, outgoing: OutgoingRequest) -> None:
         return
     events = (
         anthropic.message_start({**message, "usage": usage}),
-        anthropic.message_delta("max_tokens", None, usage),
+        anthropic.message_delta("max_tokens", None, usage, applied_edits=reply.applied_edits),
         anthropic.MESSAGE_STOP,
     )
     await call.start(200, forwarded_headers.STREAM)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.server.caller.caller_keys import CallerKeys
 from claude_code_proxy.server.convert.outgoing import OutgoingRequest
@@ -38,7 +38,10 @@ async def count_tokens(gateway: Gateway, call: Call) -> None:
     outgoing = await OutgoingRequest.of(gateway, call, config, body, request.size)
     call.report = outgoing.report
     caution = 1.0 if gateway.calibration.knows(config.model_id) else _CAUTION
-    await call.respond_json({"input_tokens": math.ceil(outgoing.input_tokens * caution)})
+    answer: dict[str, Any] = {"input_tokens": math.ceil(outgoing.input_tokens * caution)}
+    if (original := outgoing.original_tokens) is not None:
+        answer["context_management"] = {"original_input_tokens": math.ceil(original * caution)}
+    await call.respond_json(answer)
 
 
 async def _ask_upstream(gateway: Gateway, call: Call, config: ModelConfig, request: ClientRequest) -> bool:

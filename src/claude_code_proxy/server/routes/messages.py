@@ -44,7 +44,8 @@ def _look_at_cache(proof: CacheProof, call: Call, raw: bytes, usage: Usage) -> N
     """Find out what of the prompt was read again; the log says so where nothing on our side changed."""
     agent = call.headers.get("x-claude-code-agent-id", "")
     who = hash((call.session_id, agent, class_of(call.headers)))
-    call.cache_loss = loss = proof.look(who, raw, usage)
+    edited = any(notice.code == "context_edited" for notice in call.notices)
+    call.cache_loss = loss = proof.look(who, raw, usage, edited=edited)
     if loss is not None and loss.cause == "lost":
         logger.warning("%s: %s: %s", call.request_id, call.served_by and call.served_by.model_id, loss)
 

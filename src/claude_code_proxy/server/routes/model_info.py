@@ -47,17 +47,17 @@ def _capabilities(gateway: Gateway, config: ModelConfig) -> dict[str, Any]:
     pdf = profile.pdf == "file_part" or (profile.pdf == "text" and gateway.pdf_texts is not None)
     search = profile.searches_web or gateway.settings.search_url is not None
     thinks = "thinking" not in refused if native else _can_think(profile)
-    edits = native and "context_management" not in refused
+    edits = "context_management" not in refused if native else profile.context_editing
     levels = () if "output_config.effort" in refused or "output_config" in refused else _LEVELS
     return {
         "batch": _supported(False),
         "citations": _supported(config.is_anthropic),
         "code_execution": _supported(config.is_anthropic),
         "context_management": {
-            **_supported(True),
-            "clear_thinking_20251015": _supported(edits or not native),
+            **_supported(edits),
+            "clear_thinking_20251015": _supported(edits),
             "clear_tool_uses_20250919": _supported(edits),
-            "compact_20260112": _supported(edits),
+            "compact_20260112": _supported(edits and native),
         },
         "effort": _effort(levels if native else _effort_levels(profile)),
         "image_input": _supported(profile.vision),
