@@ -133,7 +133,7 @@ class App:
             sinks = gateway.sinks
             record = record_of(call, shown) if call.model and (sinks or feed is not None) else None
             if feed is not None:
-                feed.end(call, record)
+                feed.end(call, record, shown.loud)
             if record is not None:
                 for sink in sinks:
                     sink.add(record)

@@ -185,13 +185,14 @@ class RequestLog:
 
     def write(self, call: Call, shown: Shown) -> None:
         """Log a request that is over, as far as it may be `shown`."""
-        if not logger.isEnabledFor(logging.WARNING):
+        level = logger.getEffectiveLevel()
+        if level > logging.WARNING:
             return
         if shown.notices:
             self._warn_of_notices(call, shown)
-        if logger.isEnabledFor(logging.INFO):
+        if level <= logging.INFO:
             logger.handle(_record(call, _line(call, shown)))
-        if logger.isEnabledFor(logging.DEBUG) and call.report is not None:
+        if level <= logging.DEBUG and call.report is not None:
             for notice in call.report.notices:
                 logger.debug(
                     "%s %s %s at %s: %s",

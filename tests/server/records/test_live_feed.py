@@ -16,7 +16,7 @@ from claude_code_proxy.core.deltas import Usage
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.server.caller.call import Call
 from claude_code_proxy.server.records import live_feed
-from claude_code_proxy.server.records.exchange_record import record_of
+from claude_code_proxy.server.records.exchange_record import record_of, shown_of
 from claude_code_proxy.server.records.live_feed import LiveFeed, Viewer, line_of
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def made_call(model: str = "m", session: str = "s", **headers: str) -> Call:
 
 def finish(feed: LiveFeed, call: Call) -> None:
     feed.begin(call)
-    feed.end(call, record_of(call))
+    feed.end(call, record_of(call), shown_of(call).loud)
 
 
 async def test_a_request_from_its_beginning_to_its_end() -> None:
@@ -72,7 +72,7 @@ async def test_a_request_from_its_beginning_to_its_end() -> None:
     assert (request_id, sent, status, attempts) == (call.request_id, 5, 200, 0)
     assert first >= 0
     assert viewer.news() == {}
-    feed.end(call, record_of(call))
+    feed.end(call, record_of(call), shown_of(call).loud)
     (row,) = viewer.news()["rows"]
     assert (row["id"], row["state"], row["sent_bytes"], row["status"]) == (call.request_id, "ok", 5, 200)
     assert viewer.news() == {}

@@ -15,9 +15,12 @@ from claude_code_proxy.core.prompt_cache.cache_proof import CacheLoss
 from claude_code_proxy.core.request.request_kind import class_of
 
 if TYPE_CHECKING:
+    from claude_code_proxy.core.report import Notice
     from claude_code_proxy.server.caller.call import Call
 
 _LONGEST = 128  # characters of a text from outside
+_LONGEST_WORDS = 300  # characters of a notice
+_MOST_NOTICES = 50  # of one request
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,9 +84,12 @@ class Sink(Protocol):
 
 
 class Shown(NamedTuple):
-    """What may be shown of a request: texts without any piece of a key, codes of loud notices."""
+    """What may be shown of a request: texts without any piece of a key, and what it could not carry over."""
 
+    loud: list[Notice]
+    """The first of its loud notices, with the beginnings of their texts."""
     notices: tuple[str, ...]
+    """The codes of all loud ones."""
     path: str
     model: str
     upstream_id: str
@@ -97,19 +103,32 @@ class Shown(NamedTuple):
 def shown_of(call: Call) -> Shown:
     """What may be shown of a request. All texts are masked at once: most often none has a key in it."""
     header = call.headers.get
-    return Shown(
-        () if call.report is None else tuple(call.report.codes),
-        *call.without_keys(
-            call.path,
-            call.model,
-            call.upstream_id,
-            call.failure,
-            call.session_id,
-            header("x-claude-code-agent-id", ""),
-            header("x-claude-code-parent-agent-id", ""),
-            header("x-claude-code-agent-type", ""),
-        ),
-    )
+    texts = [
+        call.path,
+        call.model,
+        call.upstream_id,
+        call.failure,
+        call.session_id,
+        header("x-claude-code-agent-id", ""),
+        header("x-claude-code-parent-agent-id", ""),
+        header("x-claude-code-agent-type", ""),
+    ]
+    loud = [] if call.report is None else call.report.loud
+    codes = tuple(dict.fromkeys([notice.code for notice in loud]))
+    if not loud:
+        return Shown(loud, codes, *call.without_keys(*texts))
+    loud = [
+        notice._replace(path=notice.path[:_LONGEST_WORDS], reason=notice.reason[:_LONGEST_WORDS])
+        if len(notice.path) + len(notice.reason) > _LONGEST_WORDS
+        else notice
+        for notice in loud[:_MOST_NOTICES]
+    ]
+    words = [word for notice in loud for word in notice[1:4:2]]
+    masked = call.without_keys(*texts, *words)
+    if list(masked[len(texts) :]) != words:
+        pairs = zip(loud, masked[len(texts) :: 2], masked[len(texts) + 1 :: 2], strict=True)
+        loud = [notice._replace(path=path, reason=reason) for notice, path, reason in pairs]
+    return Shown(loud, codes, *masked[: len(texts)])
 
 
 def record_of(call: Call, shown: Shown | None = None) -> ExchangeRecord:

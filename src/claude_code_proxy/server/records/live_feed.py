@@ -14,6 +14,9 @@ from claude_code_proxy.core.bounded_map import BoundedMap
 from claude_code_proxy.server.records.exchange_record import record_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from claude_code_proxy.core.report import Notice
     from claude_code_proxy.server.caller.call import Call
     from claude_code_proxy.server.records.exchange_record import ExchangeRecord
 
@@ -21,8 +24,6 @@ MAX_REQUESTS = 10_000
 """Requests that are remembered after their end, about 1 kB each."""
 MAX_VIEWERS = 16
 _MAX_NOTED = 1000  # requests whose notices are remembered whole
-_MOST_NOTICES = 50  # of one request
-_LONGEST = 300  # characters of a path or a reason
 _SHORTEST = 0.05  # seconds of an answer that has a speed
 _AT_ONCE = 500  # requests that a viewer is told of in one piece
 
@@ -36,37 +37,28 @@ class LiveFeed:
         self.ended: deque[ExchangeRecord] = deque(maxlen=MAX_REQUESTS)
         self.count = 0
         """Requests that have ended since the start, remembered or not."""
-        self._notices: BoundedMap[str, list[dict[str, str]]] = BoundedMap(_MAX_NOTED)
+        self._notices: BoundedMap[str, Sequence[Notice]] = BoundedMap(_MAX_NOTED)
 
     def begin(self, call: Call) -> None:
         """A request has come; nothing is known of it yet."""
         self.running[call.request_id] = call
 
-    def end(self, call: Call, record: ExchangeRecord | None) -> None:
-        """It is over. Without a record it was none to a model."""
+    def end(self, call: Call, record: ExchangeRecord | None, loud: Sequence[Notice] = ()) -> None:
+        """It is over, with `loud` notices that may be shown. Without a record it was none to a model."""
         self.running.pop(call.request_id, None)
         if record is None:
             return
         self.ended.append(replace(record, gaps=()) if record.gaps else record)
         self.count += 1
-        if record.notices and call.report is not None:
-            loud = call.report.loud[:_MOST_NOTICES]
-            texts = iter(
-                call.without_keys(*(text for notice in loud for text in (notice.path, notice.reason)))
-            )
-            self._notices[record.request_id] = [
-                {
-                    "code": notice.code,
-                    "action": notice.action,
-                    "path": next(texts)[:_LONGEST],
-                    "reason": next(texts)[:_LONGEST],
-                }
-                for notice in loud
-            ]
+        if loud:
+            self._notices[record.request_id] = loud
 
     def notices(self, request_id: str) -> list[dict[str, str]]:
         """What a request could not carry over: code, action, JSON path, reason."""
-        return self._notices.get(request_id, [])
+        return [
+            {"code": notice.code, "action": notice.action, "path": notice.path, "reason": notice.reason}
+            for notice in self._notices.get(request_id, ())
+        ]
 
     def of_session(self, session_id: str) -> list[ExchangeRecord]:
         """The requests of a session that have ended, newest first."""
