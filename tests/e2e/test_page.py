@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from claude_code_proxy.core.report import Notice
 from claude_code_proxy.server.records.live_feed import MAX_REQUESTS
 from tests.e2e.browser import Tab, open_tab
 from tests.e2e.page_scene import CAPTURED, captured, records, streaming_provider
@@ -310,8 +311,7 @@ async def test_hostile_texts_stay_texts(tmp_path: Path) -> None:
         feed = proxy.gateway.feed
         assert feed is not None
         for record in hostile:
-            notice = dict.fromkeys(("code", "action", "path", "reason"), record.notices[0])
-            feed._notices[record.request_id] = [notice]
+            feed._notices[record.request_id] = [Notice._make(record.notices * 4)]
         async with page(proxy, tmp_path) as tab:
             await tab.until(f"{ROWS} === {len(hostile) + 1}")
             await tab.value("list.focus()")
