@@ -110,6 +110,18 @@ def test_it_fits(height: int) -> None:
     assert len(drawn(known(*many), height=height).splitlines()) <= max(height, 9)
 
 
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_a_narrow_terminal_takes_from_words_and_not_from_figures(width: int) -> None:
+    error = row(
+        1, state="error", error="invalid_request_error", first_byte_seconds=12.345, session_id="s" * 36
+    )
+    lines = drawn(known(error), width).splitlines()
+    assert all(len(line) <= width for line in lines)
+    line = lines[-1]
+    came = time.strftime("%H:%M:%S", time.localtime(error["began"]))
+    assert [part in line for part in (came, "kimi-k3", "inva", "12.35", "3.0 s")] == [True] * 5, line
+
+
 def test_several_processes_are_said() -> None:
     assert "process 7, one of 4" in drawn(known(row(1), workers=4))
     assert "process" not in drawn(known(row(1)))

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from claude_code_proxy.core.continuity import open_reasoning, seal_reasoning
@@ -192,6 +192,31 @@ def test_an_errors_words_stay_unless_they_quote_the_request() -> None:
     assert SECRET.encode() not in filler.flow(json.dumps(said).encode(), 200)
 
 
+@pytest.mark.parametrize(
+    ("told", "left"),
+    [
+        ("model m does not support max_tokens above 4096", "model m does not support max_tokens above 4096"),
+        ("a name in it: ab-Geheimnis42!", "a name in it: ab-Xxxxxxxxx00!"),
+        ('in short: {\\"content\\":\\"swordfish\\"}', 'in short: {\\"content\\":\\"xxxxxxxxx\\"}'),
+        ("a line of some length, and more", "x xxxx xx xxxx xxxxxx, xxx xxxx"),
+        ("> a line of some length, and more", "> x xxxx xx xxxx xxxxxx, and more"),
+        ("C:\\al and a line of some length", "C:\\al and x xxxx xx xxxx xxxxxx"),
+        ("\\u00e9: > a line of some length \\u4f60", "\\u00e9: > x xxxx xx xxxx xxxxxx \\u4f60"),
+    ],
+)
+def test_only_what_an_error_quotes_is_filled(told: str, left: str) -> None:
+    said = ["swordfish", f"of {SECRET}", "a line of some length", "m"]
+    filler = Filler(json.dumps({"model": "m", "max_tokens": 9, "messages": [{"content": said}]}).encode())
+    assert filler.flow(told.encode(), 400).decode() == left
+
+
+@given(st.text(), st.text())
+def test_any_error_keeps_its_length(said: str, told: str) -> None:
+    filler = Filler(json.dumps({"content": said + told}).encode())
+    for raw in (told.encode(), json.dumps(told).encode()):
+        assert len(filler.flow(raw, 500)) == len(raw)
+
+
 @pytest.mark.parametrize("path", cases.case_files("stream"), ids=lambda path: path.stem)
 def test_streams_keep_the_length_of_each_piece(path: Any) -> None:
     raw = b"".join(cases.chunks_of(cases.load(path)))
@@ -202,6 +227,8 @@ def test_streams_keep_the_length_of_each_piece(path: Any) -> None:
             assert shape(json.loads(now[6:])) == shape(json.loads(was[6:]))
 
 
+@example({"#": "\x1f"})
+@example({"#text": '"'})
 @given(
     st.recursive(
         st.text() | st.integers() | st.booleans() | st.none(),

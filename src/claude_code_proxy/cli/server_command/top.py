@@ -24,6 +24,8 @@ _MOST = 10_000  # requests that are remembered
 _PATIENCE = 40.0  # seconds without a word of a server that sends one every 15
 _FIRST = 1.0  # seconds in which everything known so far has come
 _EVERY = 0.25  # seconds between two pictures
+_FIGURE = 6  # columns that a figure has even where the terminal is narrow, and the others:
+_LEAST = {"Came": 8, "Model": 8, "Status": 6, "Session": 8}
 _SHORTEST = 0.05  # seconds of an answer that has a speed
 _SIGNS = {"running": ("●", "blue"), "ok": ("✓", "green"), "error": ("✕", "red"), "gone": ("⊘", "dim")}
 
@@ -121,12 +123,16 @@ def picture(requests: Requests, height: int) -> Any:
     rows = list(requests.rows.values())
 
     def cell(value: object, style: str = "") -> Any:
-        return text.Text("".join(c if c.isprintable() else "?" for c in str(value)), style, no_wrap=True)
+        said = "".join(c if c.isprintable() else "?" for c in str(value))
+        return text.Text(said, style, no_wrap=True, overflow="ellipsis")
 
     def head(title: str, columns: Iterable[tuple[str, bool]]) -> Any:
         made = table.Table(title=cell(title), title_justify="left", box=None, expand=True, pad_edge=False)
         for name, is_figure in columns:
-            made.add_column(name, justify="right" if is_figure else "left", no_wrap=True)
+            least = _FIGURE if is_figure else _LEAST.get(name, 1)
+            justify = "right" if is_figure else "left"
+            # columns that may wrap are those that a narrow terminal makes narrower; no cell of theirs wraps
+            made.add_column(name, justify=justify, no_wrap=is_figure, min_width=least, overflow="ellipsis")
         return made
 
     server = requests.server

@@ -66,6 +66,14 @@ _MARKS = re.compile(
 """What stays within a text: the notations that conversions look for."""
 _QUOTE = 16
 """Characters in a row by which an error message quotes the request."""
+_PART = re.compile(r'[^"\\]{4,}')
+"""What may be a whole text of the request, which an error quotes as JSON."""
+_ODD_WORD = re.compile(r"(?=[^\W\d]*\d)\w{6,60}")
+"""A word with a digit in it: a name or a number of somebody's, which is a quote too."""
+
+
+_NUMBER, _NO_JSON = "\0number", "\0text"
+"""The last of the path of what is no string, which no key is called."""
 
 
 class _Table(dict[int, int]):
@@ -136,11 +144,15 @@ class _Slot:
 class Filler:
     """Fills the bodies of one exchange. `request` are the client's bytes.
 
-    What an upstream says of an error stays, since it decides what happens next, unless it quotes the request.
+    What an upstream says of an error stays, since it decides what happens next, unless it has some of the
+    request as it came; and but for single words and texts of it.
     """
 
     def __init__(self, request: bytes) -> None:
-        self._request = request.decode("utf-8", "replace")
+        self._request = text = request.decode("utf-8", "replace")
+        slots = self._slots(text, 0) if _is_json(text) else []
+        self._texts = {text[slot.start : slot.end] for slot in slots} or {text}
+        self._said = "\0".join(self._texts)
 
     def body(self, data: bytes) -> bytes:
         """A body that is one JSON value, or a text."""
@@ -148,16 +160,31 @@ class Filler:
 
     def flow(self, data: bytes, status: int) -> bytes:
         """A response: an event stream, or a body."""
-        if status >= 400 and self._is_own(data.decode("utf-8", "replace")):
-            return data
+        if status >= 400 and not self._has_of_it(data.decode("utf-8", "replace")):
+            return _in_text(data, self._error)
         if _is_json(data.decode("latin-1")) and b"\ndata:" not in data:
             return self.body(data)
         return _in_text(data, self._stream)
 
-    def _is_own(self, text: str) -> bool:
-        """Whether `text` quotes nothing of the request."""
-        steps = range(0, max(len(text) - _QUOTE // 2, 1), _QUOTE // 2)
-        return not any(text[at : at + _QUOTE] in self._request for at in steps if len(text) >= _QUOTE)
+    def _has_of_it(self, text: str) -> bool:
+        """Whether `text` has some of the request as it came, so that much of it may be the request's."""
+        steps = range(0, len(text) - _QUOTE + 1, _QUOTE // 2)
+        return any(text[at : at + _QUOTE] in self._request for at in steps)
+
+    def _error(self, text: str) -> str:
+        """The text of an error with filler for what it quotes of the request's texts."""
+        said = self._said
+        grams = {text[at : at + _QUOTE] for at in range(len(text) - _QUOTE + 1)}
+        found = grams and {gram for at in range(len(said)) if (gram := said[at : at + _QUOTE]) in grams}
+        spans = [(at, at + _QUOTE) for at in range(len(text)) if text[at : at + _QUOTE] in found]
+        spans += [word.span() for word in _ODD_WORD.finditer(text) if word[0] in said]
+        spans += [part.span() for part in _PART.finditer(text) if part[0] in self._texts]
+        quoted = bytearray(len(text))
+        for start, end in spans:
+            quoted[start:end] = b"\1" * (end - start)
+        units = _UNIT.findall(text)
+        filled = "".join(unit if len(unit) == 2 else _through(unit, fill_text) for unit in units)
+        return "".join(new if mark else old for old, new, mark in zip(text, filled, quoted, strict=True))
 
     def _stream(self, text: str) -> str:
         slots: list[_Slot] = []
@@ -169,7 +196,7 @@ class Filler:
             if _is_json(said):
                 slots += self._slots(said, at + start)
             elif said and not _NO_DATA.match(line):
-                slots.append(_Slot(at + start, at + start + len(said), (), ("#text",)))
+                slots.append(_Slot(at + start, at + start + len(said), (), (_NO_JSON,)))
             at += len(line)
         whole: dict[tuple[object, ...], list[_Slot]] = {}
         for slot in slots:
@@ -191,12 +218,12 @@ class Filler:
     def _fill(self, slot: _Slot, raw: str) -> str:
         """Filler for what stands between the quotes of a string."""
         key = slot.path[-1]
-        if key.startswith("#"):  # no string: a number of somebody's, or no JSON
-            return raw.translate(_DIGITS) if key == "#number" else fill_text(raw)
+        if key in (_NUMBER, _NO_JSON):  # no string: a number of somebody's, or no JSON
+            return raw.translate(_DIGITS) if key == _NUMBER else fill_text(raw)
         if slot.is_json and _is_json(raw):
             return _through(raw, lambda said: self._json(said, free=True))
-        if "error" in slot.path and not slot.frames[-1].free and self._is_own(raw):
-            return raw
+        if "error" in slot.path and not slot.frames[-1].free and not self._has_of_it(raw):
+            return self._error(raw)
         if raw.startswith(SIGNATURE_PREFIX):
             return SIGNATURE_PREFIX + self._seal(raw.removeprefix(SIGNATURE_PREFIX))
         if key == "data" and slot.frames and slot.frames[-1].kind == "base64":
@@ -237,7 +264,7 @@ class Filler:
                     needed = _needs_filler(frame, token, bare)
                 if needed and bare:
                     begin = offset + start + token.index(bare)
-                    key = frame.key if token[0] == '"' else "#number" if _is_number(bare) else "#text"
+                    key = frame.key if token[0] == '"' else _NUMBER if _is_number(bare) else _NO_JSON
                     path = (*(outer.key for outer in frames[:-1]), "" if is_key else key)
                     slots.append(_Slot(begin, begin + len(bare), tuple(frames), path))
         return slots
