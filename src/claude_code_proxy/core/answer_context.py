@@ -12,7 +12,7 @@ from claude_code_proxy.core.tokens.text_features import default_tokens
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from claude_code_proxy.core.deltas import WebFetch, WebSearch
+    from claude_code_proxy.core.deltas import Compaction, WebFetch, WebSearch
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,11 @@ class ReplyContext:
     that the provider runs, "" if it asked for none. `tool_parameters` are the tools' JSON Schemas by upstream
     name, given only where calls may arrive as text. `left_out_arguments` are those, by the client's name of
     the tool, that are left out of a call where they are empty. `looked_up` was found for the model before it
-    was asked, and stands before its answer. `may_repeat`: the caller sends the request again where a response
-    came to nothing. `fields` are further ones of the message. `applied_edits` are those of
-    `context_management`, None where none were asked for. `limits` bound what is held of the answer.
+    was asked, and stands before its answer. `begun`: the client has had `message_start` already. `iterations`
+    are the entries of `usage.iterations` before the answer's own; None: the client wants none. `may_repeat`:
+    the caller sends the request again where a response came to nothing. `fields` are further ones of the
+    message. `applied_edits` are those of `context_management`, None where none were asked for. `limits` bound
+    what is held of the answer.
     """
 
     model: str
@@ -80,7 +82,9 @@ class ReplyContext:
     web_search: str = ""
     tool_parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     left_out_arguments: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    looked_up: tuple[WebSearch | WebFetch, ...] = ()
+    looked_up: tuple[WebSearch | WebFetch | Compaction, ...] = ()
+    begun: bool = False
+    iterations: tuple[dict[str, Any], ...] | None = None
     may_repeat: bool = False
     fields: Mapping[str, Any] = field(default_factory=dict)
     applied_edits: Sequence[Mapping[str, Any]] | None = None

@@ -123,6 +123,35 @@ class WebFetch(NamedTuple):
         return bool(self.error)
 
 
+class Compaction(NamedTuple):
+    """What stands for the conversation so far: a summary; None where none came of it.
+
+    `tool_changes` are those of the conversation. `at_once`: the block is whole when it starts (SDK 2.14's
+    `compaction` parameter), else one `compaction_delta` has the summary (`compact_20260112`).
+    """
+
+    content: str | None
+    tool_changes: tuple[dict[str, Any], ...] = ()
+    at_once: bool = False
+
+    @property
+    def block(self) -> dict[str, Any]:
+        """The whole block."""
+        changes = {"tool_changes": [*self.tool_changes]} if self.tool_changes else {}
+        return {"type": "compaction", "content": self.content, **changes}
+
+    @property
+    def start(self) -> dict[str, Any]:
+        """The block as it starts."""
+        return self.block if self.at_once else {**self.block, "content": None}
+
+    @property
+    def deltas(self) -> list[tuple[str, str, str]]:
+        """What follows, as the type, the field and the value of each delta."""
+        whole = self.at_once or self.content is None
+        return [] if whole else [("compaction_delta", "content", self.content or "")]
+
+
 class Citation(NamedTuple):
     """The visible answer refers to a page. `text` is what it says there, as far as the provider tells."""
 
@@ -171,6 +200,7 @@ Delta: TypeAlias = (
     | ToolArguments
     | WebSearch
     | WebFetch
+    | Compaction
     | Citation
     | Refusal
     | Usage

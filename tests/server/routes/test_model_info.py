@@ -39,7 +39,7 @@ def flat(value: Any, path: str = "") -> dict[str, bool]:
                 "structured_outputs",
                 "server_tools.web_search",
             ],
-            ["batch", "citations", "code_execution", "context_management.compact_20260112"],
+            ["batch", "citations", "code_execution"],
         ),
         (
             {"profile": "deepseek", "vision": False, "pdf": "none"},
@@ -61,14 +61,21 @@ def flat(value: Any, path: str = "") -> dict[str, bool]:
                 "context_management",
                 "context_management.clear_thinking_20251015",
                 "context_management.clear_tool_uses_20250919",
+                "context_management.compact_20260112",
             ],
-            ["context_management.compact_20260112"],
+            [],
         ),
         (
             {"context_editing": False},
-            [],
-            ["context_management", "context_management.clear_tool_uses_20250919"],
+            ["context_management", "context_management.compact_20260112"],
+            ["context_management.clear_tool_uses_20250919"],
         ),
+        (
+            {"compaction": False},
+            ["context_management", "context_management.clear_tool_uses_20250919"],
+            ["context_management.compact_20260112"],
+        ),
+        ({"context_editing": False, "compaction": False}, [], ["context_management"]),
         (
             {"format": "anthropic"},
             ["thinking", "effort.max", "context_management.compact_20260112"],
@@ -97,6 +104,28 @@ async def test_capabilities(entry: dict[str, Any], yes: list[str], no: list[str]
         found = flat(reply.json["capabilities"])
         assert {path: found[path] for path in yes} == dict.fromkeys(yes, True)
         assert {path: found[path] for path in no} == dict.fromkeys(no, False)
+
+
+@pytest.mark.parametrize(
+    ("entry", "supported"),
+    [
+        ({}, True),
+        ({"compaction": False}, False),
+        ({"format": "anthropic"}, False),
+        ({"format": "anthropic", "api_base": "https://api.anthropic.com"}, True),
+    ],
+)
+async def test_compaction_on_demand_is_told_with_its_beta(entry: dict[str, Any], supported: bool) -> None:
+    async with running_proxy([model(entry.pop("api_base", NOWHERE), **entry)]) as proxy:
+        beta = {"anthropic-beta": "other-1,compact-2026-09-04"}
+        for path in ("/v1/models/m", "/v1/models"):
+            reply = await ask(proxy, None, method="GET", path=path, headers=beta)
+            (shown, *_) = reply.json.get("data", [reply.json])
+            info = BetaModelInfo.model_validate(shown)
+            assert info.capabilities is not None
+            told = info.capabilities.compaction
+            assert told is not None
+            assert told.supported is told.summarize.supported is supported
 
 
 async def test_the_sdk_reads_the_list() -> None:

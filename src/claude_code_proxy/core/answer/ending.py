@@ -50,6 +50,9 @@ def ending(
             "web_search_requests": sum(isinstance(one, WebSearch) and not one.failed for one in looked_up),
             "web_fetch_requests": sum(isinstance(one, WebFetch) and not one.failed for one in looked_up),
         }
+    if reply.iterations is not None:
+        own = {key: counts[key] for key in events.usage(0, 0)}
+        counts["iterations"] = [*reply.iterations, {"type": "message", **own}]
     return events.message_delta(_with_tools(reason, tools), sequence, counts, details, reply.applied_edits)
 
 

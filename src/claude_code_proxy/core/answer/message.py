@@ -17,6 +17,7 @@ _GROWING = {
     "thinking_delta": "thinking",
     "signature_delta": "signature",
     "citations_delta": "citation",
+    "compaction_delta": "content",
 }
 
 

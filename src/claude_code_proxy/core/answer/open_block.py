@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.answer import events
 from claude_code_proxy.core.answer.tool_json import argument_gate
-from claude_code_proxy.core.continuity import merge_details, seal_reasoning
-from claude_code_proxy.core.deltas import WebSearch
+from claude_code_proxy.core.continuity import base62, merge_details, seal_reasoning
+from claude_code_proxy.core.deltas import Compaction, WebSearch
 from claude_code_proxy.core.request.anthropic_tools import member_of
 
 if TYPE_CHECKING:
@@ -183,6 +183,10 @@ class ServerToolBlock(OpenBlock):
         """The call without its input, which comes in one delta."""
         return events.server_tool_use(self._use_id, self._name)
 
+    def close(self) -> list[BlockDelta]:
+        """The input."""
+        return [BlockDelta(*self.DELTA, self.input)]
+
 
 class ServerResultBlock(OpenBlock):
     """What that found: the block is whole when it starts."""
@@ -200,3 +204,30 @@ class ServerResultBlock(OpenBlock):
         if isinstance(found, WebSearch):
             return events.web_search_result(self._use_id, found.pages)
         return events.web_fetch_result(self._use_id, found)
+
+
+class CompactionBlock(OpenBlock):
+    """A summary that stands for the conversation so far."""
+
+    DELTA = ("compaction_delta", "content")
+
+    def __init__(self, found: Compaction) -> None:
+        self._found = found
+
+    @property
+    def start(self) -> dict[str, Any]:
+        """The block without the summary, which comes in one delta."""
+        return self._found.start
+
+    def close(self) -> list[BlockDelta]:
+        """The summary."""
+        return [BlockDelta(*delta) for delta in self._found.deltas]
+
+
+def whole_blocks(found: WebSearch | WebFetch | Compaction, reply: ReplyContext) -> list[OpenBlock]:
+    """The blocks of what was done for the model, and is over."""
+    if isinstance(found, Compaction):
+        return [CompactionBlock(found)]
+    use_id = f"srvtoolu_{base62(f'{reply.message_id}:{found.key}', 24)}"
+    name = reply.web_search or found.name
+    return [ServerToolBlock(use_id, found, name), ServerResultBlock(use_id, found)]

@@ -16,11 +16,10 @@ from claude_code_proxy.core.answer.open_block import (
     MOST_BLANK,
     ReasoningSeal,
     RedactedThinkingBlock,
-    ServerResultBlock,
-    ServerToolBlock,
     TextBlock,
     ThinkingBlock,
     ToolUseBlock,
+    whole_blocks,
 )
 from claude_code_proxy.core.answer.output_text import OutputText
 from claude_code_proxy.core.answer.stop_sequences import StopSequences
@@ -28,6 +27,7 @@ from claude_code_proxy.core.answer.transitions import TRANSITIONS
 from claude_code_proxy.core.continuity import ToolId, base62, client_tool_id
 from claude_code_proxy.core.deltas import (
     Citation,
+    Compaction,
     Delta,
     Finish,
     Reasoning,
@@ -66,7 +66,7 @@ class BlockWriter:
         self._profile = profile
         self._reply = reply
         self._report = report
-        self._state: State = "new"
+        self._state: State = "between blocks" if reply.begun else "new"
         self._open: OpenBlock | None = None
         self._index = -1
         self._parked: list[Delta] = []
@@ -81,9 +81,9 @@ class BlockWriter:
         self.finish: Finish | None = None
         self._out: list[Event] = []
         self._looked_up: list[WebSearch | WebFetch] = []
+        self._due = reply.looked_up
         self._spent = 0  # output tokens of a response that came to nothing
-        self.said = OutputText()
-        """What went out, also past this writer into the open block."""
+        self.said = OutputText()  # what went out, also past this writer into the open block
         self.usage: Usage | None = None
         self.spoke = self.reasoned = False
 
@@ -200,7 +200,7 @@ class BlockWriter:
                 self._tool(delta)
             case ReasoningState(kind, items):
                 self._reasoning_state(kind, items)
-            case WebSearch() | WebFetch():
+            case WebSearch() | WebFetch() | Compaction():
                 self._look_up(delta)
             case Refusal(text):
                 self._refusal.append(text)
@@ -303,16 +303,15 @@ class BlockWriter:
             reason = "arguments after the call had ended"
             self._report.dropped("tool_arguments_late", "upstream.tool_calls", reason)
 
-    def _look_up(self, found: WebSearch | WebFetch) -> None:
+    def _look_up(self, found: WebSearch | WebFetch | Compaction) -> None:
         """A search is over when we hear of it: its two blocks are written whole, and none stays open."""
         if self._blocked():
             self._parked.append(found)
             return
-        use_id = f"srvtoolu_{base62(f'{self._reply.message_id}:{found.key}', 24)}"
-        self._looked_up.append(found)
-        self._open_block(call := ServerToolBlock(use_id, found, self._reply.web_search or found.name))
-        self._delta(*call.DELTA, call.input)
-        self._open_block(ServerResultBlock(use_id, found))
+        if not isinstance(found, Compaction):
+            self._looked_up.append(found)
+        for block in whole_blocks(found, self._reply):
+            self._open_block(block)
         self._close()
 
     def _blocked(self) -> bool:
@@ -346,16 +345,17 @@ class BlockWriter:
         return out
 
     def _start(self) -> None:
-        if self.started:
-            return
-        message = events.message(self._reply.message_id, self._reply.model) | dict(self._reply.fields)
-        if self._profile.start_usage == "estimate":
-            message["usage"]["input_tokens"] = self._reply.input_tokens
-        self._emit(events.message_start(message))
-        self._emit(events.PING)
-        for found in self._reply.looked_up:
-            self._look_up(found)
-        self.spoke = False  # all this is the proxy's own
+        if not self.started:
+            message = events.message(self._reply.message_id, self._reply.model) | dict(self._reply.fields)
+            if self._profile.start_usage == "estimate":
+                message["usage"]["input_tokens"] = self._reply.input_tokens
+            self._emit(events.message_start(message))
+            self._emit(events.PING)
+        if self._due:
+            due, self._due = self._due, ()
+            for found in due:
+                self._look_up(found)
+            self.spoke = False  # all this is the proxy's own
 
     def _open_block(self, block: OpenBlock) -> None:
         """Open `block` after what has to stand before it."""

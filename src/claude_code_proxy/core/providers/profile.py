@@ -140,6 +140,8 @@ class Profile:
     """Where images of a tool result go."""
     context_editing: bool = True
     """Whether the proxy applies `context_management` (old tool results and thinking are cleared)."""
+    compaction: bool = True
+    """Whether the model summarizes long conversations where a request asks for that."""
     cache_control: Literal["strip", "passthrough", "openai_breakpoint"] = "strip"
     """What becomes of cache marks."""
     assistant_empty_content: Literal["null", "empty_string", "omit"] = "null"

@@ -12,7 +12,7 @@ from claude_code_proxy.core.conversation import Conversation, Instruction, Text,
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
 from claude_code_proxy.core.request import options
 from claude_code_proxy.core.request.blocks import ContentReader, is_summary
-from claude_code_proxy.core.request.drafts import Drafts
+from claude_code_proxy.core.request.drafts import Drafts, UserDraft
 from claude_code_proxy.core.request.fields import (
     boolean_or_none,
     kind_of,
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 BILLING_PREFIX = "x-anthropic-billing-header:"
 """Claude Code's first system block: transport metadata that differs per conversation, no instruction."""
+GO_ON = "Go on from this summary, as if nothing had been interrupted: do what the user wants of you next."
+"""What the user says where a summary is all that there is."""
 
 
 def parse(
@@ -115,6 +117,7 @@ class _Messages:
         self.system: list[Text] = []
         self.drafts = Drafts(report)
         self.effort: Any = None
+        self._summary: Text | None = None
 
     def read(self, body: dict[str, Any]) -> None:
         """Fill `system` and `drafts`. Raises `ApiError` 400 where nothing is left to answer."""
@@ -155,6 +158,7 @@ class _Messages:
                 case _:
                     raise invalid_request(f"{path}.role: must be user, assistant or system")
         self.drafts.drop_unsaid()
+        self._answer_summary()
         if not self.drafts.turns:
             raise invalid_request("messages: at least one message is required")
 
@@ -214,6 +218,15 @@ class _Messages:
         if summary is not None:
             self._change_tools(summary.tool_changes, path)
             self.drafts.user([summary.text], path)
+            self._summary = summary.text
+
+    def _answer_summary(self) -> None:
+        """A summary that nothing follows is no question: the model would only say thank you for it."""
+        if self._summary is None:
+            return
+        last = self.drafts.turns[-1]
+        if isinstance(last, UserDraft) and last.items[-1] is self._summary:
+            last.items.append(Text(GO_ON))
 
 
 def _last_of_user(messages: list[dict[str, Any]]) -> tuple[int, int]:

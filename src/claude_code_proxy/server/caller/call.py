@@ -170,7 +170,8 @@ class Call:
 
     def reports(self, report: Report) -> None:
         """Take the report of the request as it is served now."""
-        report.notices[:0] = self.noted
+        if report is not self.report:
+            report.notices[:0] = self.noted
         self.report = report
 
     # --- answering ------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.core.answer_context import ReplyContext
     from claude_code_proxy.core.convert_request import ConvertedRequest
-    from claude_code_proxy.core.deltas import Usage, WebFetch, WebSearch
+    from claude_code_proxy.core.deltas import Compaction, Usage, WebFetch, WebSearch
     from claude_code_proxy.core.errors.corrections import Correction
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
@@ -47,8 +47,9 @@ def convert(
     text_counts: TextCounts | None = None,
 ) -> ConvertedRequest:
     """The request as the upstream of `config` gets it, converted by `profile`. Raises `ApiError` 400."""
+    collects = profile.streams_only and request.get("stream") in (None, False)
     converted = convert_request(
-        request,
+        {**request, "stream": True} if collects else request,
         profile=profile,
         model=config.model_name,
         message_id=message_id,
@@ -57,8 +58,8 @@ def convert(
         pdf_text=pdf_text,
         text_counts=text_counts,
     )
-    if profile.streams_only and not converted.stream:
-        return replace(converted, body={**converted.body, "stream": True})
+    if collects:
+        converted.stream = False
     if not converted.stream or config.can_stream:
         return converted
     converted.report.emulated(
@@ -70,6 +71,7 @@ def convert(
 
 _NO_TOOLS = PreparedTools()
 _KEPT = (
+    "compaction_emulated",
     "corrected",
     "routed",
     "route_without_key",
@@ -97,8 +99,12 @@ class OutgoingRequest:
         profile: Profile,
         request: dict[str, Any],
         size: int,
+        *,
+        collects: bool = False,
     ) -> None:
         self.config = config
+        if collects:
+            profile = replace(profile, streams_only=True)
         self.profile = self._learned = profile
         self.gateway = gateway
         self._key = call.key
@@ -108,21 +114,40 @@ class OutgoingRequest:
         self._corrections: list[Correction] = []
         self._counts: int | None = None
         self._reply: ReplyContext | None = None
-        self.looked_up: tuple[WebSearch | WebFetch, ...] = ()
+        self.looked_up: tuple[WebSearch | WebFetch | Compaction, ...] = ()
+        self.begun = False
+        self.iterations: tuple[dict[str, Any], ...] | None = None
         self._message_id = ids.message_id()
         self._convert()
 
     @classmethod
     async def of(
-        cls, gateway: Gateway, call: Call, config: ModelConfig, request: dict[str, Any], size: int
+        cls,
+        gateway: Gateway,
+        call: Call,
+        config: ModelConfig,
+        request: dict[str, Any],
+        size: int,
+        *,
+        collects: bool = False,
     ) -> OutgoingRequest:
-        """Convert `request`, which came as `size` bytes. Raises `ApiError` 400, or what a hook refuses."""
+        """Convert `request`, which came as `size` bytes. Raises `ApiError` 400, or what a hook refuses.
+
+        `collects`: a whole answer is put together from a stream, which no silence cuts.
+        """
         profile = gateway.learned.profile(config, call.key)
         reads_pdf = gateway.pdf_texts is not None and profile.pdf == "text" and has_pdf(request)
         work = LARGE if reads_pdf else size
-        outgoing = await offload(work, cls, gateway, call, config, profile, request, size)
+        outgoing = await offload(work, cls, gateway, call, config, profile, request, size, collects=collects)
         await outgoing.run_hook()
         return outgoing
+
+    async def replace(self, request: dict[str, Any]) -> None:
+        """Send `request`, which is short, in the place of the one before. Raises as `of` does."""
+        self._request.clear()
+        self._request, self._size, self._counts = request, 0, None
+        self._convert_again()
+        await self.run_hook()
 
     def _convert(self) -> None:
         self.converted = convert(
@@ -258,6 +283,7 @@ class OutgoingRequest:
         reply = self.converted.reply
         reply.input_tokens, reply.max_tokens = self.input_tokens, self.max_tokens
         reply.limits, reply.looked_up = self.gateway.answer_limits, self.looked_up
+        reply.begun, reply.iterations = self.begun, self.iterations
         # not a method of ours: what we hold would hold us, until the garbage collector came
         reply.count = partial(self.gateway.calibration.tokens, self.config.model_id)
         reply.errors = ErrorContext(

@@ -26,6 +26,8 @@ from claude_code_proxy.server.upstream import forwarded_headers
 from claude_code_proxy.server.upstream.exchange import RETRIED, Exchange
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.core.deltas import Usage, WebFetch, WebSearch
     from claude_code_proxy.core.errors.api import ApiError
@@ -55,6 +57,12 @@ async def serve_converted(
     own_headers = sent_headers(config.profile.headers, request)
     outgoing = await OutgoingRequest.of(gateway, call, config, request, size)
     outgoing.looked_up = looked_up
+    await answer(call, outgoing, own_headers)
+
+
+async def answer(call: Call, outgoing: OutgoingRequest, own_headers: Mapping[str, str]) -> None:
+    """Answer a request that is converted already. Raises `ApiError`."""
+    gateway, config = outgoing.gateway, outgoing.config
     streamed = outgoing.converted.stream
     call.reports(outgoing.report)
     if call.capture is not None:
@@ -112,6 +120,8 @@ async def _stream(call: Call, outgoing: OutgoingRequest, client: UpstreamClient,
     counting = asyncio.get_running_loop().call_later(_SENT_BY_THEN, outgoing.count)
     try:
         async with Exchange(call, limits, translator) as exchange:
+            if outgoing.begun:
+                await exchange.write(exchange.translator.begin())
             await _ask(exchange, outgoing, client)
             relay = exchange.relay if outgoing.config.can_stream else exchange.replay
             await relay()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from claude_code_proxy.core.compaction.wanted import without
 from claude_code_proxy.server.caller.caller_keys import CallerKeys
 from claude_code_proxy.server.convert.outgoing import OutgoingRequest
 from claude_code_proxy.server.passthrough.serve_native import check_refusal, pass_whole, prepare
@@ -33,7 +34,7 @@ async def count_tokens(gateway: Gateway, call: Call) -> None:
     await keys.use(config)
     if config.count_tokens_url and await _ask_upstream(gateway, call, config, request):
         return
-    body = await request.take()
+    body = without(await request.take())
     body.setdefault("max_tokens", 1)  # the endpoint knows no output limit, the conversion asks for one
     outgoing = await OutgoingRequest.of(gateway, call, config, body, request.size)
     call.report = outgoing.report

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from claude_code_proxy.core.compaction.summary import explained
 from claude_code_proxy.core.errors.api import invalid_request
 from claude_code_proxy.server.caller.caller_keys import CallerKeys
 from claude_code_proxy.server.convert.outgoing import OutgoingRequest
@@ -36,6 +37,8 @@ async def test_conversion(gateway: Gateway, call: Call) -> None:
             f"model: {call.model} is passed through in its own format; nothing is converted"
         )
     sent = await request.take()
+    if config.profile.compaction:
+        sent = explained(sent)
     if not dry_run:
         sent["stream"] = False
     outgoing = await OutgoingRequest.of(gateway, call, config, sent, request.size)

@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.core import wire
+from claude_code_proxy.core.compaction.summary import explained
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.request.request_kind import fitting
 from claude_code_proxy.core.tokens.estimate import estimate
@@ -66,6 +67,8 @@ async def explain(
         payload = native_body.edit(wire.dumps(request), request, config, report)
         body = wire.loads(payload)
     else:
+        if config.profile.compaction:
+            request = explained(request)
         converted = convert(request, config, config.profile, _MESSAGE_ID)
         url, profile, report = config.chat_url, config.profile.name, converted.report
         body, payload = converted.body, wire.dumps(converted.body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from claude_code_proxy.core.compaction.wanted import wanted
 from claude_code_proxy.core.errors.api import ApiError, let_go
 from claude_code_proxy.core.report import Notice
 from claude_code_proxy.core.request.repeated_calls import repeated_call
@@ -11,6 +12,7 @@ from claude_code_proxy.core.request.request_kind import class_of
 from claude_code_proxy.server import search_service
 from claude_code_proxy.server.caller.caller_keys import CallerKeys
 from claude_code_proxy.server.caller.client_request import ClientRequest
+from claude_code_proxy.server.convert.serve_compacted import serve_compacted
 from claude_code_proxy.server.convert.serve_converted import serve_converted
 from claude_code_proxy.server.fallback import is_reason, note_answer, note_move
 from claude_code_proxy.server.log import logger
@@ -44,7 +46,7 @@ def _look_at_cache(proof: CacheProof, call: Call, raw: bytes, usage: Usage) -> N
     """Find out what of the prompt was read again; the log says so where nothing on our side changed."""
     agent = call.headers.get("x-claude-code-agent-id", "")
     who = hash((call.session_id, agent, class_of(call.headers)))
-    edited = any(notice.code == "context_edited" for notice in call.notices)
+    edited = any(notice.code in ("context_edited", "compaction_emulated") for notice in call.notices)
     call.cache_loss = loss = proof.look(who, raw, usage, edited=edited)
     if loss is not None and loss.cause == "lost":
         logger.warning("%s: %s: %s", call.request_id, call.served_by and call.served_by.model_id, loss)
@@ -99,6 +101,8 @@ async def _serve(
             await serve_native(gateway, call, attempt, request.raw, body)
         elif (search := search_service.asked(call, config, body)) is not None:
             await search_service.serve_search(gateway, call, config, body, request.size, search)
+        elif config.profile.compaction and (compaction := wanted(body)) is not None:
+            await serve_compacted(gateway, call, config, body, request.size, compaction)
         else:
             await serve_converted(gateway, call, config, body, request.size)
     finally:

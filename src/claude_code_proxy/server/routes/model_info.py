@@ -14,17 +14,22 @@ if TYPE_CHECKING:
     from claude_code_proxy.server.gateway import Gateway
 
 _RELEASED = "1970-01-01T00:00:00Z"  # as the API says it of a model whose date is unknown
+COMPACTION_BETA = "compact-2026-09-04"
 _LEVELS = EFFORTS[2:]
 """The effort levels that the Messages API has."""
 
 
 def model_info(
-    gateway: Gateway, model_id: str, config: ModelConfig, window: int | None = None
+    gateway: Gateway, model_id: str, config: ModelConfig, betas: str, window: int | None = None
 ) -> dict[str, Any]:
     """The description of the model that `config` serves as `model_id`.
 
-    `window` is what the upstream's own list says of the longest prompt, in tokens.
+    `betas` is the client's `anthropic-beta`, by which the API describes more. `window` is what the upstream's
+    own list says of the longest prompt, in tokens.
     """
+    capabilities = _capabilities(gateway, config)
+    if COMPACTION_BETA in betas:
+        capabilities["compaction"] = _compaction(config)
     return {
         "type": "model",
         "id": model_id,
@@ -36,7 +41,7 @@ def model_info(
         "line": None,
         "max_input_tokens": config.max_input_tokens or config.context or window,
         "max_tokens": config.max_tokens,
-        "capabilities": _capabilities(gateway, config),
+        "capabilities": capabilities,
     }
 
 
@@ -48,16 +53,17 @@ def _capabilities(gateway: Gateway, config: ModelConfig) -> dict[str, Any]:
     search = profile.searches_web or gateway.settings.search_url is not None
     thinks = "thinking" not in refused if native else _can_think(profile)
     edits = "context_management" not in refused if native else profile.context_editing
+    compacts = edits if native else profile.compaction
     levels = () if "output_config.effort" in refused or "output_config" in refused else _LEVELS
     return {
         "batch": _supported(False),
         "citations": _supported(config.is_anthropic),
         "code_execution": _supported(config.is_anthropic),
         "context_management": {
-            **_supported(edits),
+            **_supported(edits or compacts),
             "clear_thinking_20251015": _supported(edits),
             "clear_tool_uses_20250919": _supported(edits),
-            "compact_20260112": _supported(edits and native),
+            "compact_20260112": _supported(compacts),
         },
         "effort": _effort(levels if native else _effort_levels(profile)),
         "image_input": _supported(profile.vision),
@@ -80,6 +86,12 @@ def _capabilities(gateway: Gateway, config: ModelConfig) -> dict[str, Any]:
             },
         },
     }
+
+
+def _compaction(config: ModelConfig) -> dict[str, Any]:
+    native = config.is_anthropic and "compaction" not in config.native.drop_fields
+    supported = _supported(native if config.format == "anthropic" else config.profile.compaction)
+    return {**supported, "summarize": supported}
 
 
 def _supported(supported: bool) -> dict[str, Any]:

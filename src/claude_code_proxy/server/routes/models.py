@@ -49,22 +49,29 @@ async def list_models(gateway: Gateway, call: Call) -> None:
 
 async def show_model(gateway: Gateway, call: Call, model_id: str) -> None:
     """Answer one model by its id or alias. Raises `ApiError` 404."""
-    await call.respond_json(model_info(gateway, model_id, gateway.upstreams.resolve(model_id)))
+    config = gateway.upstreams.resolve(model_id)
+    await call.respond_json(model_info(gateway, model_id, config, _betas(call)))
 
 
 async def _rows(gateway: Gateway, call: Call) -> list[tuple[str, dict[str, Any]]]:
     """Id and description of each model; an id that is configured by itself is not shown a second time."""
+    betas = _betas(call)
     rows = {
-        model_id: model_info(gateway, model_id, config) for model_id, config in gateway.models.table.public()
+        model_id: model_info(gateway, model_id, config, betas)
+        for model_id, config in gateway.models.table.public()
     }
     for model_id, config, listed in await gateway.catalogue.models(call):
-        shown = model_info(gateway, model_id, config.concrete(model_id), listed.window)
+        shown = model_info(gateway, model_id, config.concrete(model_id), betas, listed.window)
         shown["display_name"] = listed.name
         rows.setdefault(model_id, shown)
         if not is_shown_by_clients(model_id):
             alias = ALIAS_PREFIX + model_id
             rows.setdefault(alias, {**shown, "id": alias})
     return list(rows.items())
+
+
+def _betas(call: Call) -> str:
+    return call.headers.get("anthropic-beta", "")
 
 
 def _limit(text: str) -> int:

@@ -14,11 +14,11 @@ Both paths, converted and passed through, go through here. What it promises:
 from __future__ import annotations
 
 import asyncio
+import math
 import random
-import re
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from claude_code_proxy.core import sse, wire
+from claude_code_proxy.core import sse
 from claude_code_proxy.core.errors.api import ApiError, let_go
 from claude_code_proxy.core.errors.upstream import transport_error
 from claude_code_proxy.core.header_values import retry_delay
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 RETRIED = frozenset((502, 503, 504))
 """The statuses after which `Exchange.open` tries again."""
-_ERROR_EVENT = re.compile(rb"(?:\A|\n)event: ?error\r?\ndata: ?([^\r\n]*)\r?\n\r?\n\Z")
 _FIRST_DELAY = 0.5  # seconds before the first retry, doubled for each further one
 _LONGEST_DELAY = 8.0
 
@@ -243,6 +242,21 @@ class Exchange:
             self._keep_alive.waiting_since = None
             return b""
 
+    async def meanwhile(self, task: asyncio.Task[Any]) -> None:
+        """Wait for a task that has time limits of its own; the client hears that it must wait."""
+        self._keep_alive.answering, self._keep_alive.waiting_since = True, math.inf
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            task.cancel()
+            await asyncio.wait({task})
+            let_go(None if task.cancelled() else task.exception())
+            raise
+        self._keep_alive.waiting_since = None
+        if self._speech is not None:
+            await self._speech
+            self._speech = None
+
     # --- towards the client ---------------------------------------------------------------------------
     async def relay(self) -> None:
         """Read the response to its end through the translator and write what comes out to the client.
@@ -261,12 +275,12 @@ class Exchange:
                 raise translator.error
             if out:
                 last = out
-                await self._write(out, more=translator.again is not None or not translator.finished)
+                await self.write(out, more=translator.again is not None or not translator.finished)
             if self.request and translator.committed:
                 self.request = b""
             if not data:
                 break
-        self.call.failure = _told_failure(last)
+        self.call.failure = failures.told_failure(last)
         if translator.again is None:
             await self.finish()
 
@@ -278,15 +292,15 @@ class Exchange:
         if translator.error is not None and not self.call.started:
             raise translator.error
         if out:
-            await self._write(out, more=translator.again is not None)
-        self.call.failure = _told_failure(out)
+            await self.write(out, more=translator.again is not None)
+        self.call.failure = failures.told_failure(out)
         if translator.again is None:
             await self.finish()
 
     async def finish(self) -> None:
         """End the streamed answer, and let the upstream end its own so that the connection is reused."""
         if not self.call.ended:
-            await self._write(b"", more=False)
+            await self.write(b"", more=False)
         self.call.usage = self.translator.usage
         response = self._response
         if response is None or response.at_end:
@@ -306,7 +320,8 @@ class Exchange:
             self._translator = self._make_translator()
         return self._translator
 
-    async def _write(self, data: bytes, *, more: bool = True) -> None:
+    async def write(self, data: bytes, *, more: bool = True) -> None:
+        """Send the client a piece of a streamed answer, after what is being said already."""
         if self._speech is not None:
             await self._speech
             self._speech = None
@@ -379,20 +394,6 @@ class Exchange:
         if self._make_translator is None:
             return True  # a whole answer that its client did not take: the server closes the connection
         if not self.call.ended:
-            await self._write(self.translator.fail(self.call.redacted(outcome)), more=False)
+            await self.write(self.translator.fail(self.call.redacted(outcome)), more=False)
         self.call.usage = self.translator.usage
         return True
-
-
-def _told_failure(last: bytes) -> str:
-    """What the error event says that a stream ends with, by the bytes that were written last; "" for none."""
-    blank = b"\n\r\n" if last.endswith(b"\r\n") else b"\n\n"
-    # Only the last event: a search through all that one read became takes longer than its conversion.
-    found = _ERROR_EVENT.search(last[last.rfind(blank, 0, -len(blank)) + 1 :])
-    if found is None:
-        return ""
-    try:
-        error = wire.loads(found[1])["error"]
-        return f"{error['type']}: {error['message']}"
-    except (wire.WireError, LookupError, TypeError):
-        return "an error event"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from claude_code_proxy import http1
+from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.api import ApiError, OwnLimitError
 from claude_code_proxy.core.errors.upstream import transport_error
 
@@ -32,6 +34,7 @@ _KINDS: dict[type[http1.HttpError], TransportKind] = {
     http1.HttpError: "reset",
 }
 
+_ERROR_EVENT = re.compile(rb"(?:\A|\n)event: ?error\r?\ndata: ?([^\r\n]*)\r?\n\r?\n\Z")
 _LONGEST_HOST = 200  # characters that are quoted
 READ_FAILURES = (http1.HttpError, OSError)
 """What the HTTP client raises while an answer is read, and a time limit for that."""
@@ -61,3 +64,17 @@ def _words(error: BaseException) -> str:
     """What the HTTP client says, which is nothing of the request."""
     words = str(error)
     return f"the response is not HTTP: {words}" if isinstance(error, http1.AnswerError) else words
+
+
+def told_failure(last: bytes) -> str:
+    """What the error event says that a stream ends with, by the bytes that were written last; "" for none."""
+    blank = b"\n\r\n" if last.endswith(b"\r\n") else b"\n\n"
+    # Only the last event: a search through all that one read became takes longer than its conversion.
+    found = _ERROR_EVENT.search(last[last.rfind(blank, 0, -len(blank)) + 1 :])
+    if found is None:
+        return ""
+    try:
+        error = wire.loads(found[1])["error"]
+        return f"{error['type']}: {error['message']}"
+    except (wire.WireError, LookupError, TypeError):
+        return "an error event"
