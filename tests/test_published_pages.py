@@ -10,6 +10,8 @@ from xml.etree import ElementTree
 import pytest
 
 from claude_code_proxy.cli.ccproxy.arguments import COMMANDS
+from claude_code_proxy.config.cc_proxy_json.providers_file import choose, load_providers
+from claude_code_proxy.config.cc_proxy_json.session_plan import plan_session
 from claude_code_proxy.core.providers import PRESETS
 from publish import site
 from publish.screen_svg import Frame, Style, render
@@ -27,6 +29,17 @@ TEXTS = [
     for path in sorted(paths.REPOSITORY.glob(pattern))
     if path.is_file()
 ]
+
+
+def test_a_session_starts_with_the_providers_file_of_the_readme(tmp_path: Path) -> None:
+    (text,) = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
+    path = tmp_path / "cc-proxy.json"
+    path.write_text(text, encoding="utf-8")
+    providers = load_providers(path)
+    chosen = choose(providers, None, path)
+    assert chosen.name == "deepseek"
+    used = {one.provider.name for one in plan_session(chosen, providers, path).models}
+    assert used == {one.name for one in providers}, "each provider is used by the session"
 
 
 def test_the_readme_is_short_and_knows_its_commands() -> None:

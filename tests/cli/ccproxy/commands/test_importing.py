@@ -86,7 +86,7 @@ def test_the_database_of_cc_switch(desk: Desk) -> None:
     [
         (["nothing"], "", output.USAGE, "import takes ccr, cc-switch, litellm"),
         (["litellm"], "", output.USAGE, "ccproxy import litellm config.yaml"),
-        ([], "", output.USAGE, "there is no ~/.claude-code-router/config.json"),
+        ([], "", output.USAGE, "nothing to import is at ~/.claude-code-router/config.json"),
         (["ccr", "FILE"], "[]", output.CONFIG, "must be a mapping"),
         (["ccr", "FILE"], "{", output.CONFIG, "not valid JSON"),
         (["litellm", "FILE"], "a: [", output.CONFIG, "cannot be read"),

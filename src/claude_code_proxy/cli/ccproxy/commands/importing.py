@@ -96,7 +96,8 @@ def _source(plain: Sequence[str], env: Mapping[str, str]) -> tuple[str, Path]:
     if list(plain) == ["litellm"]:
         raise UsageError("litellm has no usual place: ccproxy import litellm config.yaml")
     looked = ", ".join(f"~/{place}" for kind in kinds for place in _PLACES[kind])
-    raise UsageError(f"there is no {looked}: ccproxy import {plain[0] if plain else 'litellm'} FILE")
+    exact = f"ccproxy import {plain[0] if plain else '|'.join(_PLACES)} FILE"
+    raise UsageError(f"nothing to import is at {looked}; a file elsewhere: {exact}")
 
 
 def _read(kind: str, source: Path, env: Mapping[str, str]) -> Imported:
