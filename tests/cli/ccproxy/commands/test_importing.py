@@ -81,6 +81,19 @@ def test_the_database_of_cc_switch(desk: Desk) -> None:
     assert [(row["name"], row["default"]) for row in listed] == [("one", False), ("two", True)]
 
 
+HALF = 'model_list: [{litellm_params: {model: "\\ud800", api_base: "https://a.example/v1", api_key: k}}]'
+
+
+def test_a_broken_row_of_cc_switch(desk: Desk) -> None:
+    file = desk.home / "cc-switch.db"
+    with sqlite3.connect(file) as database:
+        database.execute("CREATE TABLE providers (id, app_type, name, settings_config, is_current)")
+        database.execute("INSERT INTO providers VALUES ('1', 'claude', 'One', '{broken', 1)")
+    database.close()
+    code, _, err = desk.run("import", "cc-switch", str(file))
+    assert (code, "cannot be read" in err, "Traceback" in err) == (output.CONFIG, True, False), err
+
+
 @pytest.mark.parametrize(
     ("arguments", "text", "code", "says"),
     [
@@ -90,6 +103,7 @@ def test_the_database_of_cc_switch(desk: Desk) -> None:
         (["ccr", "FILE"], "[]", output.CONFIG, "must be a mapping"),
         (["ccr", "FILE"], "{", output.CONFIG, "not valid JSON"),
         (["litellm", "FILE"], "a: [", output.CONFIG, "cannot be read"),
+        (["litellm", "FILE"], HALF, output.CONFIG, "cannot be read"),
         (["litellm", "FILE"], "model_list: {a: 1}", output.FAILURE, "has nothing to take"),
         (["cc-switch", "FILE"], '{"providers": [1]}', output.CONFIG, "is not what cc-switch writes"),
         (["ccr", "/no/such"], "", output.CONFIG, "cannot be read"),

@@ -107,11 +107,13 @@ def _read(kind: str, source: Path, env: Mapping[str, str]) -> Imported:
             return read_cc_switch(_rows(source), env)
         document = _mapping(source, yaml.safe_load(source.read_text("utf-8")) if kind == "litellm" else None)
         if kind == "litellm":
-            return read_litellm(document, env)
+            found = read_litellm(document, env)
+            new_text(found.entries).encode()  # YAML lets half of a character through
+            return found
         return read_ccr(document, env) if kind == "ccr" else read_cc_switch(rows_of(document), env)
     except OSError as error:
         raise _unreadable(source, f"cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, sqlite3.Error, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, sqlite3.Error, ValueError) as error:
         raise _unreadable(source, f"cannot be read: {error}") from None
     except (AttributeError, TypeError) as error:
         raise _unreadable(source, f"is not what {kind} writes: {error}") from None
