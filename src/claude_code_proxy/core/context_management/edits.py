@@ -16,6 +16,7 @@ CLEAR_THINKING = "clear_thinking_20251015"
 CLEAR_TOOL_USES = "clear_tool_uses_20250919"
 COMPACT = "compact_20260112"
 
+_MOST_EDITS = 10  # each may have the request converted once more
 _USUAL_TURNS = 1
 _USUAL_COMPACT_TRIGGER = 150_000
 _LEAST_COMPACT_TRIGGER = 50_000  # the API refuses a smaller one
@@ -82,8 +83,11 @@ def read_edits(request: Any) -> tuple[Edit, ...] | None:
     if not isinstance(request, dict) or request.get("context_management") is None:
         return None
     management = object_or_none(request, "context_management", "context_management") or {}
+    asked = list_or_none(management, "edits", "context_management.edits") or []
+    if len(asked) > _MOST_EDITS:
+        raise invalid_request(f"context_management.edits: must have at most {_MOST_EDITS} edits")
     edits: list[Edit] = []
-    for index, edit in enumerate(list_or_none(management, "edits", "context_management.edits") or []):
+    for index, edit in enumerate(asked):
         path = f"context_management.edits.{index}"
         if not isinstance(edit, dict):
             raise invalid_request(f"{path}: must be an object, found {kind_of(edit)}")
