@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from claude_code_proxy.core.tokens.text_features import features
 
-_MOST_PIECES = 512
 _MOST_CHARACTERS = 1 << 16
+_PIECE = 128  # characters' worth of memory that a piece takes by itself
 
 
 class OutputText:
@@ -15,18 +15,22 @@ class OutputText:
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
-        self._size = 0  # characters of the pieces
+        self._size = 0  # of the pieces
         self._counts = 0
 
     def add(self, text: str) -> None:
         """Take note of the next piece."""
         self._pieces.append(text)
-        self._size += len(text)
+        self._size += len(text) + _PIECE
         if self._size > _MOST_CHARACTERS:
-            self._counts += features("".join(self._pieces))
-            self._pieces, self._size = [], 0
-        elif len(self._pieces) > _MOST_PIECES:
-            self._pieces = ["".join(self._pieces)]
+            self._join()
+
+    def _join(self) -> None:
+        text = "".join(self._pieces)
+        if len(text) > _MOST_CHARACTERS // 2:
+            self._counts += features(text)
+            text = ""
+        self._pieces, self._size = [text], len(text)
 
     def counts(self) -> int:
         """The packed counts of all of it (`core.tokens.text_features`)."""

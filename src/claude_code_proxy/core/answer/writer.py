@@ -374,7 +374,8 @@ class BlockWriter:
         self._emit(events.block_start(self._index, block.start))
 
     def _delta(self, kind: str, field: str, value: str) -> None:
-        self._emit(events.block_delta(self._index, kind, field, value))
+        add = self._out.append if self._state == "in a block" else self._emit  # most lead nowhere else
+        add(events.block_delta(self._index, kind, field, value))
 
     def _close(self) -> None:
         block, self._open = self._open, None

@@ -71,7 +71,8 @@ class _Call:
         """Take more arguments. Raises `ApiError` for too many."""
         self.pieces.append(text)
         self.size += len(text)
-        limits.check_arguments(self.size)
+        if self.size > limits.tool_arguments:
+            limits.check_arguments(self.size)
 
 
 class _CustomInput(NamedTuple):
