@@ -334,10 +334,9 @@ class BlockWriter:
             raise RuntimeError("the answer has ended")
 
     def _emit(self, event: Event) -> None:
-        try:
-            self._state = TRANSITIONS[self._state][event["type"]]
-        except KeyError:
-            raise RuntimeError(f"{event['type']} cannot follow: the answer is {self._state}") from None
+        if (state := TRANSITIONS[self._state].get(event["type"])) is None:
+            raise RuntimeError(f"{event['type']} cannot follow: the answer is {self._state}")
+        self._state = state
         self._out.append(event)
 
     def _flush(self) -> list[Event]:
