@@ -71,3 +71,11 @@ def test_depth_of_many_values() -> None:
 def test_what_is_no_json_is_an_error() -> None:
     with pytest.raises(TypeError):
         wire.dumps({"a": object()})
+
+
+def test_more_elements_than_anybody_can_hold() -> None:
+    few, many = b"[" + b"[]," * 1000 + b"[]]", b"[" + b"[]," * 600_000 + b"[]]"
+    for of in (bytes, bytes.decode):
+        assert len(wire.loads_bounded(of(few))) == 1001
+        with pytest.raises(wire.WireError, match="more than 500000 elements"):
+            wire.loads_bounded(of(many))

@@ -18,6 +18,8 @@ from typing import Any
 import msgspec
 import orjson
 
+from claude_code_proxy.core.json_size import MOST_ELEMENTS, has_more_elements
+
 _MINUS_ZERO = re.compile(rb"-0[\s,\]}]")  # an integer for msgspec, which has no sign then
 _MOST_DIGITS = 4300  # of an integer that Python reads
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -69,6 +71,17 @@ def loads(data: bytes | str | memoryview) -> Any:
     except _UNREADABLE:
         pass
     return _loads_plainly(data)
+
+
+def loads_bounded(data: bytes | str) -> Any:
+    """`loads` of what an upstream sent: none of it takes the memory of more than `MOST_ELEMENTS`.
+
+    Raises `WireError` for more too.
+    """
+    raw = data.encode("utf-8", "replace") if isinstance(data, str) else data
+    if has_more_elements(raw, MOST_ELEMENTS):
+        raise WireError(f"more than {MOST_ELEMENTS} elements", 0, 1, 1)
+    return loads(data)
 
 
 def _loads_plainly(data: bytes | str | memoryview) -> Any:

@@ -107,7 +107,7 @@ async def _search(gateway: Gateway, call: Call, url: str, query: str) -> Any:
         hint = f" (is the header {forwarded_headers.SEARCH_KEY} right?)" if status in (401, 403) else ""
         raise ApiError(502, "api_error", f"the search service returned {status}{hint}")
     try:
-        return wire.loads(data)
+        return wire.loads_bounded(data)
     except wire.WireError:
         raise ApiError(502, "api_error", "the search service's response is not JSON") from None
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -90,3 +92,48 @@ async def test_odd_events_pass_through(event: Any, caplog: pytest.LogCaptureFixt
             reply = await ask(proxy, STREAM)
     assert reply.body.startswith(sent)
     assert "Traceback" not in caplog.text
+
+
+WIDE = b"[" + b"[]," * 600_000 + b"[]]"
+SSE = b'data: {"type":"message_delta","choices":[{"index":0,"delta":{"content":"x"}}],"x":%b}\n\n'
+
+
+@pytest.mark.parametrize("kind", ["openai", "anthropic"])
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize("status", [200, 400])
+async def test_elements_that_nobody_can_hold_are_not_made(kind: str, streams: bool, status: int) -> None:
+    async def script(request: Request, connection: Connection) -> None:
+        if streams and status == 200:
+            await connection.head()
+            await connection.chunk(SSE % WIDE)
+            await connection.end()
+        else:
+            await connection.whole(status, b'{"x":%b,"choices":[],"error":{"message":"no"}}' % WIDE)
+
+    async with (
+        running_upstream(script) as upstream,
+        running_proxy([model(upstream.base, format=kind)]) as proxy,
+    ):
+        tracemalloc.start()
+        try:
+            await ask(proxy, {**BODY, "stream": streams})
+            most = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert most < 30 << 20
+
+
+@pytest.mark.parametrize("kind", ["openai", "anthropic"])
+async def test_of_an_endless_refusal_the_beginning_counts(kind: str) -> None:
+    async def script(request: Request, connection: Connection) -> None:
+        await connection.head(403, "text/plain")
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await connection.chunk(b"go away " * 5000)
+
+    async with (
+        running_upstream(script) as upstream,
+        running_proxy([model(upstream.base, format=kind)]) as proxy,
+    ):
+        reply = await ask(proxy, BODY)
+    assert (reply.status, b"go away" in reply.body) == (403, True)

@@ -43,7 +43,7 @@ def parse(body: Any) -> Any:
         return body
     raw = bytes(body) if isinstance(body, bytearray) else body
     try:
-        return wire.loads(raw)
+        return wire.loads_bounded(raw)
     except wire.WireError:
         return raw if isinstance(raw, str) else raw.decode("utf-8", errors="replace")
 

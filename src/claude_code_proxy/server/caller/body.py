@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
 from claude_code_proxy.core.header_values import listed, whole_number
+from claude_code_proxy.core.json_size import has_more_elements
 from claude_code_proxy.core.request import body_json
 from claude_code_proxy.core.request.fields import kind_of
-from claude_code_proxy.server.caller.json_size import has_more_elements
 
 if TYPE_CHECKING:
     from claude_code_proxy.config.settings import ServerSettings

@@ -180,7 +180,7 @@ def _read_answer(data: bytes, outgoing: OutgoingRequest) -> tuple[dict[str, Any]
     """A whole answer; also when the upstream streams although it was not asked to. Raises `ApiError`."""
     profile, reply, report = outgoing.profile, outgoing.reply, outgoing.report
     try:
-        return message_from_answer(wire.loads(data), profile, reply, report)
+        return message_from_answer(wire.loads_bounded(data), profile, reply, report)
     except wire.WireError:
         pass
     fold = StreamFold(profile, reply, report)

@@ -140,7 +140,7 @@ async def published(
     status, data = await upstreams.get(url, sent, seconds=seconds, limit=_MOST_BYTES)
     if status != 200:
         raise ApiError(502, "api_error", f"the response to a request for the list of models was {status}")
-    return list(_read(wire.loads(data)))[:_MOST_MODELS]
+    return list(_read(wire.loads_bounded(data)))[:_MOST_MODELS]
 
 
 def _headers(config: ModelConfig, key: str) -> Headers:

@@ -68,7 +68,7 @@ def put_on_route(
 def restore_model(raw: bytes, model: str) -> bytes:
     """A whole answer with the client's name for the model in its place."""
     try:
-        message = wire.loads(raw)
+        message = wire.loads_bounded(raw)
     except wire.WireError:
         return raw
     if not isinstance(message, dict) or not isinstance(message.get("model"), str):

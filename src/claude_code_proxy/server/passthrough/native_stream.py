@@ -137,7 +137,7 @@ class NativeStream:
             self._open = None
             return
         try:
-            payload = wire.loads(sse.data_of(event))
+            payload = wire.loads_bounded(sse.data_of(event))
         except wire.WireError:
             return
         if not isinstance(payload, dict):
@@ -199,7 +199,7 @@ def _restore(whole: bytes, model: str) -> bytes:
     if not line.startswith(b"data:"):
         return whole
     try:
-        named = wire.loads(line[5:])["message"]["model"]
+        named = wire.loads_bounded(line[5:])["message"]["model"]
     except (wire.WireError, LookupError, TypeError):
         return whole
     if not isinstance(named, str):

@@ -157,7 +157,7 @@ def _hooked(gateway: Gateway, call: Call, response: Response, data: bytes) -> by
     if hooks is None or not hooks.sees_answers or response.status != 200 or call.report is None:
         return data
     try:
-        message = wire.loads(data)
+        message = wire.loads_bounded(data)
     except wire.WireError:
         return data
     if not isinstance(message, dict) or "type" not in message:
@@ -168,7 +168,7 @@ def _hooked(gateway: Gateway, call: Call, response: Response, data: bytes) -> by
 
 def _usage_in(data: bytes) -> Any:
     try:
-        message = wire.loads(data)
+        message = wire.loads_bounded(data)
     except wire.WireError:
         return None
     return usage_of(counts(message.get("usage"))) if isinstance(message, dict) else None
@@ -177,7 +177,7 @@ def _usage_in(data: bytes) -> Any:
 def _error_in(data: bytes) -> dict[str, Any] | None:
     """The error of a body in Anthropic's shape."""
     try:
-        body = wire.loads(data)
+        body = wire.loads_bounded(data)
     except wire.WireError:
         return None
     error = body.get("error") if isinstance(body, dict) else None

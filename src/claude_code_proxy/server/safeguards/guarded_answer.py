@@ -75,7 +75,7 @@ class GuardedAnswer:
             return
         data = bytes(self._whole)
         try:
-            answer = wire.loads(data)
+            answer = wire.loads_bounded(data)
         except wire.WireError:
             answer = None
         if isinstance(answer, dict) and answer.get("type") == "message":

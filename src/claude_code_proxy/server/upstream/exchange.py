@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 RETRIED = frozenset((502, 503, 504))
 """The statuses after which `Exchange.open` tries again."""
+_MOST_OF_REFUSAL = 1 << 20  # bytes
 _FIRST_DELAY = 0.5  # seconds before the first retry, doubled for each further one
 _LONGEST_DELAY = 8.0
 
@@ -195,10 +196,14 @@ class Exchange:
         return response
 
     async def read_all(self) -> bytes:
-        """The whole body of the response. Raises `ApiError` when it is cut, too slow or too large."""
+        """The whole body of the response, or the beginning of a large refusal.
+
+        Raises `ApiError` when it is cut, too slow or too large.
+        """
         parts: list[bytes] = []
         size = 0
-        while data := await self._read():
+        most = _MOST_OF_REFUSAL if self._response and self._response.status >= 400 else math.inf
+        while size < most and (data := await self._read()):
             size += len(data)
             self._check_size(size, self._limits.response_bytes, "max_response_bytes")
             parts.append(data)

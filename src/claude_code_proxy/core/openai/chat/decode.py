@@ -363,6 +363,6 @@ def _part_text(part: Any) -> str:
 def parse_chunk(data: bytes) -> Any:
     """The JSON of one event's data; None when it is no JSON."""
     try:
-        return wire.loads(data)
+        return wire.loads_bounded(data)
     except wire.WireError:
         return None

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_code_proxy.server.caller import json_size
-from claude_code_proxy.server.caller.json_size import has_more_elements
+from claude_code_proxy.core import json_size
+from claude_code_proxy.core.json_size import has_more_elements
 
 VALUES = st.recursive(
     st.none() | st.integers() | st.text(alphabet='ab,[{]}"\\\n:', max_size=12),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+MOST_ELEMENTS = 500_000
+"""What is read of an upstream at once; each takes up to 500 bytes of memory."""
 _PIECE = 256 << 10  # bytes that are looked at in one call, which keeps other threads waiting
 _OTHERS = bytes(sorted(set(range(256)) - set(b",[{")))
 
