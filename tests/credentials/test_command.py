@@ -62,3 +62,36 @@ async def test_the_first_key_comes_from_the_launcher(tmp_path: Path) -> None:
     source = Renewing(counting(tmp_path), Credential("key-0"), pause=0)
     assert (await source.current()).token == "key-0"
     assert (await source.renew()).token == "key-1"
+
+
+@pytest.mark.parametrize(
+    "command", ["yes", "echo key; yes", "head -c 70000 /dev/zero", "yes | tee /dev/stderr 2>/dev/null"]
+)
+def test_a_command_that_prints_without_end(command: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(CredentialError, match="more than 65536 bytes"):
+        Command(command, dict(os.environ)).fetch()
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("exec >&-; sleep 60", "within 1 s"),
+        ("sleep 60 & sleep 60", "within 1 s"),
+        ("printf 'a\\r\\nb\\r\\n'", "a"),
+        ("printf 'a\\n\\nb'", "a"),
+        ("printf '\\r\\n'", "nothing"),
+        ("printf '\\377\\376key'", "no key has"),
+        ("printf 'a b'", "white space"),
+        ("kill -9 $$", "exit code -9"),
+        ("echo key; kill -TERM $$", "exit code -15"),
+    ],
+)
+def test_odd_commands(command: str, says: str) -> None:
+    source = Command(command, {**os.environ, "CCPROXY_KEY_TIMEOUT": "1" if "within" in says else "30"})
+    if len(says) == 1:
+        assert source.fetch().token == says
+    else:
+        with pytest.raises(CredentialError, match=says):
+            source.fetch()

@@ -7,12 +7,15 @@ import os
 import re
 import signal
 import sys
+import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from .source import Credential, CredentialError, checked
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Mapping, Sequence
 
 LIMIT = "CCPROXY_KEY_TIMEOUT"
@@ -20,6 +23,7 @@ LIMIT = "CCPROXY_KEY_TIMEOUT"
 _COMMAND_LIMIT = 60.0
 _QUIET = 3.0
 """Seconds after which the user sees what is being waited for."""
+_MOST = 65_536  # bytes that a command may print
 _TTL = re.compile(r"ttl=(\d{1,6})([smh])\s+(\S.*)", re.DOTALL)
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
@@ -67,32 +71,64 @@ def _printed(command: str, env: Mapping[str, str]) -> str:
         env=dict(env),
         stdin=None,  # it may ask the user
         stdout=subprocess.PIPE,
+        bufsize=0,
         stderr=None,
         # A group of its own can be ended as a whole, but could not ask at a terminal.
         process_group=None if asks else 0,
     )
-    assert process.stdout is not None
-    try:
-        try:
-            printed, _ = process.communicate(timeout=min(_QUIET, limit))
-        except subprocess.TimeoutExpired:
-            sys.stderr.write(f"waiting for the key: {command} (at most {limit:g} s)\n")
-            printed, _ = process.communicate(timeout=max(0, limit - _QUIET))
-    except subprocess.TimeoutExpired:
+    began = time.monotonic()
+    output = _Output(process)
+    output.join(min(_QUIET, limit))
+    if output.is_alive():
+        sys.stderr.write(f"waiting for the key: {command} (at most {limit:g} s)\n")
+        output.join(max(0, limit - _QUIET))
+    too_much = len(output.data) > _MOST
+    if output.is_alive() or too_much or not _ends(process, began + limit - time.monotonic()):
         if asks:
             process.kill()
         else:
             os.killpg(process.pid, signal.SIGKILL)
-        process.stdout.close()
         process.wait()
-        hint = f"run it by hand, or set {LIMIT}"
-        raise CredentialError(f"it did not finish within {limit:g} s", hint) from None
+    output.close()
+    if too_much:
+        raise CredentialError(f"it printed more than {_MOST} bytes", "run it by hand")
+    if process.returncode == -signal.SIGKILL and time.monotonic() - began >= limit:
+        raise CredentialError(f"it did not finish within {limit:g} s", f"run it by hand, or set {LIMIT}")
     if process.returncode != 0:
         raise CredentialError(f"it failed with exit code {process.returncode}", "run it by hand")
-    lines: Sequence[str] = printed.decode("utf-8", "replace").splitlines()
+    lines: Sequence[str] = output.data.decode("utf-8", "replace").splitlines()
     if not lines or not lines[0].strip():
         raise CredentialError("it printed nothing", "it must print the key on its first line")
     return lines[0].strip()
+
+
+def _ends(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    import subprocess
+
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(max(0.0, seconds))
+    return process.returncode is not None
+
+
+class _Output(threading.Thread):
+    """Collects what a process prints, `_MOST` bytes and the beginning of more. `close` it."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        super().__init__(name="key", daemon=True)
+        assert process.stdout is not None
+        self._file = process.stdout
+        self.data = bytearray()
+        self.start()
+
+    def run(self) -> None:
+        """Read to the end, or until it is too much."""
+        with suppress(OSError, ValueError):  # it was closed
+            while len(self.data) <= _MOST and (piece := self._file.read(4096)):
+                self.data += piece
+
+    def close(self) -> None:
+        """Read no more."""
+        self._file.close()
 
 
 def _limit(env: Mapping[str, str]) -> float:

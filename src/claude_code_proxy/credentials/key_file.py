@@ -26,9 +26,11 @@ class KeyFile:
         refuse_open(self._path)
         try:
             with self._path.open("rb") as file:
-                text = file.read(_MOST).decode("utf-8", "replace")
+                text = file.read(_MOST + 1).decode("utf-8", "replace")
         except OSError as error:
             raise CredentialError(f"{self._path}: {error.strerror or error}") from None
+        if len(text) > _MOST:
+            raise CredentialError(f"{self._path} is too large for a key")
         lines = text.splitlines()
         if not lines or not lines[0].strip():  # perhaps it is being written
             hint = "its first line must be the key"

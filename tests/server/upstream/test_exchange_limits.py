@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from claude_code_proxy.core.repeats import RepeatingConverter
+from claude_code_proxy.server.passthrough.native_stream import NativeStream
 from tests.server.byte_upstream import running_upstream, text_chunk
-from tests.server.harness import BODY, ask, model, running_proxy
+from tests.server.harness import BODY, Client, ask, eventually, model, running_proxy
 
 if TYPE_CHECKING:
     from tests.server.byte_upstream import Connection, Request
@@ -137,3 +139,37 @@ async def test_of_an_endless_refusal_the_beginning_counts(kind: str) -> None:
     ):
         reply = await ask(proxy, BODY)
     assert (reply.status, b"go away" in reply.body) == (403, True)
+
+
+@pytest.mark.parametrize("piece", [b": ping\n\n", b"event: x\n\n", b"\n\n", b"\r"])
+@pytest.mark.parametrize("kind", ["openai", "anthropic"])
+async def test_the_smallest_events_leave_others_their_turn(
+    piece: bytes, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fed: list[int] = []
+
+    async def script(request: Request, connection: Connection) -> None:
+        await connection.head()
+        for _ in range(8):
+            await connection.chunk(piece * (250_000 // len(piece)))
+        await connection.left()
+
+    for converter in (RepeatingConverter, NativeStream):
+        monkeypatch.setattr(converter, "feed", _measured(converter.feed, fed))
+    async with (
+        running_upstream(script) as upstream,
+        running_proxy([model(upstream.base, format=kind)], drain_timeout=0) as proxy,
+    ):
+        client = await Client.connect(proxy)
+        await client.send({**BODY, "stream": True})
+        await eventually(lambda: sum(fed) > 1_900_000, 20)
+        client.close()
+    assert max(fed) <= 32 << 10
+
+
+def _measured(feed: Any, fed: list[int]) -> Any:
+    def measured(self: Any, data: bytes) -> Any:
+        fed.append(len(data))
+        return feed(self, data)
+
+    return measured

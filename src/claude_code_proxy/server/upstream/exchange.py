@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 RETRIED = frozenset((502, 503, 504))
 """The statuses after which `Exchange.open` tries again."""
 _MOST_OF_REFUSAL = 1 << 20  # bytes
+_SLICE = 32 << 10
+"""Bytes that are translated at once: a few milliseconds, whatever they are."""
 _FIRST_DELAY = 0.5  # seconds before the first retry, doubled for each further one
 _LONGEST_DELAY = 8.0
 
@@ -113,6 +115,7 @@ class Exchange:
         self._verdict: ApiError | None = None  # why the timer cancelled the task
         self._settled = False  # the timer ended the wait for an upstream that was done
         self._response: Response | None = None
+        self._unread = b""  # what was read and is still to be translated
         self._answered_at = 0.0
         self._api_base = ""
         self.request = b""
@@ -155,7 +158,7 @@ class Exchange:
         self._keep_alive.answering = False
         if self._response is not None:  # it said what to correct; its connection can serve this request
             self._response.close()
-            self._response = None
+            self._response, self._unread = None, b""
         self._keep_alive.waiting_since = self._loop.time()
         tries = 0
         renewable = self.call.session_keys is not None
@@ -196,10 +199,7 @@ class Exchange:
         return response
 
     async def read_all(self) -> bytes:
-        """The whole body of the response, or the beginning of a large refusal.
-
-        Raises `ApiError` when it is cut, too slow or too large.
-        """
+        """The whole body, or the beginning of a large refusal. Raises `ApiError`: cut, too slow, too large."""
         parts: list[bytes] = []
         size = 0
         most = _MOST_OF_REFUSAL if self._response and self._response.status >= 400 else math.inf
@@ -237,9 +237,19 @@ class Exchange:
         return data
 
     async def _read_or_settle(self) -> bytes:
-        """As `_read`, but b"" too when an upstream that is done leaves its connection open."""
+        """As `_read`, but b"" too when an upstream that is done leaves its connection open.
+
+        At most `_SLICE` bytes, and others have their turn before what is left of a read: the smallest events
+        take the longest.
+        """
         try:
-            return await self._read()
+            if self._unread:
+                await asyncio.sleep(0)
+                data = self._unread
+            else:
+                data = await self._read()
+            self._unread = data[_SLICE:]
+            return data[:_SLICE]
         except asyncio.CancelledError:
             if not self._settled or self.call.gone:
                 raise
