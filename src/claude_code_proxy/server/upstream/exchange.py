@@ -199,7 +199,7 @@ class Exchange:
         return response
 
     async def read_all(self) -> bytes:
-        """The whole body, or the beginning of a large refusal. Raises `ApiError`: cut, too slow, too large."""
+        """The whole body, or the beginning of a large refusal. Raises `ApiError` if cut, slow or large."""
         parts: list[bytes] = []
         size = 0
         most = _MOST_OF_REFUSAL if self._response and self._response.status >= 400 else math.inf
