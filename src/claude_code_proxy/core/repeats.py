@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.errors.api import ApiError
 
 _MOST_ATTEMPTS = 16  # to learn a template in vain, in one stream
+_MOST_READS = (
+    64  # of single events in one read: what is left of it then is read at once, since each is a copy
+)
 _LONGEST_REST = 64 << 10  # bytes; longer chunks do not repeat
 
 
@@ -117,6 +120,7 @@ class RepeatingConverter:
         if self._rest:
             data, self._rest = self._rest + data, b""
         out: list[bytes] = []
+        left = _MOST_READS
         while data and not self._reader.finished:
             if self._repetition is not None:
                 repeated, data = self._read_repeated(self._repetition, data)
@@ -124,7 +128,8 @@ class RepeatingConverter:
                 if END not in data and len(data) <= _LONGEST_REST:
                     self._rest = data
                     break
-            data = self._read_one(data, out)
+            left -= 1
+            data = self._read_one(data, out, alone=left > 0)
         return b"".join(out)
 
     def close(self) -> bytes:
@@ -156,9 +161,9 @@ class RepeatingConverter:
         self._decoder.repeated(deltas)
         return sse.encode_all(self._reader.write(deltas))
 
-    def _read_one(self, data: bytes, out: list[bytes]) -> bytes:
+    def _read_one(self, data: bytes, out: list[bytes], *, alone: bool) -> bytes:
         """Read one event, or all of `data` where there is nothing to learn from it; the rest of `data`."""
-        end = data.find(END) + len(END) if self._attempts else 0
+        end = data.find(END) + len(END) if self._attempts and alone else 0
         if end < len(END):
             end = len(data)
         begun = not self._reader.framing.between

@@ -40,8 +40,7 @@ if TYPE_CHECKING:
 RETRIED = frozenset((502, 503, 504))
 """The statuses after which `Exchange.open` tries again."""
 _MOST_OF_REFUSAL = 1 << 20  # bytes
-_SLICE = 32 << 10
-"""Bytes that are translated at once: a few milliseconds, whatever they are."""
+_SLICE = 32 << 10  # bytes that are translated at once: the smallest events take the longest
 _FIRST_DELAY = 0.5  # seconds before the first retry, doubled for each further one
 _LONGEST_DELAY = 8.0
 
@@ -211,23 +210,14 @@ class Exchange:
 
     def _check_size(self, size: int, limit: int, setting: str) -> None:
         if size > limit:
-            raise ApiError(
-                502,
-                "api_error",
-                f"the response of {self._api_base} is larger than {limit} bytes (server setting {setting})",
-            )
+            raise failures.too_large(self._api_base, limit, setting)
 
     async def _read(self) -> bytes:
         """What the upstream sent since the last read; b"" at the end of its answer."""
         assert self._response is not None
         now = self._keep_alive.waiting_since = self._loop.time()
         if now - self._answered_at > self._limits.answer:
-            raise ApiError(
-                504,
-                "timeout_error",
-                f"the response of {self._api_base} took longer than {self._limits.answer:g} s "
-                "(server setting answer_timeout)",
-            )
+            raise failures.too_slow(self._api_base, self._limits.answer)
         try:
             data = await self._response.read()
         except failures.READ_FAILURES as error:
@@ -237,14 +227,10 @@ class Exchange:
         return data
 
     async def _read_or_settle(self) -> bytes:
-        """As `_read`, but b"" too when an upstream that is done leaves its connection open.
-
-        At most `_SLICE` bytes, and others have their turn before what is left of a read: the smallest events
-        take the longest.
-        """
+        """As `_read`, `_SLICE` bytes at most; b"" too when an upstream that is done keeps its connection."""
         try:
             if self._unread:
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # others have their turn
                 data = self._unread
             else:
                 data = await self._read()

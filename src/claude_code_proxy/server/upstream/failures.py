@@ -45,6 +45,18 @@ def cut_error(error: BaseException, api_base: str) -> ApiError:
     return transport_error("cut", _words(error), api_base=api_base)
 
 
+def too_large(api_base: str, limit: int, setting: str) -> ApiError:
+    """A response has more bytes than the server's `setting` allows."""
+    told = f"the response of {api_base} is larger than {limit} bytes (server setting {setting})"
+    return ApiError(502, "api_error", told)
+
+
+def too_slow(api_base: str, limit: float) -> ApiError:
+    """A response goes on for too long."""
+    told = f"the response of {api_base} took longer than {limit:g} s (server setting answer_timeout)"
+    return ApiError(504, "timeout_error", told)
+
+
 def redirect_error(status: int, location: str, api_base: str) -> ApiError:
     """An upstream answered with a redirect: it is never followed, the key would go along."""
     try:
