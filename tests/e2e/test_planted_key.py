@@ -140,7 +140,7 @@ def send_everything(found: Evidence, form: str, thief: str) -> None:
     """Use every endpoint and every way to fail with the key in this form."""
     key = FORMS[form]
     secret = X_API_KEY if form == "x-api-key" else BEARER
-    quoted = f"the key {secret} is not good"
+    quoted = f"the key {secret} is not good, nor is {base64.b64encode(secret.encode()).decode()}"
 
     def call(
         what: str,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import time
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_code_proxy.core.errors.masking import MIN_PIECE, without_key
+from claude_code_proxy.core.errors.masking import MIN_PIECE, without_key, without_keys
 
 KEY = "sk-secret-0123456789abcdefghij"
 
@@ -29,6 +31,30 @@ KEY = "sk-secret-0123456789abcdefghij"
 )
 def test_pieces_are_masked(text: str, masked: str) -> None:
     assert without_key(text, KEY) == masked
+
+
+@pytest.mark.parametrize("key", [KEY, "abc+def/ghi=jkl mno", "sk-ant-api03-\u00e9\u00e9-0123456789"])
+@pytest.mark.parametrize("before", ["", "u", "u:", "user:"])
+@pytest.mark.parametrize("after", ["", ":", " tail"])
+def test_encoded_keys_are_masked(key: str, before: str, after: str) -> None:
+    raw = f"{before}{key}{after}".encode()
+    for form in (
+        base64.b64encode(raw).decode(),
+        base64.urlsafe_b64encode(raw).decode().rstrip("="),
+        quote(key, safe=""),
+        quote(key, safe="").lower(),
+    ):
+        masked = without_keys([f"bad Basic {form}!", "else"], [key], encoded=True)
+        assert masked[1] == "else"
+        left = masked[0].removeprefix("bad Basic ").removesuffix("!")
+        assert "[key]" in left
+        assert len(left.replace("[key]", "")) <= 8 + len(before) + 2 * len(after), masked
+
+
+def test_several_texts_and_keys() -> None:
+    texts = [f"bad {KEY}", "good", "other-key-of-mine!"]
+    assert without_keys(texts, [KEY, "", "other-key-of-mine"]) == ["bad [key]", "good", "[key]!"]
+    assert without_keys(texts, ["unknown-key"]) is texts
 
 
 def test_a_key_of_any_length_is_masked() -> None:

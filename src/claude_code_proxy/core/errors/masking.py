@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -12,10 +14,20 @@ MIN_PIECE = 8
 _STEP = MIN_PIECE // 2
 _STEPS = tuple(slice(start, start + _STEP) for start in range(0, 4096, _STEP))
 _MASK = "[key]"
+_LONGEST_ENCODED = 4096
 
 
 def without_key(text: str, key: str) -> str:
-    """`text` with every piece of `key` of 8 and more characters as `[key]`, in time linear in its length."""
+    """`text` with every piece of `key` of 8 and more characters as `[key]`, in time linear in its length.
+
+    Pieces of what a URL or base64 makes of it too.
+    """
+    for form in dict.fromkeys((key, *_encoded(key))):
+        text = _without(text, form)
+    return text
+
+
+def _without(text: str, key: str) -> str:
     kept: list[str] = []
     done = 0  # up to here the text is dealt with
     for start, end in key_spans(text, key):
@@ -24,13 +36,32 @@ def without_key(text: str, key: str) -> str:
     return "".join([*kept, text[done:]]) if kept else text
 
 
-def without_keys(texts: Sequence[str], keys: Iterable[str]) -> Sequence[str]:
-    """`without_key` for several texts and keys, which most often have nothing in common."""
+def without_keys(texts: Sequence[str], keys: Iterable[str], *, encoded: bool = False) -> Sequence[str]:
+    """`without_key` for several texts and keys, which most often have nothing in common.
+
+    What a URL or base64 makes of the keys is masked only where `encoded` says so: in others' words.
+    """
+    if encoded:
+        for key in keys:
+            texts = [without_key(text, key) for text in texts]
+        return texts
     joined = "\0".join(texts)
     for key in keys:
         if len(key) >= MIN_PIECE and any(map(joined.__contains__, _marks(key))):
             texts = [without_key(text, key) for text in texts]
     return texts
+
+
+def _encoded(key: str) -> list[str]:
+    """`key` as a URL and base64 write it: each of the three ways to stand among other bytes there."""
+    if not MIN_PIECE <= len(key) <= _LONGEST_ENCODED:
+        return []
+    raw = key.encode("utf-8", "replace")
+    forms = [quote(key, safe=""), quote(key, safe="").lower()]
+    for before, mixed in ((0, 0), (1, 2), (2, 3)):  # characters that other bytes have a part in
+        form = base64.b64encode(bytes(before) + raw).decode().rstrip("=")[mixed:-1]
+        forms += [form, form.replace("+", "-").replace("/", "_")]
+    return forms
 
 
 def key_spans(text: str, key: str) -> list[tuple[int, int]]:

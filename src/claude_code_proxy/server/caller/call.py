@@ -142,7 +142,8 @@ class Call:
 
     def without_keys(self, *texts: str) -> Sequence[str]:
         """`texts` without any piece of a key, the caller's or one that the server put in its place."""
-        return without_keys(texts, {*keys_of(self.headers), self.key, *self.key_headers.values()})
+        keys = {*keys_of(self.headers), self.key, *self.key_headers.values()}
+        return without_keys(texts, keys, encoded=bool(self.failure))  # with others' words among them
 
     def note_upstream(self, model: str, request_id: str) -> None:
         """Remember which model answered under which id, for the headers and the log."""
