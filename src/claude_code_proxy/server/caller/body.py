@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
 from claude_code_proxy.core.header_values import listed, whole_number
-from claude_code_proxy.core.json_size import has_more_elements
 from claude_code_proxy.core.request import body_json
 from claude_code_proxy.core.request.fields import kind_of
 
@@ -91,7 +90,7 @@ def parse_within_limits(raw: bytes, tools: ToolCache, settings: ServerSettings) 
 
     Raises `ApiError` 413 for elements, 400 for levels.
     """
-    if has_more_elements(raw, settings.max_json_elements):
+    if wire.has_more_elements(raw, settings.max_json_elements):
         raise ApiError(
             413,
             "request_too_large",

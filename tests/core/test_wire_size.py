@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_code_proxy.core import json_size
-from claude_code_proxy.core.json_size import has_more_elements
+from claude_code_proxy.core import wire
+from claude_code_proxy.core.wire import has_more_elements
 
 VALUES = st.recursive(
     st.none() | st.integers() | st.text(alphabet='ab,[{]}"\\\n:', max_size=12),
@@ -31,7 +31,7 @@ def test_it_counts_what_the_text_holds(value: Any, piece: int) -> None:
     text = json.dumps([value, value]).encode()
     total = weight([value, value])
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(json_size, "_PIECE", piece)
+        patched.setattr(wire, "_PIECE", piece)
         assert not has_more_elements(text, total)
         for less in {total - 1, total // 2}:
             assert has_more_elements(text, less) is (len(text) > 2 * less)
