@@ -14,10 +14,12 @@ from pydantic import TypeAdapter
 
 from claude_code_proxy.core import continuity
 from claude_code_proxy.core.answer.message import fold
+from claude_code_proxy.core.answer.open_block import MOST_BLANK
 from claude_code_proxy.core.answer.transitions import TRANSITIONS
 from claude_code_proxy.core.answer.writer import BlockWriter
 from claude_code_proxy.core.answer_context import ReplyContext
 from claude_code_proxy.core.deltas import (
+    Citation,
     Delta,
     Failure,
     Finish,
@@ -413,3 +415,48 @@ def test_what_was_looked_up_stands_before_the_answer_and_is_counted() -> None:
         "error_code": "url_not_accessible",
     }
     assert message["usage"]["server_tool_use"] == {"web_search_requests": 1, "web_fetch_requests": 1}
+
+
+def test_usage_behind_a_stop_sequence_counts() -> None:
+    blocks = writer(local_stop_sequences=("END",))
+    events = blocks.write([Text("a END"), Text("b"), Usage(7, 5)]) + blocks.end()
+    answer = fold(events, Report())
+    assert [block["text"] for block in answer["content"]] == ["a "]
+    assert (answer["usage"]["input_tokens"], answer["usage"]["output_tokens"]) == (7, 5)
+
+
+def test_citations_belong_to_a_text() -> None:
+    page = Page("https://a.example")
+    (text,) = contents(written([Citation(page, "x"), Text("a"), Citation(page, "y"), Text("b")]))
+    assert (text["text"], [at["cited_text"] for at in text["citations"]]) == ("ab", ["x", "y"])
+    blocks = writer()
+    assert contents([*blocks.write([Citation(page)]), *blocks.end()]) == []
+    notices = [(notice.code, notice.path, notice.action) for notice in blocks._report.notices]
+    assert notices == [
+        ("citations_dropped", "upstream", "dropped"),
+        ("usage_estimated", "upstream.usage", "emulated"),
+    ]
+
+
+def test_the_pieces_of_a_refusal_explain_it() -> None:
+    events = written([Refusal("I "), Refusal("cannot")])
+    assert contents(events) == [{"type": "text", "text": "I cannot"}]
+    assert events[-2]["delta"]["stop_details"]["explanation"] == "I cannot"
+
+
+def test_responses_that_came_to_nothing_cost_what_they_cost() -> None:
+    blocks = writer()
+    events = blocks.write([Reasoning("a"), Text("\n\n"), Usage(7, 2)])
+    blocks.restart()
+    events += blocks.write([Usage(7, 3)])
+    blocks.restart()
+    blocks.restart()
+    events += blocks.write([Text("x"), Usage(7, 4)]) + blocks.end()
+    assert [block.get("text") for block in contents(events)] == [None, "x"]
+    assert events[-2]["usage"]["output_tokens"] == 2 + 3 + 4
+
+
+@pytest.mark.parametrize(("size", "is_text"), [(1, False), (MOST_BLANK, False), (MOST_BLANK + 1, True)])
+def test_white_space_before_a_call_is_text_only_where_it_is_long(size: int, is_text: bool) -> None:
+    content = contents(written([Text(" " * size), ToolStart(0, "t", "Read"), ToolArguments(0, "{}")]))
+    assert [block["type"] for block in content] == (["text"] if is_text else []) + ["tool_use"]

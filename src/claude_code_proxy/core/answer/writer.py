@@ -82,7 +82,7 @@ class BlockWriter:
         self._out: list[Event] = []
         self._looked_up: list[WebSearch | WebFetch] = []
         self._due = reply.looked_up
-        self._spent = 0  # output tokens of a response that came to nothing
+        self._spent = 0  # output tokens of the responses that came to nothing
         self.said = OutputText()  # what went out, also past this writer into the open block
         self.usage: Usage | None = None
         self.spoke = self.reasoned = False
@@ -162,7 +162,7 @@ class BlockWriter:
     def restart(self) -> None:
         """Another response takes the place of one that came to nothing: its reasoning stays, and its cost."""
         self._close()
-        self._spent += self.usage.output_tokens if self.usage is not None else 0
+        self._spent = self.usage.output_tokens if self.usage is not None else self._spent
         self.finish, self.usage, self._pending, self._blank = None, None, None, ""
 
     def fail(self, error: ApiError, request_id: str) -> list[Event]:
