@@ -120,7 +120,7 @@ def interactive(world: World, *program: str, **env: str) -> Terminal:
 def talk(terminal: Terminal) -> list[str]:
     """A short conversation; what stands on the screen after it but for what differs by chance."""
     try:
-        terminal.wait_for("/effort")
+        terminal.wait_for("shift+tab to cycle")
         terminal.settle()
         terminal.submit("say it streams well")
         terminal.wait_for("● it streams well")
@@ -165,6 +165,7 @@ def test_a_person_at_the_terminal(make_world: MakeWorld) -> None:
                 "ANTHROPIC_AUTH_TOKEN": world.key,
                 "ANTHROPIC_MODEL": MODEL,
                 "CLAUDE_CODE_MAX_CONTEXT_TOKENS": "200000",
+                "CLAUDE_CODE_MODEL_CAPABILITIES": f"{MODEL}=-effort",
             }
         terminal = interactive(world, "ccproxy" if launched else "claude", **env)
         worlds.append((world, talk(terminal)))
@@ -184,7 +185,8 @@ def test_the_models_to_choose_from(make_world: MakeWorld) -> None:
     settled_home(world)
     terminal = interactive(world, "ccproxy")
     try:
-        terminal.wait_for("/effort")
+        terminal.wait_for("shift+tab to cycle")
+        assert "/effort" not in terminal.screen.text, "the model has none"
         terminal.settle()
         terminal.submit("/model")
         terminal.wait_for("3. ")

@@ -55,3 +55,16 @@ def test_thinking_of_a_long_conversation_comes_back_unchanged(
         assert "cache_control" in request.text
         assert "context_management" in request.body
     assert ("/v1/messages" in world.proxy_log) is (launcher is None)
+
+
+@pytest.mark.parametrize(
+    ("own", "version", "sent"),
+    [("", versions.NEWEST, False), ("x=-effort", versions.NEWEST, True), ("", versions.OLDEST, True)],
+)
+def test_no_effort_for_a_model_without(make_world: MakeWorld, own: str, version: str, sent: bool) -> None:
+    world = make_world(version, native=True, model={"drop_fields": ["output_config.effort"]})
+    if own:
+        world.env["CLAUDE_CODE_MODEL_CAPABILITIES"] = own
+    world.ask("say done")
+    assert ("field_dropped" in world.proxy_log) == sent
+    assert world.turns[-1].body["thinking"]["type"] == "adaptive"

@@ -33,7 +33,7 @@ def test_a_title_has_a_model_of_its_own(make_world: MakeWorld) -> None:
     settled_home(world)
     terminal = interactive(world, "ccproxy")
     try:
-        terminal.wait_for("/effort")
+        terminal.wait_for("shift+tab to cycle")
         terminal.settle()
         terminal.submit("say it streams well")
         terminal.wait_for("● it streams well")

@@ -109,6 +109,29 @@ def test_limits_of_the_local_models_file(desk: Desk) -> None:
     assert "CLAUDE_CODE_MAX_CONTEXT_TOKENS" not in desk.claude(CLAUDE_CODE_PROXY_MODELS=str(models))["env"]
 
 
+@pytest.mark.parametrize(
+    ("entry", "capabilities"),
+    [
+        ("thinking_switch: none", "deepseek-chat=-effort"),
+        (
+            "thinking_switch: reasoning_effort, effort_values: [low, high]",
+            "deepseek-chat=-xhigh_effort,-max_effort",
+        ),
+        ("thinking_switch: reasoning_effort, effort_values: []", None),
+        ("thinking_switch: none, fallback: [other]", None),
+        ("format: anthropic", None),
+        ("format: anthropic, drop_fields: [output_config.effort]", "deepseek-chat=-effort"),
+    ],
+)
+def test_effort_levels_that_the_model_lacks(desk: Desk, entry: str, capabilities: str | None) -> None:
+    models = desk.home / "models.yaml"
+    other = "- {model_id: other, api_base: 'https://llm.example/v1'}"
+    main = f"- {{model_id: deepseek-chat, api_base: 'https://llm.example/v1', {entry}}}"
+    models.write_text(f"{main}\n{other}\n", encoding="utf-8")
+    env = desk.claude(CLAUDE_CODE_PROXY_MODELS=str(models))["env"]
+    assert env.get("CLAUDE_CODE_MODEL_CAPABILITIES") == capabilities
+
+
 def test_broken_models_file_is_said_and_not_fatal(desk: Desk) -> None:
     models = desk.home / "models.yaml"
     models.write_text("- {model_id: a}\n", encoding="utf-8")

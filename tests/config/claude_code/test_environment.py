@@ -14,6 +14,7 @@ from claude_code_proxy.config.claude_code.environment import (
     Limits,
     Target,
     apply_changes,
+    lacking,
     plan_changes,
 )
 from claude_code_proxy.config.claude_code.settings_files import (
@@ -30,6 +31,8 @@ from tests import paths
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from claude_code_proxy.core.providers.profile import Effort
 
 CASES = paths.CASES / "config"
 ENVIRONMENTS = json.loads((CASES / "launcher_environments.json").read_text(encoding="utf-8"))
@@ -397,3 +400,22 @@ def test_odd_settings_are_left_to_claude(tmp_path: Path, text: str) -> None:
 def test_settings_argument() -> None:
     assert settings_argument({}) == []
     assert settings_argument({"env": {"A": "b"}}) == ["--settings", '{"env": {"A": "b"}}']
+
+
+@pytest.mark.parametrize(
+    ("model", "levels", "entry"),
+    [
+        ("m", (), "m=-effort"),
+        ("a/b:free@x-1.5_y", (), "a/b:free@x-1.5_y=-effort"),
+        ("m", ("low", "medium", "high"), "m=-xhigh_effort,-max_effort"),
+        ("m", ("none", "low", "medium", "high", "xhigh"), ""),
+        ("m", ("high", "max"), "m=-xhigh_effort"),
+        ("m", ("low",), "m=-xhigh_effort,-max_effort"),
+        ("m", ("low", "medium", "high", "xhigh", "max"), ""),
+        ("a;b", (), ""),
+        ("a=b", (), ""),
+        ("a*", (), ""),
+    ],
+)
+def test_what_a_model_lacks(model: str, levels: tuple[Effort, ...], entry: str) -> None:
+    assert lacking(model, levels) == entry

@@ -14,7 +14,7 @@ from claude_code_proxy.config.cc_proxy_json.session_models import (
     table_of,
 )
 from claude_code_proxy.config.cc_proxy_json.session_plan import Session, SessionModel, speaks_anthropic
-from claude_code_proxy.config.claude_code.environment import Limits, client_base, is_loopback
+from claude_code_proxy.config.claude_code.environment import Limits, client_base, is_loopback, lacking
 from claude_code_proxy.config.claude_code.model_picker import PickerRow
 from claude_code_proxy.config.models_yaml.models_file import load_models
 from claude_code_proxy.config.problems import ConfigError, Problem
@@ -119,7 +119,8 @@ def _own_file(session: Session, models_file: Path, path: Path, *, beside: bool) 
     ]
     job = private_proxy.file_job(models_file)
     addresses = ((main.api_base, own.name),)  # of the others nobody knows whose they are
-    return Route(session, _limits(main), base_url, job, rows=tuple(rows), addresses=addresses)
+    served = {model.model_id: model for model in table.models if not model.is_wildcard}
+    return Route(session, _limits(main, served), base_url, job, rows=tuple(rows), addresses=addresses)
 
 
 def _made_up(session: Session, models_file: Path, path: Path, offered: Known) -> Route:
@@ -133,11 +134,15 @@ def _made_up(session: Session, models_file: Path, path: Path, offered: Known) ->
     entries = session_entries(session, known)
     lines = {model.model_id: model.provider.line for model in session.models}
     table = table_of(entries, path, lines)
-    limits = _limits(table.resolve(session.provider.model))
+    found = {model.model_id: table.resolve(model.model_id) for model in session.models}
+    served = {model_id: config for model_id, config in found.items() if config is not None}
+    # What serves the request of one model may be another, with more levels.
+    alone = {} if session.fallback or session.routes else served
+    limits = _limits(table.resolve(session.provider.model), alone)
     rows = [
-        PickerRow(model.model_id, model.name, model.provider.name, served.context, served.max_tokens)
+        PickerRow(model.model_id, model.name, model.provider.name, config.context, config.max_tokens)
         for model in session.models
-        if (served := table.resolve(model.model_id)) is not None
+        if (config := served.get(model.model_id)) is not None
     ]
     return Route(
         session,
@@ -216,13 +221,21 @@ def _limits_of_file(provider: Provider, models_file: Path) -> tuple[Limits, tupl
     if not models_file.exists():
         return Limits(), ()
     try:
-        return _limits(load_models(models_file).resolve(provider.model)), ()
+        model = load_models(models_file).resolve(provider.model)
+        return _limits(model, {} if model is None else {provider.model: model}), ()
     except ConfigError as error:
         return Limits(), (str(error),)
 
 
-def _limits(model: ModelConfig | None) -> Limits:
+def _limits(model: ModelConfig | None, served: Mapping[str, ModelConfig]) -> Limits:
+    """What is known of the main `model`, and of all that are `served`, by the client's names."""
     if model is None:
         return Limits()
+    lacks = [
+        lacking(model_id, config.effort_levels)
+        for model_id, config in served.items()
+        if not (config.fallback or config.routes)
+    ]
     effort = model.profile.effort if model.profile.effort not in ("none", "minimal") else None
-    return Limits(model.context, model.max_tokens, model.is_anthropic, effort)
+    capabilities = tuple(filter(None, lacks))
+    return Limits(model.context, model.max_tokens, model.is_anthropic, effort, capabilities)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
@@ -13,9 +14,12 @@ from claude_code_proxy.config.cc_proxy_json.providers_file import (
     Provider,
 )
 from claude_code_proxy.core import hosts
+from claude_code_proxy.core.providers.profile import clamp_effort
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from claude_code_proxy.core.providers.profile import Effort
 
 KEY_VARIABLE = "ANTHROPIC_AUTH_TOKEN"
 OWN_VARIABLE = "CCPROXY_SET"
@@ -43,6 +47,7 @@ _MILLION = 1_000_000
 _USUAL_OUTPUT = 32_000
 """Tokens: what Claude Code asks for by itself of a model that it does not know."""
 _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+_PLAIN_ID = re.compile(r"[\w./:@-]+")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -53,6 +58,24 @@ class Limits(NamedTuple):
     max_tokens: int | None = None
     is_anthropic: bool = False
     effort: str | None = None
+    capabilities: tuple[str, ...] = ()
+    """What models lack of what Claude Code takes for given: see `lacking`."""
+
+
+def lacking(model_id: str, levels: Sequence[Effort]) -> str:
+    """What Claude Code shall not offer for a model with these `levels` of effort; "" for nothing.
+
+    An entry of `CLAUDE_CODE_MODEL_CAPABILITIES` (2.1.330), which offers five levels for an id that it does
+    not know. Where a level is off, it sends `high` for it: so one is off only where it comes to the same.
+    """
+    if not _PLAIN_ID.fullmatch(model_id):
+        return ""
+    if not levels:
+        return f"{model_id}=-effort"
+    high = clamp_effort("high", levels)
+    above: tuple[Effort, ...] = ("xhigh", "max")
+    off = [f"-{level}_effort" for level in above if clamp_effort(level, levels) == high]
+    return f"{model_id}={','.join(off)}" if off else ""
 
 
 class Target(NamedTuple):
@@ -150,6 +173,8 @@ def _optional(provider: Provider, target: Target, limits: Limits) -> dict[str, s
         optional["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] = str(max_tokens)
     if limits.effort:
         optional["CLAUDE_CODE_EFFORT_LEVEL"] = limits.effort
+    if limits.capabilities:
+        optional["CLAUDE_CODE_MODEL_CAPABILITIES"] = ";".join(limits.capabilities)
     if target.is_ours:  # /model then lists what the proxy has
         optional["CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY"] = "1"
         optional["CLAUDE_CODE_GATEWAY_HINT_HEADERS"] = "1"  # what kind of request it is: `routes`, `usage`

@@ -8,12 +8,13 @@ from urllib.parse import urlsplit
 
 from claude_code_proxy.config.urls import endpoints, is_anthropic, routed
 from claude_code_proxy.core import providers
+from claude_code_proxy.core.providers.profile import EFFORT_LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from claude_code_proxy.config.urls import Endpoints, Format
-    from claude_code_proxy.core.providers.profile import NativeProfile, Profile
+    from claude_code_proxy.core.providers.profile import Effort, NativeProfile, Profile
     from claude_code_proxy.core.request.request_kind import Rule
 
 
@@ -84,6 +85,14 @@ class ModelConfig:
     def is_anthropic(self) -> bool:
         """Whether the upstream is Anthropic itself."""
         return is_anthropic(urlsplit(self.api_base))
+
+    @property
+    def effort_levels(self) -> tuple[Effort, ...]:
+        """The levels of effort that a request to this entry may ask for and get."""
+        if self.format == "openai":
+            return self.profile.effort_levels
+        refused = self.native.drop_fields
+        return () if "output_config.effort" in refused or "output_config" in refused else EFFORT_LEVELS
 
     @property
     def is_wildcard(self) -> bool:

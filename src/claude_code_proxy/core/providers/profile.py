@@ -25,6 +25,11 @@ REASONING_SUMMARY = "reasoning.summary"
 
 EFFORTS: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
+EFFORT_LEVELS = EFFORTS[2:]
+"""Those that the Messages API has."""
+_EFFORT_BESIDE_SWITCH = ("thinking_type", "enable_thinking", "chat_template_kwargs")
+"""The switches beside which an effort is sent only if the profile lists its word; the others take any."""
+
 
 class SentHeader(NamedTuple):
     """A header that the upstream wants of each request that it is for."""
@@ -218,6 +223,15 @@ class Profile:
     def searches_web(self) -> bool:
         """Whether the upstream has a web search of its own."""
         return self.web_search if self.api == "responses" else bool(self.web_search_body)
+
+    @property
+    def effort_levels(self) -> tuple[Effort, ...]:
+        """The levels that arrive at the upstream as they are asked for."""
+        if self.effort is not None or self.thinking_switch == "none":
+            return ()
+        if not self.effort_values and self.thinking_switch not in _EFFORT_BESIDE_SWITCH:
+            return EFFORT_LEVELS
+        return self.effort_values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

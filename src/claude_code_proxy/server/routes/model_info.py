@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.core.providers.profile import EFFORTS
+from claude_code_proxy.core.providers.profile import EFFORT_LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 _RELEASED = "1970-01-01T00:00:00Z"  # as the API says it of a model whose date is unknown
 COMPACTION_BETA = "compact-2026-09-04"
-_LEVELS = EFFORTS[2:]
-"""The effort levels that the Messages API has."""
 
 
 def model_info(
@@ -54,7 +52,6 @@ def _capabilities(gateway: Gateway, config: ModelConfig) -> dict[str, Any]:
     thinks = "thinking" not in refused if native else _can_think(profile)
     edits = "context_management" not in refused if native else profile.context_editing
     compacts = edits if native else profile.compaction
-    levels = () if "output_config.effort" in refused or "output_config" in refused else _LEVELS
     return {
         "batch": _supported(False),
         "citations": _supported(config.is_anthropic),
@@ -65,7 +62,7 @@ def _capabilities(gateway: Gateway, config: ModelConfig) -> dict[str, Any]:
             "clear_tool_uses_20250919": _supported(edits),
             "compact_20260112": _supported(compacts),
         },
-        "effort": _effort(levels if native else _effort_levels(profile)),
+        "effort": _effort(config.effort_levels),
         "image_input": _supported(profile.vision),
         "pdf_input": _supported(native or pdf),
         "server_tools": {
@@ -100,7 +97,7 @@ def _supported(supported: bool) -> dict[str, Any]:
 
 def _effort(levels: Iterable[str]) -> dict[str, Any]:
     accepted = set(levels)
-    return {**_supported(bool(accepted)), **{level: _supported(level in accepted) for level in _LEVELS}}
+    return {**_supported(bool(accepted)), **{level: _supported(level in accepted) for level in EFFORT_LEVELS}}
 
 
 def _can_think(profile: Profile) -> bool:
@@ -108,16 +105,3 @@ def _can_think(profile: Profile) -> bool:
     if profile.thinking is not None:
         return profile.thinking
     return profile.thinking_switch != "none" or profile.thinking_default
-
-
-def _effort_levels(profile: Profile) -> Iterable[str]:
-    """The levels that arrive at the provider as they are asked for."""
-    if profile.effort is not None or profile.thinking_switch == "none":
-        return ()
-    if not profile.effort_values and profile.thinking_switch not in _EFFORT_BESIDE_SWITCH:
-        return _LEVELS
-    return profile.effort_values
-
-
-_EFFORT_BESIDE_SWITCH = ("thinking_type", "enable_thinking", "chat_template_kwargs")
-"""The switches beside which an effort is sent only if the profile lists its word; the others take any."""
