@@ -22,7 +22,8 @@ def test_what_is_asked(case: dict[str, Any]) -> None:
         filters = Filters(tuple(case["asked"]["allowed"]), tuple(case["asked"]["blocked"]))
         urls = tuple(case["asked"].get("urls", ()))
         expected = Asked(case["asked"]["query"], filters, urls, case["asked"].get("max_tokens", 0))
-    assert web_search.asked(case["request"], claude_code=case["claude_code"]) == expected
+    fetches = case.get("fetches", False)
+    assert web_search.asked(case["request"], claude_code=case["claude_code"], fetches=fetches) == expected
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case["name"]) for case in FILE["results"]])
@@ -47,6 +48,7 @@ def test_takes_anything(tools: Any, messages: Any, choice: Any) -> None:
     request = {"tools": tools, "messages": messages, "tool_choice": choice}
     web_search.asked(request, claude_code=True)
     web_search.asked({**request, "tools": [{"type": "web_search"}]}, claude_code=True)
+    web_search.asked({**request, "tools": [{"type": "web_fetch"}]}, claude_code=False, fetches=True)
     assert all(isinstance(result, Page) for result in web_search.read_results(tools, Filters(("a.com",))))
 
 
@@ -77,6 +79,21 @@ def test_results_stand_after_the_question(content: Any) -> None:
     assert sent["messages"][1] == request["messages"][1]
     nothing = web_search.with_results(request, "cats", [])
     assert "Nothing was found." in nothing["messages"][0]["content"][1]["text"]
+
+
+def test_other_tools_stay_where_pages_were_fetched() -> None:
+    look, fetch, search = {"name": "look"}, {"type": "web_fetch_20250910"}, {"type": "web_search_20250305"}
+    request = {
+        "tools": [look, fetch, search],
+        "tool_choice": {"type": "auto"},
+        "messages": [{"role": "user", "content": "read it"}],
+    }
+    edited = web_search.with_pages(request, [WebFetch(-1, Page("https://a.com", "A", None, "All of A."))])
+    assert edited["tools"] == [look, search]
+    assert edited["tool_choice"] == {"type": "auto"}
+    assert request["tools"] == [look, fetch, search]
+    del request["tool_choice"]
+    assert "tools" not in web_search.with_pages({**request, "tools": [fetch, search]}, [])
 
 
 def test_pages_stand_after_the_question() -> None:

@@ -177,6 +177,39 @@ async def test_a_page_and_the_answer_from_it(stream: bool) -> None:
 
 
 @pytest.mark.usefixtures("local_pages")
+@pytest.mark.parametrize(
+    ("allowed", "codes"), [(True, {"web_fetch_emulated"}), (False, {"server_tool_dropped"})]
+)
+async def test_pages_that_the_user_names_beside_other_tools(allowed: bool, codes: set[str]) -> None:
+    look = {"name": "look", "input_schema": {"type": "object", "properties": {}}}
+    async with (
+        running_upstream(serve) as pages,
+        running_upstream(say_hello) as upstream,
+        running_proxy([model(upstream.base)], fetch=allowed) as proxy,
+    ):
+        body = wanting(f"{pages.base}/page")
+        body["tools"].append(look)
+        del body["tool_choice"]
+        reply = await ask(proxy, body, headers={"x-proxy-report": "1"})
+        again = [
+            *body["messages"],
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "look", "input": {}}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "seen"}]},
+        ]
+        followed = await ask(proxy, {**body, "messages": again})
+    Message.model_validate(reply.json)
+    kinds = [block["type"] for block in reply.json["content"]]
+    assert kinds == (["server_tool_use", "web_fetch_tool_result", "text"] if allowed else ["text"])
+    assert set(reply.headers["x-proxy-notices"].split(",")) == codes
+    assert len(pages.requests) == (1 if allowed else 0)
+    first, second = (sent.json for sent in upstream.requests)
+    assert [tool["function"]["name"] for tool in first["tools"]] == ["look"]
+    assert ("Hello\nGr" in first["messages"][0]["content"]) is allowed
+    assert second["messages"][0]["content"].startswith("Read ")
+    assert [block["type"] for block in followed.json["content"]] == ["text"]
+
+
+@pytest.mark.usefixtures("local_pages")
 async def test_without_an_address_nothing_is_fetched() -> None:
     async with (
         running_upstream(say_hello) as upstream,

@@ -343,7 +343,7 @@ SETTINGS: tuple[Setting, ...] = (
         "fetch",
         switch,
         "[no]",
-        "fetch public web pages for requests that want nothing but web_fetch (extra [fetch])",
+        "fetch public web pages that requests with web_fetch name (extra [fetch])",
     ),
     Setting("hooks", file, "FILE", "Python file with request_hook(payload) and response_hook(event)"),
     Setting(

@@ -1,9 +1,9 @@
-"""Requests that ask for nothing but a web search or a page, and what to do where the provider has neither.
+"""Requests that ask for a web search or a page, and what to do where the provider has neither.
 
 Claude Code's WebSearch tool makes a request of its own: one user message, and Anthropic's server tool
 `web_search` as the only tool. Where the proxy knows a search service, or may fetch pages, it does so first
 and lets the model answer from what was found; else the answer is a text that says so, because a model
-without a search would make results up.
+without a search would make results up. Pages that the user names are fetched first beside other tools too.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ _MAX_TITLE = 200
 _MAX_AGE = 40
 _MAX_SITES = 5
 
-_WEB_TOOLS = ("web_search", "web_fetch")
+_FETCH = "web_fetch"
+_WEB_TOOLS = ("web_search", _FETCH)
 _CLIENT_WORDS = "Perform a web search for the query: "
 """How Claude Code 2.1.197 and 2.1.330 put the query."""
 
@@ -70,32 +71,42 @@ class Asked(NamedTuple):
     max_tokens: int = 0
 
 
-def asked(request: dict[str, Any], *, claude_code: bool) -> Asked | None:
+def asked(request: dict[str, Any], *, claude_code: bool, fetches: bool = False) -> Asked | None:
     """What `request` wants of the web if it wants nothing else; None for any other request.
 
-    `claude_code` says that it came from that client, whose search requests need no forced tool choice.
-    Takes any object without failing.
+    `claude_code` says that it came from that client, whose search requests need no forced tool choice. Where
+    the server `fetches`, `web_fetch` may stand beside other tools, and addresses in the last message of
+    the user are wanted. Takes any object without failing.
     """
     tools = request.get("tools")
     messages = request.get("messages")
     if not isinstance(tools, list) or not tools or not isinstance(messages, list) or not messages:
         return None
-    if not all(_kind(tool).startswith(_WEB_TOOLS) for tool in tools):
-        return None
     choice = request.get("tool_choice")
-    forced = isinstance(choice, dict) and choice.get("type") in ("any", "tool")
-    side_request = claude_code and all(_role(message) in ("user", "system") for message in messages)
-    if not forced and not side_request:
+    kind = choice.get("type") if isinstance(choice, dict) else None
+    if all(_kind(tool).startswith(_WEB_TOOLS) for tool in tools):
+        side_request = claude_code and all(_role(message) in ("user", "system") for message in messages)
+        if kind in ("any", "tool") or side_request:
+            search = next((tool for tool in tools if _kind(tool).startswith("web_search")), None)
+            return _pages(tools[0], messages) if search is None else Asked(_query(messages), _filters(search))
+    fetch = next((tool for tool in tools if _kind(tool).startswith(_FETCH)), None) if fetches else None
+    if fetch is None or kind in ("any", "tool", "none"):
         return None
-    search = next((tool for tool in tools if _kind(tool).startswith("web_search")), None)
-    tool = search or tools[0]
-    filters = Filters(_hosts(tool.get("allowed_domains")), _hosts(tool.get("blocked_domains")))
-    if search is not None:
-        return Asked(_query(messages), filters)
-    most, pages = tool.get("max_content_tokens"), tool.get("max_uses")
+    wanted = _pages(fetch, messages)
+    return wanted if wanted.urls else None
+
+
+def _pages(tool: dict[str, Any], messages: list[Any]) -> Asked:
+    """The pages that the last user's text names, as far as `tool` lets."""
+    most: Any = tool.get("max_content_tokens")
+    pages: Any = tool.get("max_uses")
     found = dict.fromkeys(url.rstrip(".,;:!?)") for url in _ADDRESS.findall(_text(messages)))
     urls = tuple(found)[: min(pages, _MOST_PAGES) if _is_count(pages) else _MOST_PAGES]
-    return Asked(None, filters, urls, most if _is_count(most) else 0)
+    return Asked(None, _filters(tool), urls, most if _is_count(most) else 0)
+
+
+def _filters(tool: dict[str, Any]) -> Filters:
+    return Filters(_hosts(tool.get("allowed_domains")), _hosts(tool.get("blocked_domains")))
 
 
 def with_sites(asked: Asked) -> str:
@@ -127,7 +138,7 @@ def with_results(request: dict[str, Any], query: str, results: Sequence[Page]) -
 
 
 def with_pages(request: dict[str, Any], fetched: Sequence[WebFetch]) -> dict[str, Any]:
-    """The request with the pages in its last user message, without the tools, which ran."""
+    """The request with the pages in its last user message, without the tool that fetches, which ran."""
     listed = "\n\n".join(
         f"{one.page.url}: it could not be fetched ({one.error})" if one.error else _listed(one.page)
         for one in fetched
@@ -149,6 +160,10 @@ def _with_text(request: dict[str, Any], text: str) -> dict[str, Any]:
     content = messages[at].get("content")
     blocks = [{"type": "text", "text": content}] if isinstance(content, str) else list(content or ())
     messages[at] = {**messages[at], "content": [*blocks, {"type": "text", "text": text}]}
+    kept = [tool for tool in request.get("tools") or () if not _kind(tool).startswith(_WEB_TOOLS)]
+    if kept:
+        others = [tool for tool in request["tools"] if not _kind(tool).startswith(_FETCH)]
+        return {**request, "messages": messages, "tools": others}
     rest = {key: value for key, value in request.items() if key not in ("tools", "tool_choice")}
     return {**rest, "messages": messages}
 

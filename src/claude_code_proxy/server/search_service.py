@@ -35,11 +35,12 @@ MAX_ANSWER = 4 << 20
 """Bytes of a search service's answer."""
 
 
-def asked(call: Call, config: ModelConfig, request: dict[str, Any]) -> Asked | None:
-    """What the request wants of the web, if that is all it wants and its provider cannot do it."""
+def asked(gateway: Gateway, call: Call, config: ModelConfig, request: dict[str, Any]) -> Asked | None:
+    """What the request wants of the web that its provider cannot do, and the proxy can or has to deny."""
     if config.profile.searches_web:
         return None
-    return web_search.asked(request, claude_code=bool(call.session_id))
+    fetches = gateway.pages is not None
+    return web_search.asked(request, claude_code=bool(call.session_id), fetches=fetches)
 
 
 async def serve_search(

@@ -99,7 +99,7 @@ async def _serve(
     try:
         if config.format == "anthropic":
             await serve_native(gateway, call, attempt, request.raw, body)
-        elif (search := search_service.asked(call, config, body)) is not None:
+        elif (search := search_service.asked(gateway, call, config, body)) is not None:
             await search_service.serve_search(gateway, call, config, body, request.size, search)
         elif config.profile.compaction and (compaction := wanted(body)) is not None:
             await serve_compacted(gateway, call, config, body, request.size, compaction)
