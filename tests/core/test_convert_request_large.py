@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SMALL = 250
 FACTOR = 4
 _SUPER_LINEAR = 10.0
-_SLOW = 0.05  # seconds; less is too little to be compared
+_SLOW = 0.2  # seconds; less is too little to be compared, and quadratic cases took longer
 
 
 def user(*content: Any) -> dict[str, Any]:
