@@ -68,8 +68,10 @@ _QUOTE = 16
 """Characters in a row by which an error message quotes the request."""
 _PART = re.compile(r'[^"\\]{4,}')
 """What may be a whole text of the request, which an error quotes as JSON."""
-_ODD_WORD = re.compile(r"(?=[^\W\d]*\d)\w{6,60}")
-"""A word with a digit in it: a name or a number of somebody's, which is a quote too."""
+_WORD = re.compile(r"\w{6,60}")
+_DIGIT = re.compile(r"\d")
+_MOST_PARTS = 200
+"""Words of an error that may be parts of longer words of the request; so many are looked for."""
 
 
 _NUMBER, _NO_JSON = "\0number", "\0text"
@@ -177,7 +179,11 @@ class Filler:
         grams = {text[at : at + _QUOTE] for at in range(len(text) - _QUOTE + 1)}
         found = grams and {gram for at in range(len(said)) if (gram := said[at : at + _QUOTE]) in grams}
         spans = [(at, at + _QUOTE) for at in range(len(text)) if text[at : at + _QUOTE] in found]
-        spans += [word.span() for word in _ODD_WORD.finditer(text) if word[0] in said]
+        # a word with a digit in it is a name or a number of somebody's, and a quote too
+        odd = [word for word in _WORD.finditer(text) if _DIGIT.search(word[0])]
+        words = set(_WORD.findall(said)) if odd else set()
+        parts = {word for word in list(dict.fromkeys(word[0] for word in odd))[:_MOST_PARTS] if word in said}
+        spans += [word.span() for word in odd if word[0] in words or word[0] in parts]
         spans += [part.span() for part in _PART.finditer(text) if part[0] in self._texts]
         quoted = bytearray(len(text))
         for start, end in spans:
