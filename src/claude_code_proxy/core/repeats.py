@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.errors.api import ApiError
 
 _MOST_ATTEMPTS = 16  # to learn a template in vain, in one stream
-_MOST_READS = (
-    64  # of single events in one read: what is left of it then is read at once, since each is a copy
-)
+_MOST_READS = 64  # of single events in one read, each a copy of the rest; then that is read at once
 _LONGEST_REST = 64 << 10  # bytes; longer chunks do not repeat
 
 

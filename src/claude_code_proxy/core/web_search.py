@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from claude_code_proxy.core.deltas import Page
+from claude_code_proxy.core.request.fields import role_of, type_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -84,12 +85,12 @@ def asked(request: dict[str, Any], *, claude_code: bool, fetches: bool = False) 
         return None
     choice = request.get("tool_choice")
     kind = choice.get("type") if isinstance(choice, dict) else None
-    if all(_kind(tool).startswith(_WEB_TOOLS) for tool in tools):
-        side_request = claude_code and all(_role(message) in ("user", "system") for message in messages)
+    if all(type_of(tool).startswith(_WEB_TOOLS) for tool in tools):
+        side_request = claude_code and all(role_of(message) in ("user", "system") for message in messages)
         if kind in ("any", "tool") or side_request:
-            search = next((tool for tool in tools if _kind(tool).startswith("web_search")), None)
+            search = next((tool for tool in tools if type_of(tool).startswith("web_search")), None)
             return _pages(tools[0], messages) if search is None else Asked(_query(messages), _filters(search))
-    fetch = next((tool for tool in tools if _kind(tool).startswith(_FETCH)), None) if fetches else None
+    fetch = next((tool for tool in tools if type_of(tool).startswith(_FETCH)), None) if fetches else None
     if fetch is None or kind in ("any", "tool", "none"):
         return None
     wanted = _pages(fetch, messages)
@@ -156,13 +157,13 @@ def _listed(page: Page) -> str:
 
 def _with_text(request: dict[str, Any], text: str) -> dict[str, Any]:
     messages = list(request["messages"])
-    at = max(index for index, message in enumerate(messages) if _role(message) == "user")
+    at = max(index for index, message in enumerate(messages) if role_of(message) == "user")
     content = messages[at].get("content")
     blocks = [{"type": "text", "text": content}] if isinstance(content, str) else list(content or ())
     messages[at] = {**messages[at], "content": [*blocks, {"type": "text", "text": text}]}
-    kept = [tool for tool in request.get("tools") or () if not _kind(tool).startswith(_WEB_TOOLS)]
+    kept = [tool for tool in request.get("tools") or () if not type_of(tool).startswith(_WEB_TOOLS)]
     if kept:
-        others = [tool for tool in request["tools"] if not _kind(tool).startswith(_FETCH)]
+        others = [tool for tool in request["tools"] if not type_of(tool).startswith(_FETCH)]
         return {**request, "messages": messages, "tools": others}
     rest = {key: value for key, value in request.items() if key not in ("tools", "tool_choice")}
     return {**rest, "messages": messages}
@@ -176,24 +177,15 @@ def _query(messages: list[Any]) -> str | None:
 
 def _text(messages: list[Any]) -> str:
     """The last user's text."""
-    users = [message for message in messages if _role(message) == "user"]
+    users = [message for message in messages if role_of(message) == "user"]
     content = users[-1].get("content") if users else None
     blocks = content if isinstance(content, list) else [{"type": "text", "text": content}]
-    texts = [block.get("text") for block in blocks if _kind(block) == "text"]
+    texts = [block.get("text") for block in blocks if type_of(block) == "text"]
     return " ".join(text for text in texts if isinstance(text, str))
 
 
 def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
-
-
-def _kind(value: Any) -> str:
-    kind = value.get("type") if isinstance(value, dict) else None
-    return kind if isinstance(kind, str) else ""
-
-
-def _role(message: Any) -> Any:
-    return message.get("role") if isinstance(message, dict) else None
 
 
 def _hosts(domains: Any) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import pytest
 
 from claude_code_proxy.core.answer import events
 from claude_code_proxy.core.answer.message import fold
+from claude_code_proxy.core.answer_context import ReplyContext
 from claude_code_proxy.core.report import Report
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def run(*blocks: list[Event], details: dict[str, Any] | None = None) -> list[Event]:
     usage = events.usage(1, 2)
     return [
-        events.message_start(events.message("msg_1", "m")),
+        events.message_start(events.message(ReplyContext(model="m", message_id="msg_1"))),
         events.PING,
         *[event for block in blocks for event in block],
         events.message_delta("end_turn", None, usage, details),

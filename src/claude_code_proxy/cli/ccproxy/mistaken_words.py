@@ -30,7 +30,8 @@ _SERVERS = {
     "sessions": "sessions", "top": "top",
 }  # fmt: skip
 """Commands of `claude-code-proxy`, and words for them."""
-_STARTS = ("run", "start")
+STARTS = ("run", "start")
+"""Words for starting what the command is there for."""
 _NO_TYPO = ("exit", "quit", "user", "complete")
 """Words that are like a command and mean something else."""
 _LIKENESS = 0.75
@@ -44,7 +45,7 @@ def meant_by(word: str) -> str:
     lowered = word.lower()
     if not _WORD.fullmatch(word) or lowered in CLAUDES or lowered in _NO_TYPO:
         return ""
-    if lowered in _STARTS:
+    if lowered in STARTS:
         return "ccproxy"
     own = {command: f"ccproxy {command}" for command in COMMANDS}
     others = {other: f"ccproxy {meant}" for other, meant in _MEANT.items()}

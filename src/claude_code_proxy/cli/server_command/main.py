@@ -147,10 +147,10 @@ def _refuse_unknown(parser: argparse.ArgumentParser, word: str) -> None:
     if word in commands:
         return
     from claude_code_proxy.cli.ccproxy.arguments import COMMANDS
-    from claude_code_proxy.cli.ccproxy.mistaken_words import meant_by
+    from claude_code_proxy.cli.ccproxy.mistaken_words import STARTS, meant_by
 
     meant = next(iter(near(word, (*commands, *COMMANDS), 1)), "")
-    if word in ("run", "start"):
+    if word in STARTS:
         meant = "serve"
     told = f"claude-code-proxy {meant}" if meant in commands else meant_by(word)
     told = f"; did you mean: {told}?" if told else ""

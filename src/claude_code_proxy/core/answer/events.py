@@ -9,6 +9,7 @@ from claude_code_proxy.core.continuity import seal_page
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from claude_code_proxy.core.answer_context import ReplyContext
     from claude_code_proxy.core.deltas import Citation, Page, WebFetch
 
 Event: TypeAlias = dict[str, Any]
@@ -18,17 +19,18 @@ MESSAGE_STOP: Event = {"type": "message_stop"}
 PING: Event = {"type": "ping"}
 
 
-def message(message_id: str, model: str) -> dict[str, Any]:
-    """An empty assistant message."""
+def message(reply: ReplyContext) -> dict[str, Any]:
+    """The answer as it begins: an assistant message without content."""
     return {
-        "id": message_id,
+        "id": reply.message_id,
         "type": "message",
         "role": "assistant",
-        "model": model,
+        "model": reply.model,
         "content": [],
         "stop_reason": None,
         "stop_sequence": None,
         "usage": usage(0, 0),
+        **reply.fields,
     }
 
 

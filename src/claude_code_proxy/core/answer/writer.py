@@ -345,7 +345,7 @@ class BlockWriter:
 
     def _start(self) -> None:
         if not self.started:
-            message = events.message(self._reply.message_id, self._reply.model) | dict(self._reply.fields)
+            message = events.message(self._reply)
             if self._profile.start_usage == "estimate":
                 message["usage"]["input_tokens"] = self._reply.input_tokens
             self._emit(events.message_start(message))

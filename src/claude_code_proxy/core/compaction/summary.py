@@ -131,8 +131,7 @@ def answer(reply: ReplyContext, block: Compaction | None, summary: Summary) -> l
     """
     found: list[Event] = []
     if not reply.begun:
-        message = events.message(reply.message_id, reply.model) | dict(reply.fields)
-        found += [events.message_start(message), events.PING]
+        found += [events.message_start(events.message(reply)), events.PING]
     reason, details = summary.stop_reason, summary.stop_details
     if block is not None:
         reason, details = "compaction", None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from claude_code_proxy.core.request.fields import objects_in
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -15,12 +17,12 @@ def tool_changes(request: dict[str, Any]) -> list[dict[str, Any]]:
     """
     deferred = {
         tool["name"]
-        for tool in _objects(request.get("tools"))
+        for tool in objects_in(request.get("tools"))
         if tool.get("defer_loading") is True and isinstance(tool.get("name"), str)
     }
     last: dict[str, dict[str, Any]] = {}
     defined: dict[str, dict[str, Any]] = {}
-    for message in _objects(request.get("messages")):
+    for message in objects_in(request.get("messages")):
         for kind, tool in _changes(message, deferred):
             definition = tool.get("definition")
             name = definition.get("name") if isinstance(definition, dict) else tool.get("name")
@@ -35,18 +37,18 @@ def tool_changes(request: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _changes(message: dict[str, Any], deferred: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     is_system = message.get("role") == "system"
-    for block in _objects(message.get("content")):
+    for block in objects_in(message.get("content")):
         match block:
             case {"type": "tool_addition" | "tool_removal" as kind, "tool": dict(tool)} if is_system:
                 yield kind, tool
             case {"type": "compaction"}:
-                for change in _objects(block.get("tool_changes")):
+                for change in objects_in(block.get("tool_changes")):
                     if isinstance(change.get("tool"), dict) and isinstance(change.get("type"), str):
                         yield change["type"], change["tool"]
             case {"type": "tool_use", "name": str(name)} if name in deferred:
                 yield "tool_addition", _reference(name)
             case {"type": "tool_result"}:
-                for part in _objects(block.get("content")):
+                for part in objects_in(block.get("content")):
                     if part.get("type") == "tool_reference" and part.get("tool_name") in deferred:
                         yield "tool_addition", _reference(part["tool_name"])
             case _:
@@ -55,7 +57,3 @@ def _changes(message: dict[str, Any], deferred: set[str]) -> Iterator[tuple[str,
 
 def _reference(name: str) -> dict[str, Any]:
     return {"type": "tool_reference", "name": name}
-
-
-def _objects(values: Any) -> list[dict[str, Any]]:
-    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []

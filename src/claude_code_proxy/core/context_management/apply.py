@@ -42,7 +42,7 @@ def apply_edits(
     """What `converted` becomes, of which `request` was, and the `applied_edits` of the response.
 
     `convert` makes it of a request and `tokens` counts its prompt, which must follow from the request alone.
-    The request itself is not changed. Unless it `clears`, nothing is done. `report` is told what was cleared,
+    The request itself is not changed. Unless it `clears`, nothing is done. `report` gets what was cleared,
     and what was not done.
     """
     applied: list[dict[str, Any]] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from claude_code_proxy.core.request.blocks import is_summary
-from claude_code_proxy.core.request.fields import text_or_empty
+from claude_code_proxy.core.request.fields import role_of, text_or_empty, type_of
 from claude_code_proxy.core.request.server_tools import RESULT_SUFFIX
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ def clear_thinking(messages: Sequence[Any], turns: int) -> Cleared:
         blocks = _blocks(message)
         if any(map(is_summary, blocks)):
             thinking, goes_on = [], False
-        if _role(message) == "user":
-            goes_on = goes_on and any(_type(block) == "tool_result" for block in blocks)
-        elif any(_type(block) in _THINKING for block in blocks):
+        if role_of(message) == "user":
+            goes_on = goes_on and any(type_of(block) == "tool_result" for block in blocks)
+        elif any(type_of(block) in _THINKING for block in blocks):
             if not goes_on:
                 thinking.append([])
             thinking[-1].append(index)
@@ -65,7 +65,7 @@ def clear_thinking(messages: Sequence[Any], turns: int) -> Cleared:
     old = thinking[: max(len(thinking) - turns, 0)]
     edited = list(messages)
     for index in (index for turn in old for index in turn):
-        kept = [block for block in messages[index]["content"] if _type(block) not in _THINKING]
+        kept = [block for block in messages[index]["content"] if type_of(block) not in _THINKING]
         edited[index] = {**messages[index], "content": kept}
     return Cleared(edited, len(old))
 
@@ -76,7 +76,7 @@ def clear_tool_uses(messages: Sequence[Any], edit: ClearToolUses) -> Cleared:
     A result that the model has not seen yet stays, and one that loads tools, which would be gone without it.
     """
     uses = _uses(messages)
-    seen = max((i for i, message in enumerate(messages) if _role(message) == "assistant"), default=-1)
+    seen = max((i for i, message in enumerate(messages) if role_of(message) == "assistant"), default=-1)
     changed: dict[int, list[Any]] = {}
     number = 0
     for call, results in uses[: max(len(uses) - edit.keep, 0)]:
@@ -106,7 +106,7 @@ def _uses(messages: Sequence[Any]) -> list[_Use]:
     by_id: dict[str, _Use] = {}
     for index, message in enumerate(messages):
         for place, block in enumerate(_blocks(message)):
-            kind = _type(block)
+            kind = type_of(block)
             if is_summary(block):
                 found, by_id = [], {}
             elif kind in _USES:
@@ -131,7 +131,7 @@ def _clearable(results: Sequence[_Block], seen: int) -> bool:
 def _loads_tools(content: Any) -> bool:
     if isinstance(content, dict):  # of a server's search for tools
         return "tool_references" in content
-    return isinstance(content, list) and any(_type(block) == "tool_reference" for block in content)
+    return isinstance(content, list) and any(type_of(block) == "tool_reference" for block in content)
 
 
 def _change(
@@ -141,15 +141,6 @@ def _change(
     content[at.place] = {**content[at.place], field: value}
 
 
-def _role(message: Any) -> Any:
-    return message.get("role") if isinstance(message, dict) else None
-
-
 def _blocks(message: Any) -> list[Any]:
     content = message.get("content") if isinstance(message, dict) else None
     return content if isinstance(content, list) else []
-
-
-def _type(block: Any) -> str:
-    kind = block.get("type") if isinstance(block, dict) else None
-    return kind if isinstance(kind, str) else ""

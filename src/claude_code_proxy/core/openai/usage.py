@@ -16,6 +16,7 @@ _CACHED = dict.fromkeys(
 _WRITTEN = dict.fromkeys(
     ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
 ).keys()
+_MOST = 1 << 53
 _ANTHROPIC = frozenset(("cache_read_input_tokens", "cache_creation_input_tokens"))
 _THINKING = dict.fromkeys(("reasoning_tokens", "thinking_tokens")).keys()
 _PROMPT = dict.fromkeys(("prompt_tokens", "input_tokens")).keys()
@@ -71,9 +72,6 @@ def _written(counts: Mapping[str, Any]) -> int:
     """What was written to the cache: one number, or one for each time to live (DashScope)."""
     by_time = counts.get("cache_creation")
     return _first(counts, _WRITTEN) or (sum(map(_count, _object(by_time).values())) if by_time else 0)
-
-
-_MOST = 1 << 53
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -192,7 +192,7 @@ async def _answer_empty(call: Call, outgoing: OutgoingRequest) -> None:
     """`max_tokens: 0` only warms the upstream's cache, which nothing here has to do: an empty answer."""
     reply = outgoing.reply
     usage = anthropic.usage(reply.input_tokens, 0)
-    message = anthropic.message(reply.message_id, reply.model) | dict(reply.fields)
+    message = anthropic.message(reply)
     end = {"stop_reason": "max_tokens", "stop_sequence": None}
     if not outgoing.converted.stream:
         await call.respond_json({**message, **end, "usage": usage})

@@ -41,6 +41,11 @@ CASES: list[tuple[str, list[list[Any]], list[tuple[str, str, str]]]] = [
         ],
         [("x", "Read", A), ("y", "Bash", B)],
     ),
+    (
+        "an entry that has an id only, and one that says nothing",
+        [[{"index": 0, "id": "x"}], [{"index": 0}], [call("Read", A, index=0)]],
+        [("x", "Read", A)],
+    ),
     ("index starts at 1", [[call("Read", A, index=1, id="x")]], [("x", "Read", A)]),
     (
         "index 0 for all, ids differ",

@@ -71,8 +71,7 @@ class _Call:
         """Take more arguments. Raises `ApiError` for too many."""
         self.pieces.append(text)
         self.size += len(text)
-        if self.size > limits.tool_arguments:
-            limits.check_arguments(self.size)
+        limits.check_arguments(self.size)
 
 
 class _CustomInput(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from claude_code_proxy.core.deltas import Page
+from claude_code_proxy.core.request.fields import objects_in
 
 _GOES_BACK = ("type", "id", "summary", "content", "encrypted_content")
 
@@ -12,7 +13,7 @@ _GOES_BACK = ("type", "id", "summary", "content", "encrypted_content")
 def output_parts(content: dict[str, Any]) -> list[tuple[str, bool]]:
     """The texts of a message item, each with whether it is a refusal."""
     parts: list[tuple[str, bool]] = []
-    for part in _objects(content.get("content")):
+    for part in objects_in(content.get("content")):
         match part:
             case {"type": "refusal", "refusal": str(text)}:
                 parts.append((text, True))
@@ -26,7 +27,7 @@ def output_parts(content: dict[str, Any]) -> list[tuple[str, bool]]:
 def reasoning_text(content: dict[str, Any]) -> str:
     """The readable text of a reasoning item: its summary, else the reasoning itself."""
     for field in ("summary", "content"):
-        texts = [text for part in _objects(content.get(field)) if isinstance(text := part.get("text"), str)]
+        texts = [text for part in objects_in(content.get(field)) if isinstance(text := part.get("text"), str)]
         if text := "\n\n".join(texts):
             return text
     return ""
@@ -54,10 +55,6 @@ def searched_pages(content: dict[str, Any]) -> tuple[str, tuple[Page, ...] | Non
         return query, None
     return query, tuple(
         Page(url, title if isinstance(title := source.get("title"), str) else "")
-        for source in _objects(action.get("sources"))
+        for source in objects_in(action.get("sources"))
         if isinstance(url := source.get("url"), str)
     )
-
-
-def _objects(value: Any) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
