@@ -6,10 +6,8 @@ import io
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from collections.abc import Sequence
+from typing import Any
 
 # Exit codes; `cli.server_command.main` and `cli.ccproxy.launcher` document the ones they use.
 OK = 0

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 from claude_code_proxy.config.problems import did_you_mean
 from claude_code_proxy.config.sizes import parse_size
 from claude_code_proxy.config.value_kinds import BadValue, convert, shown
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    Note = Callable[[str | None, str, str], None]
-    """Notes a problem: the key (None: the entry itself), what is wrong, and how to fix it."""
+Note = Callable[[str | None, str, str], None]
+"""Notes a problem: the key (None: the entry itself), what is wrong, and how to fix it."""
 
 T = TypeVar("T")
 

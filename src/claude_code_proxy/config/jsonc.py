@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from .problems import ConfigError, Problem
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _TOKEN = re.compile(
     r"""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from claude_code_proxy.config.field_reader import FieldReader
 from claude_code_proxy.config.problems import did_you_mean
 from claude_code_proxy.config.sizes import parse_size
 from claude_code_proxy.config.value_kinds import shown
 from claude_code_proxy.core.request.request_kind import KINDS, Rule
-
-if TYPE_CHECKING:
-    from claude_code_proxy.config.field_reader import FieldReader
 
 OFF = "off"
 _LENGTH = 'write long_context: {"above": "120k", "to": "MODEL"}'

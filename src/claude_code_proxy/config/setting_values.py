@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .problems import did_you_mean
 from .sizes import parse_size
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _YES = ("yes", "true", "on", "1")
 _NO = ("no", "false", "off", "0")

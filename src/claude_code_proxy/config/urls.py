@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, quote, urlsplit, urlunsplit
 
 from claude_code_proxy.core.hosts import is_private
 from claude_code_proxy.core.providers import lacks_v1
-
-if TYPE_CHECKING:
-    from claude_code_proxy.core.providers.profile import NativeRoute
+from claude_code_proxy.core.providers.profile import NativeRoute
 
 Format = Literal["openai", "anthropic"]
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    Version = tuple[int, int, int] | None
+Version = tuple[int, int, int] | None
 
 _CHECK_EVERY = 1.0  # seconds between two looks at a file
 _CHECK_AGAIN = 0.1  # seconds, while there is a version that may still be written

@@ -7,14 +7,11 @@ import asyncio
 import contextlib
 import json
 import sys
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
 
 from claude_code_proxy.conformance import behaviour, own_gateway, results_table, scripted_upstream
 from claude_code_proxy.conformance.requester import Result, Target, run
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _PROG = "python -m claude_code_proxy.conformance"
 _EPILOG = f"""\

@@ -19,14 +19,12 @@ list, and `usage` counts the whole prompt, cached or not.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from .script import JSON_TYPE, STREAM_TYPE, Reply, read_reply
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 Mode = Literal["stream", "whole"]
 Block = tuple[Any, ...]

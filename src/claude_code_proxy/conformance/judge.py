@@ -9,15 +9,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+from .behaviour import Block, Mode, Outcome
 from .reader import Message, Violation, read_error, read_message, read_stream
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from .behaviour import Block, Mode, Outcome
 
 Verdict = Literal["ok", "LIES", "HANGS", "BREAKS"]
 VERDICTS: tuple[Verdict, ...] = ("ok", "LIES", "HANGS", "BREAKS")

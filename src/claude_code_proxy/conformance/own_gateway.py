@@ -10,11 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 SILENCE = 3
 """Seconds of upstream silence after which the printed configurations tell a gateway to give up."""

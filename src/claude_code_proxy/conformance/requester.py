@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_code_proxy import http1
+from claude_code_proxy.conformance.behaviour import Case
 from claude_code_proxy.conformance.judge import Answer, Judgement, judge
 from claude_code_proxy.core import wire
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from claude_code_proxy.conformance.behaviour import Case
 
 _TOOLS = {
     "get_weather": {"city": {"type": "string"}},

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from claude_code_proxy.conformance.behaviour import Behaviour
 from claude_code_proxy.conformance.judge import VERDICTS
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from claude_code_proxy.conformance.behaviour import Behaviour
-    from claude_code_proxy.conformance.requester import Result
+from claude_code_proxy.conformance.requester import Result
 
 
 def table(results: Sequence[Result]) -> str:

@@ -25,11 +25,9 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import Any, Literal
 
 End = Literal["end", "cut", "reset", "stall"]
 Framing = Literal["chunked", "length", "close"]

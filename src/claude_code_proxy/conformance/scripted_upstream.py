@@ -12,14 +12,12 @@ import json
 import re
 import socket
 import struct
+from collections.abc import AsyncIterator, Iterable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
-
-    from claude_code_proxy.conformance.behaviour import Behaviour, Mode
-    from claude_code_proxy.conformance.script import Reply
+from claude_code_proxy.conformance.behaviour import Behaviour, Mode
+from claude_code_proxy.conformance.script import Reply
 
 LOOPBACK = "127.0.0.1"
 

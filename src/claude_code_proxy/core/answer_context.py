@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from claude_code_proxy.core.deltas import Compaction, WebFetch, WebSearch
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.errors.context import ErrorContext
 from claude_code_proxy.core.tokens.text_features import default_tokens
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from claude_code_proxy.core.deltas import Compaction, WebFetch, WebSearch
 
 
 @dataclass(frozen=True, slots=True)

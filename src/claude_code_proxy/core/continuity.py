@@ -15,14 +15,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Container, Iterable, Mapping
+from typing import Any, NamedTuple
 
 from claude_code_proxy.core import wire
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping
-
-    from claude_code_proxy.core.providers.profile import NameStart, Profile
+from claude_code_proxy.core.providers.profile import NameStart, Profile
 
 SIGNATURE_PREFIX = "px1."
 TOOL_ID_PREFIX = "px1_"

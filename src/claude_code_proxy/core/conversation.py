@@ -7,15 +7,12 @@ result in the user turn that follows, ids and names are the upstream's, nothing 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from claude_code_proxy.core.continuity import SealedReasoning
-    from claude_code_proxy.core.providers.profile import Effort
-
+from claude_code_proxy.core.continuity import SealedReasoning
+from claude_code_proxy.core.providers.profile import Effort
 
 CacheMark: TypeAlias = Literal["", "5m", "1h"]
 """How long the provider shall keep what comes up to here in its cache; "" is no mark."""

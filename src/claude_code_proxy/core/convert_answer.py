@@ -6,11 +6,14 @@ this page only chooses what goes in and what comes out.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from claude_code_proxy.core import sse
+from claude_code_proxy.core.answer.events import Event
 from claude_code_proxy.core.answer.message import fold
 from claude_code_proxy.core.answer.writer import BlockWriter
+from claude_code_proxy.core.answer_context import ReplyContext
 from claude_code_proxy.core.deltas import Delta, Failure, Text, Usage
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.errors.upstream import mid_stream, payload_error
@@ -18,14 +21,8 @@ from claude_code_proxy.core.openai.chat.decode import Decoder as ChatDecoder
 from claude_code_proxy.core.openai.chat.decode import parse_chunk
 from claude_code_proxy.core.openai.finish import overflow
 from claude_code_proxy.core.openai.responses.decode import Decoder as ResponsesDecoder
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from claude_code_proxy.core.answer.events import Event
-    from claude_code_proxy.core.answer_context import ReplyContext
-    from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.core.report import Report
+from claude_code_proxy.core.providers.profile import Profile
+from claude_code_proxy.core.report import Report
 
 _CUT = "the upstream closed the connection before the response was complete"
 _DECODERS: dict[str, type[ChatDecoder] | type[ResponsesDecoder]] = {

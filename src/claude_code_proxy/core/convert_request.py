@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.answer_context import ReplyContext
 from claude_code_proxy.core.context_management.apply import apply_edits
 from claude_code_proxy.core.context_management.edits import read_edits
-from claude_code_proxy.core.conversation import PreparedTools
+from claude_code_proxy.core.conversation import PreparedTools, Tool
 from claude_code_proxy.core.errors.context import ErrorContext
 from claude_code_proxy.core.openai.chat import encode as chat
 from claude_code_proxy.core.openai.parameters import local_stops
 from claude_code_proxy.core.openai.responses import encode as responses
+from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.request.fields import required_text
+from claude_code_proxy.core.request.media import PdfText
 from claude_code_proxy.core.request.read import parse
-from claude_code_proxy.core.tokens.estimate import measure
+from claude_code_proxy.core.request.tool_cache import ToolCache
+from claude_code_proxy.core.tokens.estimate import TextCounts, measure
 from claude_code_proxy.core.tokens.text_features import default_tokens
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from claude_code_proxy.core.conversation import Tool
-    from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.core.request.media import PdfText
-    from claude_code_proxy.core.request.tool_cache import ToolCache
-    from claude_code_proxy.core.tokens.estimate import TextCounts
-
 
 _ENCODERS = {"chat": chat.encode, "responses": responses.encode}
 _TOOL_ENCODERS = {"chat": chat.encode_tool, "responses": responses.encode_tool}

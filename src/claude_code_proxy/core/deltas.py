@@ -6,10 +6,9 @@ A wire decoder (`core.openai.chat.decode`) turns upstream chunks, or one whole a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
-if TYPE_CHECKING:
-    from claude_code_proxy.core.errors.api import ApiError
+from claude_code_proxy.core.errors.api import ApiError
 
 StopReason = Literal[
     "end_turn", "tool_use", "max_tokens", "stop_sequence", "refusal", "model_context_window_exceeded"

@@ -10,15 +10,12 @@ from __future__ import annotations
 import base64
 import binascii
 import zlib
+from collections.abc import Iterator
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from claude_code_proxy.core import sse, wire
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from claude_code_proxy.core.errors.api import ErrorType
+from claude_code_proxy.core.errors.api import ErrorType
 
 CONTENT_TYPE = "application/vnd.amazon.eventstream"
 

@@ -6,19 +6,14 @@ Most chunks of most providers do (see `core.chunk_template`). With a plain `Stre
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from claude_code_proxy.core import sse, wire
 from claude_code_proxy.core.answer import events
+from claude_code_proxy.core.answer.events import Event
 from claude_code_proxy.core.chunk_template import END, Template, learn
-from claude_code_proxy.core.deltas import ToolArguments
+from claude_code_proxy.core.convert_answer import SendAgain, StreamConverter
+from claude_code_proxy.core.deltas import Delta, ToolArguments, Usage
+from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.openai.chat.decode import Decoder as ChatDecoder
-
-if TYPE_CHECKING:
-    from claude_code_proxy.core.answer.events import Event
-    from claude_code_proxy.core.convert_answer import SendAgain, StreamConverter
-    from claude_code_proxy.core.deltas import Delta, Usage
-    from claude_code_proxy.core.errors.api import ApiError
 
 _MOST_ATTEMPTS = 16  # to learn a template in vain, in one stream
 _MOST_READS = 64  # of single events in one read, each a copy of the rest; then that is read at once

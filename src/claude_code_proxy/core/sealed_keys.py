@@ -6,12 +6,9 @@ This header can: base64url of a JSON object `{api_base: key}`. Where it is there
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from . import wire
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 HEADER = "x-ccproxy-keys"
 

@@ -8,12 +8,10 @@ field name, an `error:` field, no final newline, and a whole document where a st
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from claude_code_proxy.core import wire
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 MAX_EVENT = 32 << 20
 """Largest event or line, in bytes; whole tool calls arrive as one line. A decoder may have another limit."""

@@ -9,16 +9,12 @@ without a search would make results up. Pages that the user names are fetched fi
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from claude_code_proxy.core.deltas import Page
+from claude_code_proxy.core.deltas import Page, WebFetch
 from claude_code_proxy.core.request.fields import role_of, type_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from claude_code_proxy.core.deltas import WebFetch
 
 MAX_RESULTS = 10
 MAX_QUERY = 400

@@ -12,14 +12,12 @@ import base64
 import gc
 import json
 import re
+from collections.abc import Iterator
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import orjson
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 MOST_ELEMENTS = 500_000
 """What is read of an upstream at once; each takes up to 500 bytes of memory."""

@@ -7,21 +7,17 @@ and is rewritten in place; refresh tokens serve once; a refresh answers only wha
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .account import Account, claims
-from .issuer_http import ask
+from .issuer_http import Reply, ask
 from .key_file import file_stamp
 from .renewing import LEAD
 from .source import Credential, CredentialError, checked
 from .stored_file import locked, read_object, write_object
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from .issuer_http import Reply
 
 _CLIENT = "app_EMoamEEZ73f0CkXaXp7hrann"
 """The client that the tokens of the file were issued to, and can be renewed for."""

@@ -6,17 +6,14 @@ import math
 import os
 import re
 import signal
+import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from .source import Credential, CredentialError, checked
-
-if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Mapping, Sequence
 
 LIMIT = "CCPROXY_KEY_TIMEOUT"
 """The variable with the seconds for a command, which may ask the user for a fingerprint or a password."""

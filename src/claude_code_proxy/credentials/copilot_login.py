@@ -8,25 +8,20 @@ otherwise, the other way is taken. No editor is impersonated: requests name this
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from claude_code_proxy import __version__
 
 from . import device_flow
 from .account import Account
-from .github_tokens import find_tokens
+from .github_tokens import Found, find_tokens
 from .issuer_http import Reply, ask
 from .key_file import file_stamp
 from .source import Credential, CredentialError, checked
 from .stored_file import locked, write_object
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from .github_tokens import Found
 
 _API_VERSION = "2025-04-01"
 _HOST = "githubcopilot.com"

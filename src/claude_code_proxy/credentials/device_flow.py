@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 from .issuer_http import ask
 from .source import CredentialError, checked
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _SLOWER = 5.0  # seconds that `slow_down` adds where it names no interval

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from .source import Fetcher
+from .source import Fetcher
 
 KINDS = {
     "plain": ("fixed", "Written"),

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from .source import Credential, CredentialError, checked
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class Written:

@@ -6,12 +6,10 @@ Order and places: docs.github.com/copilot, "Copilot CLI"; a classic token (`ghp_
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 VARIABLES = ("COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN")
 _GOOD = ("gho_", "ghu_", "github_pat_")

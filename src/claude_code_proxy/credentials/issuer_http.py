@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from .source import CredentialError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 SECONDS = 15.0
 """The longest wait for an issuer."""

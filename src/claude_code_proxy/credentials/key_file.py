@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .source import Credential, CredentialError, checked
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _MOST = 65_536  # bytes of a file that holds a key
 

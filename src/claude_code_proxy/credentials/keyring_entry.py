@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from .source import Credential, CredentialError, checked
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class KeyringEntry:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from .source import CredentialError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _MOST = 1_000_000  # bytes of an answer
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
+from .account import Login
 from .source import CredentialError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from .account import Login
 
 LOGINS = {
     "codex": ("codex_login", "CodexLogin"),

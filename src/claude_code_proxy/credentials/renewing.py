@@ -5,14 +5,9 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-from .source import Credential, CredentialError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .source import Fetcher
+from .source import Credential, CredentialError, Fetcher
 
 LEAD = 300.0
 """Seconds before its end in which a credential is renewed beside the requests that still use it."""

@@ -6,14 +6,12 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .source import CredentialError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 _TRIES = 10
 _BETWEEN = 0.05  # seconds

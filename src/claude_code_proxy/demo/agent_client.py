@@ -6,16 +6,13 @@ Only the standard library: what it shows is the proxy's work, and no SDK's.
 from __future__ import annotations
 
 import http.client
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from claude_code_proxy.core import sse, wire
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from claude_code_proxy.demo.screen import Screen
+from claude_code_proxy.demo.screen import Screen
 
 _TIMEOUT = 60.0
 _ROUNDS = 5

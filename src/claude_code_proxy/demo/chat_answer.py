@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_code_proxy.core import wire
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from claude_code_proxy.demo.rules import Answer, Call
+from claude_code_proxy.demo.rules import Answer, Call
 
 _BYTES_PER_TOKEN = 4
 _IMAGE_TOKENS = 300

@@ -5,16 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.demo.agent_client import ClientError, show
 from claude_code_proxy.demo.processes import clean_environment, stop
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from claude_code_proxy.demo.screen import Screen
+from claude_code_proxy.demo.screen import Screen
 
 _TIME_LIMIT = 120.0
 _LAUNCH = "import sys; from claude_code_proxy.cli.ccproxy.launcher import run; sys.exit(run())"

@@ -11,11 +11,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 _START_LIMIT = 30.0
 _STOP_LIMIT = 10.0

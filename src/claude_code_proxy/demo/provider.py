@@ -18,25 +18,21 @@ import asyncio
 import re
 import time
 from collections import deque
+from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.demo import responses, rules, strictness
-from claude_code_proxy.demo.chat_answer import PromptCache, complete
+from claude_code_proxy.demo.chat_answer import Completion, PromptCache, complete
 from claude_code_proxy.demo.replies import DONE, Reply, Script, error_body, sse
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
-
-    from claude_code_proxy.demo.chat_answer import Completion
-
-    Message = MutableMapping[str, Any]
-    Receive = Callable[[], Awaitable[Message]]
-    Send = Callable[[Message], Awaitable[None]]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
 MODELS = ("demo", "demo-reason", "demo-strict-reason", "demo-small-8k")
 _SMALL = re.compile(r"small-(\d+)k")

@@ -7,15 +7,13 @@ the first one that fits it, and the rules answer again when the queue is empty.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
 from claude_code_proxy.core import wire
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 class Chunk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

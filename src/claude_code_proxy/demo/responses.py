@@ -7,14 +7,11 @@ in base64) and has to come back whole, each item before the one it led to.
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
+from claude_code_proxy.demo.chat_answer import Completion
 from claude_code_proxy.demo.strictness import Refusal
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from claude_code_proxy.demo.chat_answer import Completion
 
 _SEAL = "demo."
 _PASSED_ON = ("model", "temperature", "top_p", "stream", "parallel_tool_calls")

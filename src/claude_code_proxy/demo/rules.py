@@ -20,14 +20,12 @@ Anything else is answered with a quotation.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.demo.chat_request import Conversation, read
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 _SEARCH = "ToolSearch"
 _SUMMARY = "<analysis>\nRead it all.\n</analysis>\n<summary>\nThe demo went well so far.\n</summary>"

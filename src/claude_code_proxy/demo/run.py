@@ -9,18 +9,16 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from types import FrameType
+from typing import NoReturn
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.demo import claude_session
 from claude_code_proxy.demo.agent_client import Client, ClientError
 from claude_code_proxy.demo.processes import ProcessError, service, wait_healthy
 from claude_code_proxy.demo.screen import Screen
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from types import FrameType
 
 _KEY = "demo-key"
 _MODEL = "demo-reason"

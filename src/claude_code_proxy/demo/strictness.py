@@ -7,10 +7,8 @@ there; the wording is our own.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from collections.abc import Mapping
+from typing import Any
 
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool"})
 _PARTS: Mapping[str, frozenset[str]] = {

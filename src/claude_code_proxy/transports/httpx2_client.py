@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from typing import TYPE_CHECKING, Literal
+from collections.abc import AsyncIterator
+from typing import Literal
 
 import httpx2
 
 from claude_code_proxy import http1
+from claude_code_proxy.http1 import Headers, Options
 from claude_code_proxy.http1.coding import Decoder
 from claude_code_proxy.http1.tls import make_context
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from claude_code_proxy.http1 import Headers, Options
 
 
 class Httpx2Response:

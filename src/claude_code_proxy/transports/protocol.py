@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from collections.abc import Coroutine
+from typing import Any, Literal, Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
-    from claude_code_proxy.http1 import Headers
+from claude_code_proxy.http1 import Headers
 
 
 class Response(Protocol):

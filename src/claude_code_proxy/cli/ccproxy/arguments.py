@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 HELP = """\
 usage: ccproxy [-P PROVIDER] [-C FILE] [--dry-run] [--direct] [--] [Claude Code's own arguments]

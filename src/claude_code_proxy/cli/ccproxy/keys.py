@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import stat
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
+from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
 from claude_code_proxy.config.claude_code.environment import is_nested
 from claude_code_proxy.config.problems import ConfigError, Problem
 from claude_code_proxy.credentials.factory import make_fetcher
 from claude_code_proxy.credentials.source import Credential, CredentialError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from pathlib import Path
-
-    from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
 
 _NO_KEY = "no-key"
 """Stands where a key must: Claude Code does not start without one."""

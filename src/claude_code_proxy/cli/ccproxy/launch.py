@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
+import subprocess
 import sys
 from base64 import urlsafe_b64encode
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from claude_code_proxy.cli import output
@@ -21,9 +23,10 @@ from claude_code_proxy.cli.ccproxy import local_servers, private_proxy, statusli
 from claude_code_proxy.cli.ccproxy.keys import credential_of, refuse_open_file
 from claude_code_proxy.cli.ccproxy.memory_guard import refuse_readers
 from claude_code_proxy.cli.ccproxy.published_windows import with_published_windows
-from claude_code_proxy.cli.ccproxy.route import find_route
+from claude_code_proxy.cli.ccproxy.route import Route, find_route
 from claude_code_proxy.config import paths
-from claude_code_proxy.config.cc_proxy_json.providers_file import SKIP_PREFLIGHT
+from claude_code_proxy.config.cc_proxy_json.key_sources import KeySource
+from claude_code_proxy.config.cc_proxy_json.providers_file import SKIP_PREFLIGHT, Provider
 from claude_code_proxy.config.cc_proxy_json.session_plan import plan_session
 from claude_code_proxy.config.claude_code.environment import (
     SECRETS,
@@ -39,6 +42,7 @@ from claude_code_proxy.config.claude_code.environment import (
 from claude_code_proxy.config.claude_code.model_picker import picker_settings
 from claude_code_proxy.config.claude_code.settings_files import (
     STATUS_LINE,
+    Setting,
     managed_conflicts,
     overrides,
     own_helper,
@@ -48,16 +52,6 @@ from claude_code_proxy.config.claude_code.settings_files import (
 from claude_code_proxy.config.problems import ConfigError, Problem
 from claude_code_proxy.credentials.factory import VARIABLES
 from claude_code_proxy.credentials.source import Credential
-
-if TYPE_CHECKING:
-    import socket
-    import subprocess
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from claude_code_proxy.cli.ccproxy.route import Route
-    from claude_code_proxy.config.cc_proxy_json.key_sources import KeySource
-    from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
-    from claude_code_proxy.config.claude_code.settings_files import Setting
 
 INSTALL = "claude is not installed (hint: curl -fsSL https://claude.ai/install.sh | bash)"
 NOT_ON_WINDOWS = """\

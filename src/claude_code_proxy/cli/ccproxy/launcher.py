@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from claude_code_proxy.cli import output
 from claude_code_proxy.cli.ccproxy import terminal
@@ -13,10 +14,6 @@ from claude_code_proxy.cli.ccproxy.mistaken_words import meant_by
 from claude_code_proxy.config import paths
 from claude_code_proxy.config.cc_proxy_json.providers_file import choose, load_providers
 from claude_code_proxy.config.problems import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 
 def run(argv: Sequence[str] | None = None) -> int:

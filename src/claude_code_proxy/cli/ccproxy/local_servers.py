@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import socket
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
+from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
 from claude_code_proxy.config.cc_proxy_json.session_models import known_of
 from claude_code_proxy.core.hosts import is_loopback
 from claude_code_proxy.core.providers import PRESETS
+from claude_code_proxy.core.providers import Provider as Preset
 from claude_code_proxy.core.providers.registry import provider_at
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
-    from claude_code_proxy.core.providers import Provider as Preset
 
 LIMIT = 2.0
 """Seconds for each look: a server on this machine answers in milliseconds."""

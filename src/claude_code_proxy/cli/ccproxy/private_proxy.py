@@ -13,20 +13,17 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from claude_code_proxy.cli.ccproxy.session_logs import new_log
+from claude_code_proxy.config.cc_proxy_json.key_sources import KeySource
 from claude_code_proxy.credentials.factory import RENEWED
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from claude_code_proxy.config.cc_proxy_json.key_sources import KeySource
-    from claude_code_proxy.credentials.source import Credential
+from claude_code_proxy.credentials.source import Credential
 
 LOOPBACK = "127.0.0.1"
 LOG_VARIABLE = "CCPROXY_LOG"

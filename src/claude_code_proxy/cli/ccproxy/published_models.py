@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
 
+from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
 from claude_code_proxy.config.cc_proxy_json.session_models import known_of
 from claude_code_proxy.config.models_yaml.model_table import ModelTable
 from claude_code_proxy.config.models_yaml.models_file import FixedModels
 from claude_code_proxy.config.settings import ServerSettings
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.api import ApiError
+from claude_code_proxy.credentials.source import Credential
 from claude_code_proxy.server.memory.model_lists import Listed, published
 from claude_code_proxy.server.upstream.upstreams import Upstreams
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
-    from claude_code_proxy.credentials.source import Credential
 
 LIMIT = 10.0
 """Seconds for a list that the user waits for."""

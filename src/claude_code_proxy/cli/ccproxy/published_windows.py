@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from claude_code_proxy.cli.ccproxy.route import Route
 from claude_code_proxy.config import paths
+from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
 from claude_code_proxy.core.providers import PRESETS
 from claude_code_proxy.core.providers.registry import provider_at
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from claude_code_proxy.cli.ccproxy.route import Route
-    from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
-    from claude_code_proxy.credentials.source import Credential
+from claude_code_proxy.credentials.source import Credential
 
 LIMIT = 2.5
 """Seconds for a list, which the start of a session waits for."""

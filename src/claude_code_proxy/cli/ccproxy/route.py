@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from claude_code_proxy.cli.ccproxy import private_proxy
+from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
 from claude_code_proxy.config.cc_proxy_json.session_models import (
+    Known,
     known_entries,
     offered_entries,
     session_entries,
@@ -16,21 +20,14 @@ from claude_code_proxy.config.cc_proxy_json.session_models import (
 from claude_code_proxy.config.cc_proxy_json.session_plan import Session, SessionModel, speaks_anthropic
 from claude_code_proxy.config.claude_code.environment import Limits, client_base, is_loopback, lacking
 from claude_code_proxy.config.claude_code.model_picker import PickerRow
+from claude_code_proxy.config.models_yaml.model import ModelConfig
+from claude_code_proxy.config.models_yaml.model_table import ModelTable
 from claude_code_proxy.config.models_yaml.models_file import load_models
 from claude_code_proxy.config.problems import ConfigError, Problem
 from claude_code_proxy.config.settings import ServerSettings
 from claude_code_proxy.core import providers
 from claude_code_proxy.core.providers.profile import NativeProfile
 from claude_code_proxy.core.providers.registry import provider_at
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
-    from claude_code_proxy.config.cc_proxy_json.session_models import Known
-    from claude_code_proxy.config.models_yaml.model import ModelConfig
-    from claude_code_proxy.config.models_yaml.model_table import ModelTable
 
 
 @dataclass(frozen=True, slots=True)

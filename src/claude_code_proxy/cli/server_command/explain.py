@@ -7,20 +7,18 @@ import difflib
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_code_proxy.cli import output
+from claude_code_proxy.config.models_yaml.model import ModelConfig
+from claude_code_proxy.config.models_yaml.model_table import ModelTable
 from claude_code_proxy.config.models_yaml.models_file import load_models
+from claude_code_proxy.config.settings import ServerSettings
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.server.hooks.user_hooks import Hooks
 from claude_code_proxy.server.routes.explanation import Explanation, rule_for
 from claude_code_proxy.server.routes.explanation import explain as explain_request
-
-if TYPE_CHECKING:
-    from claude_code_proxy.config.models_yaml.model import ModelConfig
-    from claude_code_proxy.config.models_yaml.model_table import ModelTable
-    from claude_code_proxy.config.settings import ServerSettings
 
 
 def explain(

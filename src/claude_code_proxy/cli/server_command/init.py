@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from pathlib import Path
 
 from claude_code_proxy.cli import output
 from claude_code_proxy.config.models_yaml import preset_entries
 from claude_code_proxy.config.models_yaml.example import EXAMPLE
 from claude_code_proxy.config.problems import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from claude_code_proxy.core.providers import Provider
+from claude_code_proxy.core.providers import Provider
 
 
 def init(path: Path, providers: Sequence[str], *, force: bool) -> int:

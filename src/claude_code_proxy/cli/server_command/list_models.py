@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from claude_code_proxy.cli import output
 from claude_code_proxy.cli.server_command.running_server import NoAnswerError, ask
 from claude_code_proxy.config.models_yaml.learned_lines import entry_lines
+from claude_code_proxy.config.models_yaml.model import ModelConfig
 from claude_code_proxy.config.models_yaml.models_file import load_models
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from claude_code_proxy.config.models_yaml.model import ModelConfig
 
 
 def configured(path: Path, *, as_json: bool) -> int:

@@ -8,18 +8,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from claude_code_proxy import __version__
 from claude_code_proxy.cli import output
 from claude_code_proxy.config.problems import ConfigError, near
-from claude_code_proxy.config.settings import SETTINGS, ServerSettings
+from claude_code_proxy.config.settings import SETTINGS, ServerSettings, Setting
 from claude_code_proxy.core.request.request_kind import CLASSES
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from claude_code_proxy.config.settings import Setting
 
 _DESCRIPTION = """\
 Run Claude Code, and every other Anthropic Messages client, on any model provider.

@@ -7,16 +7,13 @@ import json
 import logging
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from claude_code_proxy.cli import output
 from claude_code_proxy.config.problems import ConfigError
+from claude_code_proxy.config.settings import ServerSettings
 from claude_code_proxy.server.capture.case_file import case_of
 from claude_code_proxy.server.capture.differences import differences
 from claude_code_proxy.server.capture.replay import read_capture, replay_live, replay_offline
-
-if TYPE_CHECKING:
-    from claude_code_proxy.config.settings import ServerSettings
 
 KEY_VARIABLES = ("ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY")
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPException
-from typing import TYPE_CHECKING, Any, cast
+from http.client import HTTPException, HTTPResponse
+from typing import Any, cast
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from http.client import HTTPResponse
 
 _PATIENCE = 5.0
 _MOST = 8 << 20  # bytes of an answer

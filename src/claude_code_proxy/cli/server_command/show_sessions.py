@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from claude_code_proxy.cli import output
@@ -16,9 +17,6 @@ from claude_code_proxy.core.prompt_cache.cache_proof import CacheProof
 from claude_code_proxy.server.capture.replay import read_capture
 from claude_code_proxy.server.records.exchange_record import record_from
 from claude_code_proxy.server.records.sessions import request_line
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _SHORT = 8  # characters of a session's id that tell it from others, nearly always
 

@@ -8,16 +8,11 @@ import shutil
 import sqlite3
 import sys
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from claude_code_proxy.cli import output
 from claude_code_proxy.config.problems import ConfigError
-from claude_code_proxy.server.records.usage_store import read_usage
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from claude_code_proxy.server.records.usage_store import UsageRow
+from claude_code_proxy.server.records.usage_store import UsageRow, read_usage
 
 _BAR = 30
 _LEAST = 5  # columns of a bar that shows something

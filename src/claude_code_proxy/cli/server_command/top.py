@@ -9,15 +9,13 @@ import json
 import queue
 import threading
 import time
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from claude_code_proxy.cli import output
 from claude_code_proxy.cli.server_command.running_server import NoAnswerError, opened
 from claude_code_proxy.config.problems import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
 
 EXTRA = "top"
 _MOST = 10_000  # requests that are remembered

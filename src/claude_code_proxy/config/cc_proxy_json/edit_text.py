@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from claude_code_proxy.config.problems import did_you_mean
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _COMMENT = re.compile(r'(?P<string>"(?:[^"\\\n]|\\.)*")|//[^\n]*|/\*(?:.*?\*/|.*)', re.DOTALL)
 _TOKEN = re.compile(r'(?P<string>"(?:[^"\\\n]|\\.)*")(?P<colon>\s*:\s*)?|(?P<bracket>[{}\[\]])')

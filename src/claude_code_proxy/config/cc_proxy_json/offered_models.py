@@ -6,13 +6,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 from claude_code_proxy.config import paths
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 _FORMATS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/v1/messages", {"format": "anthropic"}),

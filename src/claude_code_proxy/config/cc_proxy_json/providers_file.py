@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from claude_code_proxy.config import urls
 from claude_code_proxy.config.cc_proxy_json.key_sources import NO_KEY, KeySource, parse_key
@@ -14,13 +16,8 @@ from claude_code_proxy.config.route_rules import read_rules, read_safety_model
 from claude_code_proxy.core import hosts
 from claude_code_proxy.core.providers import PRESETS
 from claude_code_proxy.core.providers.registry import provider_at
+from claude_code_proxy.core.request.request_kind import Rule
 from claude_code_proxy.credentials.source import CredentialError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    from claude_code_proxy.core.request.request_kind import Rule
 
 TIER_VARIABLES = tuple(f"ANTHROPIC_DEFAULT_{tier}_MODEL" for tier in ("OPUS", "SONNET", "HAIKU", "FABLE"))
 SUBAGENT_VARIABLE = "CLAUDE_CODE_SUBAGENT_MODEL"

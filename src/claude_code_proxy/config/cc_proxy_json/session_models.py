@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_code_proxy.config.cc_proxy_json.offered_models import offered_file, read_offered
-from claude_code_proxy.config.cc_proxy_json.session_plan import speaks_anthropic
+from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
+from claude_code_proxy.config.cc_proxy_json.session_plan import Session, speaks_anthropic
 from claude_code_proxy.config.models_yaml.entry import Section, read_entry
+from claude_code_proxy.config.models_yaml.model import ModelConfig
 from claude_code_proxy.config.models_yaml.model_table import ModelTable
 from claude_code_proxy.config.problems import ConfigError, Problem
 from claude_code_proxy.config.route_rules import OFF
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
-    from claude_code_proxy.config.cc_proxy_json.session_plan import Session
-    from claude_code_proxy.config.models_yaml.model import ModelConfig
-    from claude_code_proxy.core.request.request_kind import Rule
+from claude_code_proxy.core.request.request_kind import Rule
 
 Entry = dict[str, Any]
 Known = dict[tuple[str, str], Entry]

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from claude_code_proxy.config import urls
+from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
 from claude_code_proxy.config.problems import ConfigError, Problem
 from claude_code_proxy.core.providers import native_for
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
-    from claude_code_proxy.core.request.request_kind import Rule
+from claude_code_proxy.core.request.request_kind import Rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from claude_code_proxy.config import urls
@@ -14,12 +15,7 @@ from claude_code_proxy.config.cc_proxy_json.providers_file import (
     Provider,
 )
 from claude_code_proxy.core import hosts
-from claude_code_proxy.core.providers.profile import clamp_effort
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from claude_code_proxy.core.providers.profile import Effort
+from claude_code_proxy.core.providers.profile import Effort, clamp_effort
 
 KEY_VARIABLE = "ANTHROPIC_AUTH_TOKEN"
 OWN_VARIABLE = "CCPROXY_SET"

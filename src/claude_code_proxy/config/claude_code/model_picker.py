@@ -6,10 +6,8 @@ is worth nothing without a terminal.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 
 class PickerRow(NamedTuple):

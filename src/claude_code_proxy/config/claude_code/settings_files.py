@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
 from claude_code_proxy.config.claude_code.environment import (
     KEY_VARIABLE,
     SECRETS,
@@ -24,11 +26,6 @@ from claude_code_proxy.config.jsonc import read_document
 from claude_code_proxy.config.paths import home
 from claude_code_proxy.config.problems import ConfigError, Problem
 from claude_code_proxy.credentials.command import split_ttl
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
 
 HELPER = "apiKeyHelper"
 """A command of the user's that prints a key, which Claude Code sends beside the one it is given."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from claude_code_proxy.config.cc_proxy_json.providers_file import SUBAGENT_VARIABLE, TIER_VARIABLES
 from claude_code_proxy.config.imports.imported import Imported, base_of
 from claude_code_proxy.core import providers
 from claude_code_proxy.core.providers.registry import provider_at
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 Row = tuple[str, dict[str, Any], bool]
 """A provider: its name, its settings of Claude Code, whether it is the current one."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from claude_code_proxy.config.cc_proxy_json.providers_file import needs_no_key
 from claude_code_proxy.config.imports.imported import Imported, base_of
 from claude_code_proxy.core import providers
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _ELSEWHERE = {
     "APIKEY": "there is no server of your own to protect; each session has its own",

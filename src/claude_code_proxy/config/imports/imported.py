@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_code_proxy.config import urls
 from claude_code_proxy.config.cc_proxy_json.key_sources import parse_key
 from claude_code_proxy.core import providers
 from claude_code_proxy.core.providers.registry import provider_at
 from claude_code_proxy.credentials.source import CredentialError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _REFERENCE = re.compile(r"(?:\$\{?|os\.environ/|\{env:)(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}?")
 _UNSAFE = re.compile(r"[^\w.-]+")

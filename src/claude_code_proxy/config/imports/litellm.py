@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from claude_code_proxy.config.cc_proxy_json.providers_file import needs_no_key
 from claude_code_proxy.config.imports.imported import Imported, base_of
 from claude_code_proxy.core import providers
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 _PROVIDERS = {
     "dashscope": "qwen", "fireworks_ai": "fireworks", "hosted_vllm": "vllm", "lm_studio": "lmstudio",

@@ -6,8 +6,9 @@ import re
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 from claude_code_proxy.config import urls
 from claude_code_proxy.config.field_reader import FieldReader
@@ -18,10 +19,6 @@ from claude_code_proxy.config.sizes import parse_size
 from claude_code_proxy.config.value_kinds import BadValue, convert, shown
 from claude_code_proxy.core import providers
 from claude_code_proxy.core.providers.profile import Effort, NativeProfile, Profile
-
-if TYPE_CHECKING:
-    from pathlib import Path
-    from urllib.parse import SplitResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from claude_code_proxy.config.models_yaml.entry import PROFILE_KEYS
 from claude_code_proxy.config.models_yaml.preset_entries import scalar
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _USUAL = {"max_output": "max_tokens", "context_window": "context"}
 """The keys that people know, for fields that have one."""

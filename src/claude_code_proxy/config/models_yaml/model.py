@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-from claude_code_proxy.config.urls import endpoints, is_anthropic, routed
+from claude_code_proxy.config.urls import Endpoints, Format, endpoints, is_anthropic, routed
 from claude_code_proxy.core import providers
-from claude_code_proxy.core.providers.profile import EFFORT_LEVELS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from claude_code_proxy.config.urls import Endpoints, Format
-    from claude_code_proxy.core.providers.profile import Effort, NativeProfile, Profile
-    from claude_code_proxy.core.request.request_kind import Rule
+from claude_code_proxy.core.providers.profile import EFFORT_LEVELS, Effort, NativeProfile, Profile
+from claude_code_proxy.core.request.request_kind import Rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
+from claude_code_proxy.config.models_yaml.model import ModelConfig
 from claude_code_proxy.config.problems import near
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from claude_code_proxy.config.models_yaml.model import ModelConfig
 
 ALIAS_PREFIX = "anthropic/"
 """Claude Code's model discovery only keeps ids with claude or anthropic in them (its 2.1.197: at the start),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from claude_code_proxy.config.models_yaml.entry import read_entry
 from claude_code_proxy.config.models_yaml.model import ModelConfig
@@ -12,10 +13,6 @@ from claude_code_proxy.config.models_yaml.model_table import ModelTable
 from claude_code_proxy.config.problems import ConfigError, Problem, did_you_mean
 from claude_code_proxy.config.settings import ServerSettings
 from claude_code_proxy.config.watched_file import WatchedFile
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
 
 __all__ = ["FixedModels", "ModelConfig", "ModelTable", "ModelsFile", "load_custom_models", "load_models"]
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 import textwrap
-from typing import TYPE_CHECKING, Any
+from collections.abc import Container, Iterable, Sequence
+from typing import Any
 
 from claude_code_proxy.config.problems import ConfigError, did_you_mean
 from claude_code_proxy.config.value_kinds import shown
 from claude_code_proxy.core import providers
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Sequence
 
 HEAD = """\
 # The models that claude-code-proxy offers. Every key: claude-code-proxy docs configuration

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import yaml
 
 from claude_code_proxy.config.models_yaml.entry import Section
 from claude_code_proxy.config.problems import ConfigError, Problem
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 # The loader in C reads a thousand entries in tens of milliseconds, the one in Python in seconds.
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -6,17 +6,13 @@ What `safeguards` holds and what the client takes for `safeguard_results`: seen 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.auto_mode import transcript
 from claude_code_proxy.core.auto_mode.policy import POLICY
-from claude_code_proxy.core.auto_mode.tool_uses import is_harmless
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from claude_code_proxy.core.auto_mode.tool_uses import ToolUse
+from claude_code_proxy.core.auto_mode.tool_uses import ToolUse, is_harmless
 
 KIND = "dangerous_tool_use"
 BETA = "dangerous-tool-use-*"

@@ -6,15 +6,11 @@ turn, so that the provider's prompt cache hits.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from claude_code_proxy.core import wire
-from claude_code_proxy.core.auto_mode.tool_uses import calls_of, is_harmless
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from claude_code_proxy.core.auto_mode.tool_uses import ToolUse
+from claude_code_proxy.core.auto_mode.tool_uses import ToolUse, calls_of, is_harmless
 
 MAX_USER_TEXT = 20_000
 """Characters of one text of the user; of a longer one, its beginning and its end."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from claude_code_proxy.core.answer import events
+from claude_code_proxy.core.answer.events import Event
+from claude_code_proxy.core.answer_context import ReplyContext
 from claude_code_proxy.core.compaction.tool_changes import tool_changes
 from claude_code_proxy.core.compaction.wanted import wanted, without
 from claude_code_proxy.core.deltas import Compaction
-
-if TYPE_CHECKING:
-    from claude_code_proxy.core.answer.events import Event
-    from claude_code_proxy.core.answer_context import ReplyContext
 
 INSTRUCTIONS = """\
 This conversation is about to be replaced by a summary, which you write now. Whoever goes on will have the \

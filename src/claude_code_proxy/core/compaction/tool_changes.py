@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 from claude_code_proxy.core.request.fields import objects_in
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def tool_changes(request: dict[str, Any]) -> list[dict[str, Any]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 from claude_code_proxy.core.context_management.clear import (
     Cleared,
@@ -15,13 +16,9 @@ from claude_code_proxy.core.context_management.edits import (
     CLEAR_TOOL_USES,
     ClearThinking,
     ClearToolUses,
+    Edit,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from claude_code_proxy.core.context_management.edits import Edit
-    from claude_code_proxy.core.report import Report
+from claude_code_proxy.core.report import Report
 
 T = TypeVar("T")
 

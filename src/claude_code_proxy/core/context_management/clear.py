@@ -6,16 +6,13 @@ cleared stays cleared as the conversation grows: the provider's prompt cache kee
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
+from claude_code_proxy.core.context_management.edits import ClearToolUses
 from claude_code_proxy.core.request.blocks import is_summary
 from claude_code_proxy.core.request.fields import role_of, text_or_empty, type_of
 from claude_code_proxy.core.request.server_tools import RESULT_SUFFIX
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from claude_code_proxy.core.context_management.edits import ClearToolUses
 
 PLACEHOLDER = "[cleared]"
 """What stands in the place of a tool result."""

@@ -8,8 +8,9 @@ model, applies it, reports it and tries again, at most three times.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from claude_code_proxy.core.errors import lessons, schema_refusals
 from claude_code_proxy.core.errors.fault import Fault, read_fault
@@ -18,12 +19,7 @@ from claude_code_proxy.core.errors.kind_words import failure_in
 from claude_code_proxy.core.errors.overflow import MIN_OUTPUT_TOKENS, SAFETY_TOKENS, find_overflow
 from claude_code_proxy.core.errors.words import callers_own, own_words
 from claude_code_proxy.core.header_values import whole_number
-from claude_code_proxy.core.providers.profile import EFFORTS, REASONING_SUMMARY, clamp_effort
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from claude_code_proxy.core.providers.profile import Profile
+from claude_code_proxy.core.providers.profile import EFFORTS, REASONING_SUMMARY, Profile, clamp_effort
 
 MAX_CORRECTIONS = 3
 """How often one request may be corrected."""

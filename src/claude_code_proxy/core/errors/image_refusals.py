@@ -7,12 +7,10 @@ limit's unit. Of several the smallest is the limit, since what was sent is large
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from claude_code_proxy.core.providers.profile import Profile
+from claude_code_proxy.core.providers.profile import Profile
 
 _ABOUT = re.compile(r"\b(?:images?|pictures?|photos?)\b", re.IGNORECASE)
 _BEYOND = re.compile(

@@ -6,15 +6,12 @@ A `Kind` is how the error goes to the client: Anthropic's status and type, and w
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from claude_code_proxy.core.errors.kind_words import failure_in
+from claude_code_proxy.core.errors.api import ErrorType
+from claude_code_proxy.core.errors.fault import Fault
+from claude_code_proxy.core.errors.kind_words import Failure, failure_in
 from claude_code_proxy.core.errors.rate_limits import wait_in_body
-
-if TYPE_CHECKING:
-    from claude_code_proxy.core.errors.api import ErrorType
-    from claude_code_proxy.core.errors.fault import Fault
-    from claude_code_proxy.core.errors.kind_words import Failure
 
 
 class Kind(NamedTuple):

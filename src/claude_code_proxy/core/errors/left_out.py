@@ -8,10 +8,8 @@ name fields ("tools.3.custom.defer_loading: Extra inputs are not permitted").
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 _FIELD = re.compile(r"(?<![\w.-])([\w-]{1,64}(?:\.[\w-]{1,64}){0,12}): Extra inputs are not permitted")
 _NEEDED = frozenset(("model", "messages", "max_tokens", "stream", "system", "tools"))

@@ -7,14 +7,11 @@ exported in exactly those terms. What helps one request only teaches nothing.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from claude_code_proxy.core.errors.overflow import MIN_OUTPUT_TOKENS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from claude_code_proxy.core.providers.profile import Profile
+from claude_code_proxy.core.providers.profile import Profile
 
 _FOR_GOOD: dict[str, Mapping[str, Any]] = {
     "stop": {"stop_max": 0},

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
 
 MIN_PIECE = 8
 """Characters from which a piece of a key is hidden; shorter keys are placeholders like "none"."""

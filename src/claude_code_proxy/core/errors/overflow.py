@@ -7,12 +7,10 @@ other wordings (observed with 2.1.197 and 2.1.330), so what providers say is tra
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from claude_code_proxy.core.errors.fault import Fault
 from claude_code_proxy.core.errors.overflow_words import read_overflow
-
-if TYPE_CHECKING:
-    from claude_code_proxy.core.errors.fault import Fault
 
 SAFETY_TOKENS = 64
 """Left free when the output limit is lowered: providers count a few tokens more than they report."""

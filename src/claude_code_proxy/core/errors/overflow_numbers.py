@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import zip_longest
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from claude_code_proxy.core.errors.overflow_terms import (
     AFTER_LIMIT,
@@ -24,9 +25,6 @@ from claude_code_proxy.core.errors.overflow_terms import (
     noun_of,
 )
 from claude_code_proxy.core.errors.words import END, Word
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 class Counts(NamedTuple):

@@ -7,8 +7,8 @@ excess and its object, and each number for the nearest word that says what it co
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from claude_code_proxy.core.errors.overflow_numbers import Counts, count_tokens
 from claude_code_proxy.core.errors.overflow_terms import (
@@ -37,9 +37,6 @@ from claude_code_proxy.core.errors.overflow_terms import (
     noun_of,
 )
 from claude_code_proxy.core.errors.words import END, Word, read_words
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 _FAR = 40  # words; a subject or object does not reach further
 

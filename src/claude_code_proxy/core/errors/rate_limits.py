@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from claude_code_proxy.core.errors.fault import Fault
 from claude_code_proxy.core.header_values import http_date, whole_number
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from claude_code_proxy.core.errors.fault import Fault
 
 _COUNTS = {
     "requests": ("requests", "req-minute"),

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
+from claude_code_proxy.core.errors.fault import Fault
+from claude_code_proxy.core.providers.profile import Profile, SchemaDialect
 from claude_code_proxy.core.schemas.dialects import SMALLEST
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from claude_code_proxy.core.errors.fault import Fault
-    from claude_code_proxy.core.providers.profile import Profile, SchemaDialect
 
 _WORDS: Mapping[SchemaDialect, re.Pattern[str]] = {
     "kimi": re.compile(r"moonshot flavored|\bmfjs\b", re.IGNORECASE),

@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from claude_code_proxy.core.errors import kinds
-from claude_code_proxy.core.errors.api import ApiError
+from claude_code_proxy.core.errors.api import ApiError, ErrorType
+from claude_code_proxy.core.errors.context import ErrorContext
 from claude_code_proxy.core.errors.fault import read_fault
 from claude_code_proxy.core.errors.masking import without_key
 from claude_code_proxy.core.errors.overflow import find_overflow, overflow_message
 from claude_code_proxy.core.errors.rate_limits import plan_reset, rate_headers, retry_after
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from claude_code_proxy.core.errors.api import ErrorType
-    from claude_code_proxy.core.errors.context import ErrorContext
-    from claude_code_proxy.core.providers.profile import Profile
+from claude_code_proxy.core.providers.profile import Profile
 
 TransportKind = Literal[
     "connect", "dns", "tls", "reset", "timeout_connect", "timeout_first_byte", "timeout_idle", "cut"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from claude_code_proxy.core.conversation import CacheMark
-    from claude_code_proxy.core.providers.profile import Profile
+from claude_code_proxy.core.conversation import CacheMark
+from claude_code_proxy.core.providers.profile import Profile
 
 _MOST_BREAKPOINTS = 4  # of OpenAI's prompt_cache_breakpoint per request
 

@@ -6,12 +6,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from claude_code_proxy.core.deltas import Citation, Page
-
-if TYPE_CHECKING:
-    from claude_code_proxy.core.deltas import Delta, WebSearch
+from claude_code_proxy.core.deltas import Citation, Delta, Page, WebSearch
 
 _MOST_PAGES = 100
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from claude_code_proxy.core.conversation import ThinkingSettings
-    from claude_code_proxy.core.providers.profile import Effort, Profile
+from claude_code_proxy.core.conversation import ThinkingSettings
+from claude_code_proxy.core.providers.profile import Effort, Profile
 
 _BUDGETS: tuple[tuple[int, Effort], ...] = ((4096, "low"), (16384, "medium"), (32768, "high"))
 """Budgets in tokens below which an effort stands for them."""

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from claude_code_proxy.core.deltas import Finish
+from claude_code_proxy.core.deltas import Finish, StopReason
+from claude_code_proxy.core.errors.api import ApiError
+from claude_code_proxy.core.errors.context import ErrorContext
 from claude_code_proxy.core.errors.upstream import read_error
-
-if TYPE_CHECKING:
-    from claude_code_proxy.core.deltas import StopReason
-    from claude_code_proxy.core.errors.api import ApiError
-    from claude_code_proxy.core.errors.context import ErrorContext
 
 _LONGEST_WORD = 80
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")

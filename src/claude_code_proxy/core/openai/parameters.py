@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from claude_code_proxy.core.conversation import PreparedTools
+from claude_code_proxy.core.conversation import Conversation, PreparedTools, ThinkingSettings, WebSearch
 from claude_code_proxy.core.openai.effort import thinks
+from claude_code_proxy.core.providers.profile import Profile
+from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.request.fields import json_text
 from claude_code_proxy.core.schemas.convert import answer_schema
 from claude_code_proxy.core.schemas.strict import is_strict
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from claude_code_proxy.core.conversation import Conversation, ThinkingSettings, WebSearch
-    from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.core.report import Report
 
 CONTINUE = "Continue exactly from the end of your previous message, without repeating it."
 """What a user says after a last message of the assistant where the upstream cannot just write on."""

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from claude_code_proxy.core.conversation import UserTurn
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from claude_code_proxy.core.conversation import Conversation, Turn
-    from claude_code_proxy.core.providers.profile import Profile
+from claude_code_proxy.core.conversation import Conversation, Turn, UserTurn
+from claude_code_proxy.core.providers.profile import Profile
 
 
 def first_turn_with_reasoning(conversation: Conversation, profile: Profile) -> int:

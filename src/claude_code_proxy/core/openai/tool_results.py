@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
-from claude_code_proxy.core.conversation import Image, Text, longest_mark
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from claude_code_proxy.core.conversation import Part, ToolResult
+from claude_code_proxy.core.conversation import Image, Part, Text, ToolResult, longest_mark
 
 _NO_OUTPUT = "(no output)"
 _SELF_DECLARED_ERRORS = ("error", "<tool_use_error>")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import KeysView, Mapping
+from typing import Any
 
 from claude_code_proxy.core.deltas import Usage
-
-if TYPE_CHECKING:
-    from collections.abc import KeysView, Mapping
 
 # In the order in which they count; as keys, since most of them are not there.
 _CACHED = dict.fromkeys(

@@ -5,14 +5,12 @@ Only fingerprints are kept, in memory and bounded. Nothing of it runs before a r
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.bounded_map import BoundedMap
+from claude_code_proxy.core.deltas import Usage
 from claude_code_proxy.core.prompt_cache.prompt_marks import PromptMarks, ToolLists, marks_of
-
-if TYPE_CHECKING:
-    from claude_code_proxy.core.deltas import Usage
 
 MAX_CONVERSATIONS = 1024
 _MAX_OF_ONE = 8

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import re
 from array import array
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.bounded_map import BoundedMap
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _NAME = b'"cache_control"'
 _MARK = re.compile(_NAME + rb":\s*(?:\{[^{}]*\}|null)")

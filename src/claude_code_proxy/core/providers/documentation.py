@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from claude_code_proxy.core.providers.registry import PRESETS, provider_at
-
-if TYPE_CHECKING:
-    from claude_code_proxy.core.providers.types import Provider
-
+from claude_code_proxy.core.providers.types import Provider
 
 _HEAD = (
     "| profile | provider | `api_base` | native `api_base` | key in |",

@@ -6,12 +6,10 @@ with its evidence, are in `core.providers`; `models.yaml` can name a row and ove
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 _ENABLED: Mapping[str, Any] = MappingProxyType({"type": "enabled"})

@@ -12,17 +12,14 @@ import pkgutil
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import Any
 from urllib.parse import urlsplit
 
 from claude_code_proxy.core.hosts import is_private
 from claude_code_proxy.core.providers import clouds, hosted, local_servers, model_families
 from claude_code_proxy.core.providers.profile import NativeProfile, Profile
-
-if TYPE_CHECKING:
-    from types import ModuleType
-
-    from claude_code_proxy.core.providers.types import Family, Limit, Provider
+from claude_code_proxy.core.providers.types import Family, Limit, Provider
 
 
 def _files(folder: ModuleType) -> list[Any]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from claude_code_proxy.core.providers.profile import SentHeader
+from claude_code_proxy.core.providers.profile import SentHeader
 
 
 def sent_headers(rows: Sequence[SentHeader], request: Mapping[str, Any]) -> dict[str, str]:

@@ -7,13 +7,11 @@ one, "assumed" a cautious choice without a source. State: November 2026; no entr
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from claude_code_proxy.core.providers.profile import NativeProfile, Profile
+from claude_code_proxy.core.providers.profile import NativeProfile, Profile
 
 
 class Family(NamedTuple):

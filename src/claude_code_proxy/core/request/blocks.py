@@ -7,10 +7,13 @@ the report says so. A known block without the field that makes it one is the cli
 # ruff: noqa: SLF001 - the tables of readers at the end belong to the class
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeAlias
 
-from claude_code_proxy.core.conversation import File, Image, Text
+from claude_code_proxy.core.conversation import CacheMark, File, Image, Text
 from claude_code_proxy.core.errors.api import invalid_request
+from claude_code_proxy.core.providers.profile import Profile
+from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.request import server_tools
 from claude_code_proxy.core.request.anthropic_tools import member_key
 from claude_code_proxy.core.request.drafts import CallDraft, ResultDraft
@@ -22,19 +25,10 @@ from claude_code_proxy.core.request.fields import (
     required_text,
     text_or_empty,
 )
-from claude_code_proxy.core.request.media import NO_RESULT_IMAGES, Media
+from claude_code_proxy.core.request.media import NO_RESULT_IMAGES, Media, PdfText
 from claude_code_proxy.core.wire import WireError, loads
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import TypeAlias
-
-    from claude_code_proxy.core.conversation import CacheMark
-    from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.core.report import Report
-    from claude_code_proxy.core.request.media import PdfText
-
-    Read: TypeAlias = Callable[["ContentReader", dict[str, Any], str, list[Any]], None]
+Read: TypeAlias = Callable[["ContentReader", dict[str, Any], str, list[Any]], None]
 
 
 class Summary(NamedTuple):

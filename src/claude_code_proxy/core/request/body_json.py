@@ -6,12 +6,10 @@ call would keep every other stream waiting, since the interpreter cannot be had 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_code_proxy.core import wire
-
-if TYPE_CHECKING:
-    from claude_code_proxy.core.request.tool_cache import ToolCache
+from claude_code_proxy.core.request.tool_cache import ToolCache
 
 LARGE = 1 << 20
 """Bytes from which the messages are read one by one: a call on fewer takes a few milliseconds at most."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from claude_code_proxy.core.conversation import Thinking
-
-if TYPE_CHECKING:
-    from claude_code_proxy.core.conversation import CacheMark, File, Image, Instruction, Part, Text
-    from claude_code_proxy.core.report import Report
+from claude_code_proxy.core.conversation import CacheMark, File, Image, Instruction, Part, Text, Thinking
+from claude_code_proxy.core.report import Report
 
 
 class CallDraft(NamedTuple):

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from claude_code_proxy.core.continuity import open_reasoning
+from claude_code_proxy.core.continuity import SealedReasoning, open_reasoning
 from claude_code_proxy.core.conversation import Thinking
+from claude_code_proxy.core.providers.profile import Profile
+from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.request.fields import check_nesting
-
-if TYPE_CHECKING:
-    from claude_code_proxy.core.continuity import SealedReasoning
-    from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.core.report import Report
 
 _SEAL_KINDS = {"reasoning_details": "rd", "responses_item": "ri", "reasoning_opaque": "ro"}
 """The kind of seal that each way of replaying takes back; the other ways take text."""

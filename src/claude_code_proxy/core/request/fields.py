@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.api import invalid_request
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _DEEPEST = 250
 """What orjson serialises (254 levels), less the four that the upstream body puts around a value."""

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import binascii
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-from claude_code_proxy.core.conversation import File, Image, Text
+from claude_code_proxy.core.conversation import CacheMark, File, Image, Part, Text
 from claude_code_proxy.core.errors.api import invalid_request
 from claude_code_proxy.core.images import media_type, read_base64_image
+from claude_code_proxy.core.providers.profile import Profile
+from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.request.fields import kind_of, required_text, text_or_empty
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from claude_code_proxy.core.conversation import CacheMark, Part
-    from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.core.report import Report
 
 NO_VISION = "[image omitted: the model does not accept images]"
 NO_RESULT_IMAGES = "[image omitted: the provider does not accept images in tool results]"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_code_proxy.core.conversation import Sampling
 from claude_code_proxy.core.errors.api import invalid_request
+from claude_code_proxy.core.providers.profile import Profile
+from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.request.fields import (
     check_nesting,
     kind_of,
@@ -16,10 +18,6 @@ from claude_code_proxy.core.request.fields import (
     whole_or_none,
 )
 from claude_code_proxy.core.wire import WireError, loads
-
-if TYPE_CHECKING:
-    from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.core.report import Report
 
 _READ = frozenset(
     {

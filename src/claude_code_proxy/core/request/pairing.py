@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
     from claude_code_proxy.core.request.drafts import Draft, UserDraft
+from collections.abc import Iterable
+
+from claude_code_proxy.core.continuity import ToolNames
 from claude_code_proxy.core.conversation import AssistantPart, Turn, UserPart
+from claude_code_proxy.core.providers.profile import Profile
+from claude_code_proxy.core.report import Report
+from claude_code_proxy.core.request.drafts import Draft, UserDraft
 
 MISSING_RESULT = "[Tool result missing: the call was interrupted]"
 

@@ -6,10 +6,21 @@ has a line in a table with the reason, and one nobody knows is dropped with a no
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from claude_code_proxy.core.conversation import Conversation, Instruction, Text, longest_mark, reminder
+from claude_code_proxy.core.conversation import (
+    Conversation,
+    Instruction,
+    PreparedTools,
+    Text,
+    Tool,
+    longest_mark,
+    reminder,
+)
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
+from claude_code_proxy.core.providers.profile import Profile
+from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.request import options
 from claude_code_proxy.core.request.blocks import ContentReader, is_summary
 from claude_code_proxy.core.request.drafts import Drafts, UserDraft
@@ -20,18 +31,11 @@ from claude_code_proxy.core.request.fields import (
     object_or_none,
     text_or_empty,
 )
+from claude_code_proxy.core.request.media import PdfText
 from claude_code_proxy.core.request.pairing import pair
 from claude_code_proxy.core.request.thinking import read_thinking
+from claude_code_proxy.core.request.tool_cache import ToolCache
 from claude_code_proxy.core.request.tools import ToolSet
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from claude_code_proxy.core.conversation import PreparedTools, Tool
-    from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.core.report import Report
-    from claude_code_proxy.core.request.media import PdfText
-    from claude_code_proxy.core.request.tool_cache import ToolCache
 
 BILLING_PREFIX = "x-anthropic-billing-header:"
 """Claude Code's first system block: transport metadata that differs per conversation, no instruction."""

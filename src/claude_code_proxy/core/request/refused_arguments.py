@@ -7,15 +7,12 @@ model writes it again with the next file.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.conversation import Text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from claude_code_proxy.core.request.drafts import CallDraft, ResultDraft
+from claude_code_proxy.core.request.drafts import CallDraft, ResultDraft
 
 _EMPTY: tuple[Any, ...] = ("", None, [], {})
 _WRITTEN = (':""', ":null", ":[]", ":{}")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 CLASSES = ("main", "subagent", "workflow", "compaction", "auxiliary", "side_reply")
 """Claude Code's words in `x-claude-code-request-class` (with CLAUDE_CODE_GATEWAY_HINT_HEADERS=1; 2.1.273)."""

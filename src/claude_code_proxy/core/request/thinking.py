@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_code_proxy.core.conversation import ThinkingSettings
 from claude_code_proxy.core.errors.api import invalid_request
-from claude_code_proxy.core.providers.profile import EFFORTS
+from claude_code_proxy.core.providers.profile import EFFORTS, Profile
+from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.request.fields import whole_or_none
-
-if TYPE_CHECKING:
-    from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.core.report import Report
-
 
 _FIELDS = frozenset({"type", "budget_tokens", "display", "block_binding"})
 _DISPLAYS = ("summarized", "omitted", "updates")

@@ -7,14 +7,11 @@ a cache, or when it has forgotten, the same things are made anew.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
 
 from claude_code_proxy.core import wire
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
-
-    from claude_code_proxy.core.providers.profile import Profile
+from claude_code_proxy.core.providers.profile import Profile
 
 _KEY = b'"tools":'
 _MOST_MADE = 16  # things for one array: which tools go upstream changes as deferred ones are loaded

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable, Sequence
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from claude_code_proxy.core.continuity import ToolNames
 from claude_code_proxy.core.conversation import Tool, WebSearch
 from claude_code_proxy.core.errors.api import invalid_request
+from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.request.anthropic_tools import toolset_members, typed_tool
 from claude_code_proxy.core.request.fields import (
@@ -19,12 +22,6 @@ from claude_code_proxy.core.request.fields import (
 )
 from claude_code_proxy.core.schemas.convert import tool_parameters
 from claude_code_proxy.core.schemas.strict import is_strict
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Sequence
-
-    from claude_code_proxy.core.continuity import ToolNames
-    from claude_code_proxy.core.providers.profile import Profile
 
 PLACEHOLDER = "DeferredToolPlaceholder"
 """Claude Code 2.1.330 keeps this empty tool in the array while others are deferred; it can do nothing."""

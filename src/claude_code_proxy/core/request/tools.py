@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Any, TypeVar
 
 from claude_code_proxy.core.continuity import ToolNames
-from claude_code_proxy.core.conversation import ToolChoice
+from claude_code_proxy.core.conversation import PreparedTools, Tool, ToolChoice, WebSearch
 from claude_code_proxy.core.errors.api import invalid_request
-from claude_code_proxy.core.report import Report
+from claude_code_proxy.core.providers.profile import Profile
+from claude_code_proxy.core.report import Notice, Report
 from claude_code_proxy.core.request.anthropic_tools import schema_of
 from claude_code_proxy.core.request.fields import required_text, text_or_empty
 from claude_code_proxy.core.request.refused_arguments import optional
+from claude_code_proxy.core.request.tool_cache import ToolCache
 from claude_code_proxy.core.request.tool_declarations import PLACEHOLDER, Declared
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Mapping
-
-    from claude_code_proxy.core.conversation import PreparedTools, Tool, WebSearch
-    from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.core.report import Notice
-    from claude_code_proxy.core.request.tool_cache import ToolCache
 
 _Made = TypeVar("_Made")
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
+from claude_code_proxy.core.providers.profile import SchemaDialect
+from claude_code_proxy.core.report import Report
+from claude_code_proxy.core.schemas.clean import Schema
 from claude_code_proxy.core.schemas.dialects import DIALECTS
 from claude_code_proxy.core.schemas.normalise import Normaliser
 from claude_code_proxy.core.schemas.object_root import is_object, object_root
 from claude_code_proxy.core.schemas.opening import Chain, Opener, TooLarge
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from claude_code_proxy.core.providers.profile import SchemaDialect
-    from claude_code_proxy.core.report import Report
-    from claude_code_proxy.core.schemas.clean import Schema
 
 _REFERENCES = (6, 1, 0)
 """How many references may be put in place inside each other: fewer where more would make it too large."""

@@ -8,13 +8,11 @@ llama.cpp's json-schema-to-grammar.cpp; vLLM's backend_xgrammar.py. State: Novem
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from claude_code_proxy.core.providers.profile import SchemaDialect
+from claude_code_proxy.core.providers.profile import SchemaDialect
 
 TYPES = ("string", "number", "integer", "boolean", "object", "array", "null")
 

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.schemas.clean import NEVER, Schema
 from claude_code_proxy.core.schemas.dialects import ANNOTATIONS, KINDS, OF_TYPE
 from claude_code_proxy.core.schemas.merge import any_of, is_of_type, natural_types, types_of, with_types
-from claude_code_proxy.core.schemas.opening import Chain
-
-if TYPE_CHECKING:
-    from claude_code_proxy.core.schemas.opening import Opener
+from claude_code_proxy.core.schemas.opening import Chain, Opener
 
 _DEEPEST = 60
 _MOST_TEXT = 400

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_code_proxy.core import wire
-from claude_code_proxy.core.schemas.clean import NEVER
+from claude_code_proxy.core.schemas.clean import NEVER, Schema
 from claude_code_proxy.core.schemas.merge import any_of, both_lazily, types_of
-
-if TYPE_CHECKING:
-    from claude_code_proxy.core.schemas.clean import Schema
-    from claude_code_proxy.core.schemas.opening import Chain, Opener
+from claude_code_proxy.core.schemas.opening import Chain, Opener
 
 _CHOICES = ("anyOf", "oneOf")
 _REFUSED = (*_CHOICES, "not", "enum", "const")

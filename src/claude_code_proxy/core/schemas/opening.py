@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from claude_code_proxy.core.schemas.clean import Schema, clean
-from claude_code_proxy.core.schemas.dialects import ANNOTATIONS
+from claude_code_proxy.core.schemas.dialects import ANNOTATIONS, Dialect
 from claude_code_proxy.core.schemas.merge import both
 from claude_code_proxy.core.schemas.references import References
-
-if TYPE_CHECKING:
-    from claude_code_proxy.core.schemas.dialects import Dialect
 
 _MOST_PRODUCTS = 32
 _MOST_CHAINS = 32

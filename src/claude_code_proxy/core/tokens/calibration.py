@@ -7,9 +7,10 @@ Thai like Qwen. So one or two reports are enough.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import sqrt
 from operator import mul
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from claude_code_proxy.core.tokens.text_features import (
     DEFAULT,
@@ -20,9 +21,6 @@ from claude_code_proxy.core.tokens.text_features import (
     unpacked,
     weighed,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _Matrix = list[list[float]]
 

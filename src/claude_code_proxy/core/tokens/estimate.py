@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from claude_code_proxy.core import wire
+from claude_code_proxy.core.conversation import PreparedTools
 from claude_code_proxy.core.images import read_base64_image
 from claude_code_proxy.core.tokens.text_features import (
     FIXED,
@@ -18,11 +20,6 @@ from claude_code_proxy.core.tokens.text_features import (
     features,
     packed,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-
-    from claude_code_proxy.core.conversation import PreparedTools
 
 MESSAGE_TOKENS = 4
 PRIMING_TOKENS = 3

@@ -8,11 +8,8 @@ public tokenizers over prose in nineteen languages, code, JSON schemas, CSV, log
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from operator import mul
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _PAIRS = (b"aA", b"00", b"000", b" .", b"..", b".0")  # aA is a word inside a camelCase name
 _SINGLE = b"A0.n"

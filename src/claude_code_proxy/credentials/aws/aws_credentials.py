@@ -9,19 +9,17 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from claude_code_proxy.credentials.aws.aws_files import AwsFiles
 from claude_code_proxy.credentials.aws.sigv4 import bearer_key
 from claude_code_proxy.credentials.link_local_http import ask_beside
 from claude_code_proxy.credentials.source import Credential, CredentialError, checked
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 _OPTIONS = re.compile(r"(?:region=(?P<region>[a-z0-9-]+))?\s*(?P<profile>[^\s=]+(?: [^\s=]+)*)?")
 _NEEDS_BOTOCORE = ("role_arn", "sso_session", "sso_start_url", "web_identity_token_file", "login_session")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from claude_code_proxy.credentials.key_file import file_stamp
 from claude_code_proxy.credentials.source import CredentialError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class AwsFiles:

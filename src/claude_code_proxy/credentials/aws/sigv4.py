@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from hmac import digest
-from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from urllib.parse import SplitResult
+from urllib.parse import SplitResult, quote, urlsplit
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _HOST = re.compile(

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from claude_code_proxy.credentials.issuer_http import ask
 from claude_code_proxy.credentials.key_file import file_stamp
 from claude_code_proxy.credentials.link_local_http import Told, ask_beside
 from claude_code_proxy.credentials.source import Credential, CredentialError, checked
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 _SCOPE = "https://ai.azure.com/.default"
 _AUTHORITY = "https://login.microsoftonline.com"

@@ -8,20 +8,18 @@ order and the answers are those of google-auth.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from datetime import UTC
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_code_proxy.credentials.issuer_http import ask
 from claude_code_proxy.credentials.key_file import file_stamp
 from claude_code_proxy.credentials.link_local_http import ask_beside
 from claude_code_proxy.credentials.source import Credential, CredentialError, checked
 from claude_code_proxy.credentials.stored_file import read_object
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address

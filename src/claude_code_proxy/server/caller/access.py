@@ -9,18 +9,15 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from claude_code_proxy.config.settings import ServerSettings
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.hosts import is_loopback
 from claude_code_proxy.server.caller.auth import bearer_token
+from claude_code_proxy.server.caller.call import Call
 from claude_code_proxy.server.caller.peer_user import may_be_ours
 from claude_code_proxy.server.caller.token_file import TokenFile
-
-if TYPE_CHECKING:
-    from claude_code_proxy.config.settings import ServerSettings
-    from claude_code_proxy.server.caller.call import Call
 
 ADMIN_HEADER = "x-proxy-admin-token"
 UPSTREAM_KEY = "x-upstream-key"

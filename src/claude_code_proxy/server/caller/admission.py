@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
 
+from claude_code_proxy.config.settings import ServerSettings
 from claude_code_proxy.core import sealed_keys
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
-
-if TYPE_CHECKING:
-    from claude_code_proxy.config.settings import ServerSettings
-    from claude_code_proxy.server.caller.call import Call
+from claude_code_proxy.server.caller.call import Call
 
 _KEY_HEADERS = ("authorization", "x-api-key", sealed_keys.HEADER)
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from claude_code_proxy.core.errors.api import ApiError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 def extract_api_key(headers: Mapping[str, str]) -> str:

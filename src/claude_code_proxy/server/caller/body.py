@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from claude_code_proxy.config.settings import ServerSettings
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
 from claude_code_proxy.core.header_values import listed, whole_number
 from claude_code_proxy.core.request import body_json
 from claude_code_proxy.core.request.fields import kind_of
-
-if TYPE_CHECKING:
-    from claude_code_proxy.config.settings import ServerSettings
-    from claude_code_proxy.core.request.tool_cache import ToolCache
-    from claude_code_proxy.server.caller.admission import Admission
-    from claude_code_proxy.server.caller.call import Call
+from claude_code_proxy.core.request.tool_cache import ToolCache
+from claude_code_proxy.server.caller.admission import Admission
+from claude_code_proxy.server.caller.call import Call
 
 _WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 _MOST_ENCODINGS = 3

@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import re
+from array import array
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote
 
+from claude_code_proxy.config.models_yaml.model import ModelConfig
 from claude_code_proxy.core import wire
+from claude_code_proxy.core.deltas import Usage
+from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.errors.masking import without_keys
+from claude_code_proxy.core.prompt_cache.cache_proof import CacheLoss
+from claude_code_proxy.core.report import Notice, Report
+from claude_code_proxy.credentials.source import Credential
 from claude_code_proxy.server.caller import ids
 from claude_code_proxy.server.caller.auth import bearer_token, keys_of
+from claude_code_proxy.server.caller.session_keys import SessionKeys
+from claude_code_proxy.server.capture.capture import Capture
+from claude_code_proxy.server.capture.capture_folder import CaptureFolder
 
-if TYPE_CHECKING:
-    from array import array
-    from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-
-    from claude_code_proxy.config.models_yaml.model import ModelConfig
-    from claude_code_proxy.core.deltas import Usage
-    from claude_code_proxy.core.errors.api import ApiError
-    from claude_code_proxy.core.prompt_cache.cache_proof import CacheLoss
-    from claude_code_proxy.core.report import Notice, Report
-    from claude_code_proxy.credentials.source import Credential
-    from claude_code_proxy.server.caller.session_keys import SessionKeys
-    from claude_code_proxy.server.capture.capture import Capture
-    from claude_code_proxy.server.capture.capture_folder import CaptureFolder
-
-    Scope = MutableMapping[str, Any]
-    Message = MutableMapping[str, Any]
-    Receive = Callable[[], Awaitable[Message]]
-    Send = Callable[[Message], Awaitable[None]]
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
 _MOST_GAPS = 10_000
 _LONGEST_ID = 256  # characters of an upstream's id that are shown and logged

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from claude_code_proxy.config.models_yaml.model import ModelConfig
 from claude_code_proxy.core import sealed_keys
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
 from claude_code_proxy.server.caller.auth import extract_api_key
-
-if TYPE_CHECKING:
-    from claude_code_proxy.config.models_yaml.model import ModelConfig
-    from claude_code_proxy.server.caller.call import Call
+from claude_code_proxy.server.caller.call import Call
 
 
 class CallerKeys:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
+from claude_code_proxy.config.settings import ServerSettings
 from claude_code_proxy.core.errors.api import invalid_request
+from claude_code_proxy.core.request.tool_cache import ToolCache
+from claude_code_proxy.server.caller.admission import Admission
 from claude_code_proxy.server.caller.body import parse_object, parse_within_limits, read_body, shown
+from claude_code_proxy.server.caller.call import Call
 from claude_code_proxy.server.offload import offload
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from claude_code_proxy.config.settings import ServerSettings
-    from claude_code_proxy.core.request.tool_cache import ToolCache
-    from claude_code_proxy.server.caller.admission import Admission
-    from claude_code_proxy.server.caller.call import Call
 
 
 class ClientRequest:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, MutableMapping
 from hmac import compare_digest
-from typing import TYPE_CHECKING
 
+from claude_code_proxy.config.models_yaml.model import ModelConfig
 from claude_code_proxy.core import sealed_keys
 from claude_code_proxy.core.errors.api import ApiError
-from claude_code_proxy.credentials.source import CredentialError
+from claude_code_proxy.credentials.source import Credential, CredentialError, CredentialSource
 from claude_code_proxy.server.caller.auth import bearer_token
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, MutableMapping
-
-    from claude_code_proxy.config.models_yaml.model import ModelConfig
-    from claude_code_proxy.credentials.source import Credential, CredentialSource
 
 _FROM_CLIENT = ("authorization", "x-api-key", sealed_keys.HEADER)
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from claude_code_proxy.config.problems import ConfigError, Problem
 from claude_code_proxy.config.watched_file import WatchedFile
 from claude_code_proxy.server.log import logger
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _LINE = re.compile(r"sha256:([0-9A-Fa-f]{64})(?:\s+(\S{1,64}))?\s*")
 

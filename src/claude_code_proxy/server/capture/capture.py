@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from claude_code_proxy.config.models_yaml.entry import NATIVE_KEYS, PROFILE_KEYS
+from claude_code_proxy.config.models_yaml.model import ModelConfig
 from claude_code_proxy.core import providers, wire
 from claude_code_proxy.core.errors.api import ApiError
+from claude_code_proxy.core.providers.profile import Profile
+from claude_code_proxy.core.report import Notice
+from claude_code_proxy.http1 import Headers
 from claude_code_proxy.http1.errors import HttpError
 from claude_code_proxy.server.capture.filler import Filler
 from claude_code_proxy.server.capture.key_masks import KeyMasks, harmless
+from claude_code_proxy.transports.protocol import Response
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
-
-    from claude_code_proxy.config.models_yaml.model import ModelConfig
-    from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.core.report import Notice
-    from claude_code_proxy.http1 import Headers
-    from claude_code_proxy.transports.protocol import Response
-
-    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 VERSION = 1
 _QUERY = re.compile(r"(?<==)(?!(?:true|false|\d{1,9})(?:&|\Z))[^&]+")

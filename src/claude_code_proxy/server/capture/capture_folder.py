@@ -6,22 +6,19 @@ import os
 import re
 import stat
 import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.core import wire
+from claude_code_proxy.core.report import Notice
 from claude_code_proxy.server.capture.capture import Capture, Room
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from pathlib import Path
-
-    from claude_code_proxy.core.report import Notice
-
-    Warn = Callable[[str], None]
+Warn = Callable[[str], None]
 
 _NAME = re.compile(r"\d{8}T\d{6}\.\d{3}-(req_[0-9a-f]{24})\.json")
 _WAIT = 5.0  # seconds for what is still to be written at the end

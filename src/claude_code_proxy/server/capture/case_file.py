@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
+from claude_code_proxy.config.settings import ServerSettings
 from claude_code_proxy.server.capture.differences import answer_of
+from claude_code_proxy.server.capture.recorded_upstream import Cut
 from claude_code_proxy.server.capture.replay import replay_offline
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from claude_code_proxy.config.settings import ServerSettings
-    from claude_code_proxy.server.capture.recorded_upstream import Cut
 
 
 async def outcome(

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from difflib import unified_diff
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_code_proxy.core import sse, wire
 from claude_code_proxy.server.capture.capture import chunk_bytes
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _IDS = re.compile(r"\b(msg|toolu|srvtoolu|req)_[0-9A-Za-z]{20,}")
 _TEXTS = ("text", "thinking", "partial_json")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from claude_code_proxy.core import sealed_keys, wire
 from claude_code_proxy.core.errors.masking import key_spans
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _HARMLESS = (
     "accept",

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal
 
 from claude_code_proxy.http1 import Headers
 from claude_code_proxy.http1.errors import ConnectError, CutError
 from claude_code_proxy.server.capture.capture import chunk_bytes
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    Cut = Callable[[bytes], Iterable[bytes]]
+Cut = Callable[[bytes], Iterable[bytes]]
 
 
 class RecordedUpstream:

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from claude_code_proxy.config import urls
 from claude_code_proxy.config.problems import ConfigError
+from claude_code_proxy.config.settings import ServerSettings
 from claude_code_proxy.core import wire
 from claude_code_proxy.server.app import App
 from claude_code_proxy.server.capture.capture import VERSION
-from claude_code_proxy.server.capture.recorded_upstream import RecordedUpstream
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from claude_code_proxy.config.settings import ServerSettings
-    from claude_code_proxy.server.capture.recorded_upstream import Cut
-    from claude_code_proxy.transports.protocol import Transport
+from claude_code_proxy.server.capture.recorded_upstream import Cut, RecordedUpstream
+from claude_code_proxy.transports.protocol import Transport
 
 _OFFLINE_KEY = "none"  # too short to be hidden where it is a word
 _MOST = 1 << 30  # bytes of the one exchange

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_code_proxy.core import sse, wire
-
-if TYPE_CHECKING:
-    from claude_code_proxy.core.convert_answer import SendAgain
-    from claude_code_proxy.core.deltas import Usage
-    from claude_code_proxy.core.errors.api import ApiError
-    from claude_code_proxy.core.report import Report
-    from claude_code_proxy.server.hooks.user_hooks import Hooks
-    from claude_code_proxy.server.upstream.exchange import Translator
+from claude_code_proxy.core.convert_answer import SendAgain
+from claude_code_proxy.core.deltas import Usage
+from claude_code_proxy.core.errors.api import ApiError
+from claude_code_proxy.core.report import Report
+from claude_code_proxy.server.hooks.user_hooks import Hooks
+from claude_code_proxy.server.upstream.exchange import Translator
 
 _UNSEEN = frozenset(("ping", "error"))  # nothing a model said, and nothing a hook may keep from the client
 

@@ -10,21 +10,18 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
+from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.api import ApiError
+from claude_code_proxy.core.report import Report
 from claude_code_proxy.server.log import logger
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from claude_code_proxy.core.report import Report
-
-    Hook = Callable[[dict[str, Any]], Any]
+Hook = Callable[[dict[str, Any]], Any]
 
 _NAMES = ("request_hook", "response_hook")
 _SLOW = 0.05  # seconds in which a response hook may hold up every other stream without a word in the log

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from claude_code_proxy.core.bounded_map import BoundedMap
+from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.header_values import retry_delay
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from claude_code_proxy.core.errors.api import ApiError
 
 _OUTAGE = 30.0  # seconds to leave an upstream alone that is down or overloaded
 _NO_QUOTA = 300.0  # seconds to leave it alone for a session that has no quota or credit there

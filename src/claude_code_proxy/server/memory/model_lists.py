@@ -9,27 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from claude_code_proxy.config.models_yaml.model import ModelConfig
+from claude_code_proxy.config.models_yaml.models_file import FixedModels, ModelsFile
 from claude_code_proxy.core import sealed_keys, wire
 from claude_code_proxy.core.bounded_map import BoundedMap
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.report import Report
+from claude_code_proxy.http1 import Headers
 from claude_code_proxy.server.caller.access import is_local
+from claude_code_proxy.server.caller.call import Call
 from claude_code_proxy.server.caller.caller_keys import CallerKeys
 from claude_code_proxy.server.upstream import forwarded_headers
-from claude_code_proxy.server.upstream.upstreams import moved
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-
-    from claude_code_proxy.config.models_yaml.model import ModelConfig
-    from claude_code_proxy.config.models_yaml.models_file import FixedModels, ModelsFile
-    from claude_code_proxy.http1 import Headers
-    from claude_code_proxy.server.caller.call import Call
-    from claude_code_proxy.server.upstream.upstreams import Upstreams
+from claude_code_proxy.server.upstream.upstreams import Upstreams, moved
 
 FRESH = 300.0
 """Seconds for which a list is kept."""

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from claude_code_proxy.config.models_yaml.model import ModelConfig
 from claude_code_proxy.core.bounded_map import BoundedMap
 from claude_code_proxy.core.errors.left_out import LeftOut
+from claude_code_proxy.core.providers.profile import NativeProfile
 from claude_code_proxy.server.log import logger
-
-if TYPE_CHECKING:
-    from claude_code_proxy.config.models_yaml.model import ModelConfig
-    from claude_code_proxy.core.providers.profile import NativeProfile
 
 MAX_MODELS = 256
 """Models of which something is remembered; beyond that the one taught longest ago is forgotten."""

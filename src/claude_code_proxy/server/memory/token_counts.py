@@ -7,17 +7,13 @@ they count is learned from their answers in either case (`core.tokens.calibratio
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from claude_code_proxy.config.problems import ConfigError
+from claude_code_proxy.config.settings import TokenCounts
 from claude_code_proxy.core.tokens.estimate import TextCounts
 from claude_code_proxy.core.tokens.text_features import COUNTED, packed
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from claude_code_proxy.config.settings import TokenCounts
 
 PACKAGE = "bpe_openai"
 """Ships its tables; `tiktoken` would fetch them over the network at its first use."""

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from claude_code_proxy.config.models_yaml.model import ModelConfig
 from claude_code_proxy.core.compaction.wanted import without
+from claude_code_proxy.server.caller.call import Call
 from claude_code_proxy.server.caller.caller_keys import CallerKeys
+from claude_code_proxy.server.caller.client_request import ClientRequest
 from claude_code_proxy.server.convert.outgoing import OutgoingRequest
+from claude_code_proxy.server.gateway import Gateway
 from claude_code_proxy.server.passthrough.serve_native import check_refusal, pass_whole, prepare
 from claude_code_proxy.server.routes.messages import read_request
 from claude_code_proxy.server.upstream.exchange import Exchange
-
-if TYPE_CHECKING:
-    from claude_code_proxy.config.models_yaml.model import ModelConfig
-    from claude_code_proxy.server.caller.call import Call
-    from claude_code_proxy.server.caller.client_request import ClientRequest
-    from claude_code_proxy.server.gateway import Gateway
 
 _NOT_THERE = frozenset((404, 405, 501))
 # Until the upstream has counted a prompt itself: too little makes Claude Code compact too late, too much only

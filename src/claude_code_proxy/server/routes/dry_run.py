@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs
 
 from claude_code_proxy.core.compaction.summary import explained
 from claude_code_proxy.core.errors.api import invalid_request
+from claude_code_proxy.core.report import Report
+from claude_code_proxy.server.caller.call import Call
 from claude_code_proxy.server.caller.caller_keys import CallerKeys
 from claude_code_proxy.server.convert.outgoing import OutgoingRequest
 from claude_code_proxy.server.convert.serve_converted import whole_answer
+from claude_code_proxy.server.gateway import Gateway
 from claude_code_proxy.server.records.statistics import add_session_stats
 from claude_code_proxy.server.routes.messages import read_request
 from claude_code_proxy.server.routing import routed
-
-if TYPE_CHECKING:
-    from claude_code_proxy.core.report import Report
-    from claude_code_proxy.server.caller.call import Call
-    from claude_code_proxy.server.gateway import Gateway
 
 
 async def test_conversion(gateway: Gateway, call: Call) -> None:

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from claude_code_proxy.config.models_yaml.model import ModelConfig
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.compaction.summary import explained
-from claude_code_proxy.core.report import Report
-from claude_code_proxy.core.request.request_kind import fitting
+from claude_code_proxy.core.report import Notice, Report
+from claude_code_proxy.core.request.request_kind import Rule, fitting
 from claude_code_proxy.core.tokens.estimate import estimate
 from claude_code_proxy.server.convert.outgoing import convert
+from claude_code_proxy.server.hooks.user_hooks import Hooks
 from claude_code_proxy.server.passthrough import native_body
-
-if TYPE_CHECKING:
-    from claude_code_proxy.config.models_yaml.model import ModelConfig
-    from claude_code_proxy.core.report import Notice
-    from claude_code_proxy.core.request.request_kind import Rule
-    from claude_code_proxy.server.hooks.user_hooks import Hooks
 
 _MESSAGE_ID = "msg_explained"
 

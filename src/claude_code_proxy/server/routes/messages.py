@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from claude_code_proxy.config.models_yaml.model import ModelConfig
 from claude_code_proxy.core.compaction.wanted import wanted
+from claude_code_proxy.core.deltas import Usage
 from claude_code_proxy.core.errors.api import ApiError, let_go
+from claude_code_proxy.core.prompt_cache.cache_proof import CacheProof
 from claude_code_proxy.core.report import Notice
 from claude_code_proxy.core.request.repeated_calls import repeated_call
 from claude_code_proxy.core.request.request_kind import class_of
 from claude_code_proxy.server import search_service
+from claude_code_proxy.server.caller.call import Call
 from claude_code_proxy.server.caller.caller_keys import CallerKeys
 from claude_code_proxy.server.caller.client_request import ClientRequest
 from claude_code_proxy.server.convert.serve_compacted import serve_compacted
 from claude_code_proxy.server.convert.serve_converted import serve_converted
 from claude_code_proxy.server.fallback import is_reason, note_answer, note_move
+from claude_code_proxy.server.gateway import Gateway
 from claude_code_proxy.server.log import logger
 from claude_code_proxy.server.passthrough.serve_native import serve_native
 from claude_code_proxy.server.records.statistics import add_session_stats
 from claude_code_proxy.server.routing import Attempt, attempts, routed
 from claude_code_proxy.server.safeguards.guard import guarded
-
-if TYPE_CHECKING:
-    from claude_code_proxy.config.models_yaml.model import ModelConfig
-    from claude_code_proxy.core.deltas import Usage
-    from claude_code_proxy.core.prompt_cache.cache_proof import CacheProof
-    from claude_code_proxy.server.caller.call import Call
-    from claude_code_proxy.server.gateway import Gateway
 
 
 async def messages(gateway: Gateway, call: Call) -> None:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
-from claude_code_proxy.core.providers.profile import EFFORT_LEVELS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from claude_code_proxy.config.models_yaml.model import ModelConfig
-    from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.server.gateway import Gateway
+from claude_code_proxy.config.models_yaml.model import ModelConfig
+from claude_code_proxy.core.providers.profile import EFFORT_LEVELS, Profile
+from claude_code_proxy.server.gateway import Gateway
 
 _RELEASED = "1970-01-01T00:00:00Z"  # as the API says it of a model whose date is unknown
 COMPACTION_BETA = "compact-2026-09-04"

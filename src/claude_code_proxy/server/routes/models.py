@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs
 
 from claude_code_proxy.config.models_yaml.model_table import ALIAS_PREFIX, is_shown_by_clients
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
 from claude_code_proxy.core.header_values import whole_number
+from claude_code_proxy.server.caller.call import Call
+from claude_code_proxy.server.gateway import Gateway
 from claude_code_proxy.server.routes.model_info import model_info
-
-if TYPE_CHECKING:
-    from claude_code_proxy.server.caller.call import Call
-    from claude_code_proxy.server.gateway import Gateway
 
 _MAX_LIMIT = 1000
 _DEFAULT_LIMIT = 20

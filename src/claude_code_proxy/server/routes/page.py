@@ -11,17 +11,15 @@ import os
 import time
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs
 
 from claude_code_proxy import __version__
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.api import ApiError
+from claude_code_proxy.server.caller.call import Call, HeaderList
+from claude_code_proxy.server.gateway import Gateway
 from claude_code_proxy.server.records.live_feed import MAX_VIEWERS, LiveFeed, Viewer, line_of
-
-if TYPE_CHECKING:
-    from claude_code_proxy.server.caller.call import Call, HeaderList
-    from claude_code_proxy.server.gateway import Gateway
 
 _FOLDER = Path(__file__).parent.parent / "page"
 _TYPES = {

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from claude_code_proxy.server.caller.call import Call
-    from claude_code_proxy.server.gateway import Gateway
+from claude_code_proxy.server.caller.call import Call
+from claude_code_proxy.server.gateway import Gateway
 
 
 async def test_connection(gateway: Gateway, call: Call) -> None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from claude_code_proxy import __version__
 from claude_code_proxy.core.errors.api import ApiError
+from claude_code_proxy.server.caller.call import Call
+from claude_code_proxy.server.gateway import Gateway
 from claude_code_proxy.server.records.metrics import CONTENT_TYPE
-
-if TYPE_CHECKING:
-    from claude_code_proxy.server.caller.call import Call
-    from claude_code_proxy.server.gateway import Gateway
 
 
 async def hello(gateway: Gateway, call: Call) -> None:

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from claude_code_proxy.config.models_yaml.model import ModelConfig
 from claude_code_proxy.core.auto_mode import judgement
+from claude_code_proxy.core.auto_mode.tool_uses import ToolUse
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.report import Notice
 from claude_code_proxy.core.request.request_kind import class_of
+from claude_code_proxy.server.caller.call import Call
+from claude_code_proxy.server.caller.caller_keys import CallerKeys
+from claude_code_proxy.server.caller.client_request import ClientRequest
+from claude_code_proxy.server.gateway import Gateway
 from claude_code_proxy.server.log import logger
 from claude_code_proxy.server.offload import offload
+from claude_code_proxy.server.routing import Attempt
 from claude_code_proxy.server.safeguards.guarded_answer import GuardedAnswer
-from claude_code_proxy.server.safeguards.inner_request import text_of_answer
-
-if TYPE_CHECKING:
-    from claude_code_proxy.config.models_yaml.model import ModelConfig
-    from claude_code_proxy.core.auto_mode.tool_uses import ToolUse
-    from claude_code_proxy.server.caller.call import Call
-    from claude_code_proxy.server.caller.caller_keys import CallerKeys
-    from claude_code_proxy.server.caller.client_request import ClientRequest
-    from claude_code_proxy.server.gateway import Gateway
-    from claude_code_proxy.server.routing import Attempt
-    from claude_code_proxy.server.safeguards.inner_request import Serve
+from claude_code_proxy.server.safeguards.inner_request import Serve, text_of_answer
 
 _MOST_QUOTED = 200
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from claude_code_proxy.core import sse, wire
-from claude_code_proxy.core.auto_mode.tool_uses import ToolUses
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from claude_code_proxy.core.auto_mode.tool_uses import ToolUse
-    from claude_code_proxy.server.caller.call import Message, Send
+from claude_code_proxy.core.auto_mode.tool_uses import ToolUse, ToolUses
+from claude_code_proxy.server.caller.call import Message, Send
 
 _BEGINS, _ENDS = b"content_block_start", b"message_delta"
 

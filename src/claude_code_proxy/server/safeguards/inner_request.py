@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from claude_code_proxy.config.models_yaml.model import ModelConfig
 from claude_code_proxy.core import wire
+from claude_code_proxy.server.caller.call import Call
+from claude_code_proxy.server.caller.caller_keys import CallerKeys
 from claude_code_proxy.server.caller.client_request import ClientRequest
+from claude_code_proxy.server.gateway import Gateway
 from claude_code_proxy.server.inner_call import inner_call
 from claude_code_proxy.server.routing import Attempt
-
-if TYPE_CHECKING:
-    from claude_code_proxy.config.models_yaml.model import ModelConfig
-    from claude_code_proxy.server.caller.call import Call
-    from claude_code_proxy.server.caller.caller_keys import CallerKeys
-    from claude_code_proxy.server.gateway import Gateway
 
 KIND = "safety_model"
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from claude_code_proxy.cli import output
 from claude_code_proxy.cli.ccproxy.arguments import UsageError, take_options
@@ -11,16 +13,11 @@ from claude_code_proxy.config.cc_proxy_json.offered_models import entries_of, of
 from claude_code_proxy.config.cc_proxy_json.providers_file import load_providers
 from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.core.providers import PRESETS
+from claude_code_proxy.credentials.account import Account, Login
 from claude_code_proxy.credentials.issuer_http import ask
 from claude_code_proxy.credentials.logins import LOGINS, make_login
 from claude_code_proxy.credentials.source import CredentialError
 from claude_code_proxy.credentials.stored_file import write_object
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    from claude_code_proxy.credentials.account import Account, Login
 
 
 def log_in(arguments: Sequence[str], path: Path, env: Mapping[str, str]) -> int:

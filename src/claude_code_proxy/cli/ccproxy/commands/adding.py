@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from claude_code_proxy.cli import output
 from claude_code_proxy.cli.ccproxy import terminal
@@ -17,13 +19,8 @@ from claude_code_proxy.config.cc_proxy_json.key_sources import NO_KEY, KeySource
 from claude_code_proxy.config.cc_proxy_json.providers_file import Provider, load_providers, needs_no_key
 from claude_code_proxy.config.problems import ConfigError, Problem, near
 from claude_code_proxy.core.providers import CALLED, PRESETS, preset_called, profile_for
+from claude_code_proxy.core.providers import Provider as Preset
 from claude_code_proxy.credentials.source import CredentialError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    from claude_code_proxy.core.providers import Provider as Preset
 
 _OPTIONS = ("--key", "--url", "--model")
 

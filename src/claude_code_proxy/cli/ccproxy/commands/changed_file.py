@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from claude_code_proxy.config.cc_proxy_json.edit_text import CannotEditError
 from claude_code_proxy.config.problems import ConfigError, Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def change(path: Path, new: Callable[[str], str]) -> None:

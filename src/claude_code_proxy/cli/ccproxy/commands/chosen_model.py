@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from claude_code_proxy.cli import output
 from claude_code_proxy.cli.ccproxy import terminal
@@ -15,18 +16,14 @@ from claude_code_proxy.cli.ccproxy.published_models import (
     for_conversation,
     models_of,
 )
+from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
 from claude_code_proxy.config.cc_proxy_json.session_models import known_of
 from claude_code_proxy.config.claude_code.model_picker import size
 from claude_code_proxy.config.paths import providers_file
 from claude_code_proxy.config.problems import ConfigError, near
+from claude_code_proxy.core.providers import Provider as Preset
 from claude_code_proxy.credentials.source import Credential
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
-    from claude_code_proxy.core.providers import Provider as Preset
-    from claude_code_proxy.server.memory.model_lists import Listed
+from claude_code_proxy.server.memory.model_lists import Listed
 
 _CHECK_LIMIT = 3.0
 """Seconds for a list that only confirms what the user has said."""

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from claude_code_proxy.cli.ccproxy.arguments import COMMANDS, UsageError
 from claude_code_proxy.core.providers import PRESETS
 from claude_code_proxy.credentials.logins import LOGINS
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _OPTIONS = ("-P", "--provider", "-C", "--config", "--dry-run", "--direct", "-h", "--help", "-v", "--version")
 _AFTER = {

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from claude_code_proxy.cli import output
 from claude_code_proxy.cli.ccproxy.arguments import UsageError, take_options
 from claude_code_proxy.cli.ccproxy.commands.changed_file import change
 from claude_code_proxy.config.cc_proxy_json.edit_text import with_default, without_provider
-from claude_code_proxy.config.cc_proxy_json.providers_file import choose, load_providers
+from claude_code_proxy.config.cc_proxy_json.providers_file import Provider, choose, load_providers
 from claude_code_proxy.config.problems import ConfigError, Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
 
 
 def use(arguments: Sequence[str], path: Path, env: Mapping[str, str]) -> int:  # noqa: ARG001 - one shape for all

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
@@ -16,17 +17,12 @@ from claude_code_proxy.cli.ccproxy.commands.changed_file import change, write
 from claude_code_proxy.config import paths
 from claude_code_proxy.config.cc_proxy_json.edit_text import new_text, with_default, with_provider
 from claude_code_proxy.config.cc_proxy_json.providers_file import load_providers
-from claude_code_proxy.config.imports.cc_switch import read_cc_switch, rows_of
+from claude_code_proxy.config.imports.cc_switch import Row, read_cc_switch, rows_of
 from claude_code_proxy.config.imports.ccr import read_ccr
+from claude_code_proxy.config.imports.imported import Imported
 from claude_code_proxy.config.imports.litellm import read_litellm
 from claude_code_proxy.config.jsonc import read_document
 from claude_code_proxy.config.problems import ConfigError, Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from claude_code_proxy.config.imports.cc_switch import Row
-    from claude_code_proxy.config.imports.imported import Imported
 
 _PLACES = {
     "ccr": (".claude-code-router/config.json",),

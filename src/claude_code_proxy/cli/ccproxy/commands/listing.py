@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from claude_code_proxy.cli import output
 from claude_code_proxy.cli.ccproxy.arguments import UsageError, take_options
 from claude_code_proxy.cli.ccproxy.keys import is_open
 from claude_code_proxy.config.cc_proxy_json.providers_file import load_providers
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 
 def list_providers(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from claude_code_proxy.cli import output
 from claude_code_proxy.cli.ccproxy.arguments import UsageError, take_options
@@ -16,12 +17,7 @@ from claude_code_proxy.config.claude_code.model_picker import size
 from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.core.providers import preset_called
 from claude_code_proxy.credentials.source import Credential
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    from claude_code_proxy.server.memory.model_lists import Listed
+from claude_code_proxy.server.memory.model_lists import Listed
 
 
 def list_models(arguments: Sequence[str], wanted: str | None, path: Path, env: Mapping[str, str]) -> int:

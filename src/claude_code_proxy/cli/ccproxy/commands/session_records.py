@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from claude_code_proxy.cli import output
 from claude_code_proxy.cli.ccproxy.arguments import UsageError, take_options
@@ -14,10 +15,6 @@ from claude_code_proxy.cli.server_command.show_usage import show_usage
 from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.config.settings import ServerSettings
 from claude_code_proxy.server.records.usage_store import GROUPS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 _LINES = 200
 _LOOK_EVERY = 0.5  # seconds

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from claude_code_proxy.cli import output
 from claude_code_proxy.cli.ccproxy import launch
 from claude_code_proxy.cli.ccproxy.arguments import UsageError, take_options
-from claude_code_proxy.config.cc_proxy_json.providers_file import choose, load_providers
+from claude_code_proxy.cli.ccproxy.launch import Launch
+from claude_code_proxy.config.cc_proxy_json.providers_file import Provider, choose, load_providers
 from claude_code_proxy.config.claude_code.environment import KEY_VARIABLE
 from claude_code_proxy.credentials.command import split_ttl
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from claude_code_proxy.cli.ccproxy.launch import Launch
-    from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
 
 _SHELLS = ("bash", "zsh", "sh", "fish", "json")
 

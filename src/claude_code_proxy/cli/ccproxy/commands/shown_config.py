@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 from claude_code_proxy.cli import output
 from claude_code_proxy.cli.ccproxy.arguments import UsageError, take_options
@@ -12,6 +14,7 @@ from claude_code_proxy.config.cc_proxy_json.providers_file import (
     FLAT_NAME,
     OPTIONAL_KEYS,
     REQUIRED_KEYS,
+    Provider,
     choose,
     load_providers,
 )
@@ -19,12 +22,6 @@ from claude_code_proxy.config.cc_proxy_json.session_models import entry_of, know
 from claude_code_proxy.config.jsonc import read_document
 from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.config.settings import SETTINGS, ServerSettings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
 
 _NOT_SHOWN = ("default",)
 

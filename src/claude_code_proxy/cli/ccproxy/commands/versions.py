@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from claude_code_proxy import __version__
 from claude_code_proxy.cli import output
 from claude_code_proxy.cli.ccproxy.launch import INSTALL, find_claude
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _LIMIT = 20.0  # seconds
 

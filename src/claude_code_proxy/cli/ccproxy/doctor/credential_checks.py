@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from claude_code_proxy.cli.ccproxy.doctor.checks import FAIL, OK, WARN, Check
+from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
 from claude_code_proxy.credentials.account import claims
 from claude_code_proxy.credentials.factory import RENEWED
 from claude_code_proxy.credentials.key_file import full_path
 from claude_code_proxy.credentials.logins import make_login
-from claude_code_proxy.credentials.source import CredentialError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
-    from claude_code_proxy.credentials.source import Credential
+from claude_code_proxy.credentials.source import Credential, CredentialError
 
 _SOON = 600.0
 """Seconds: a key that ends within these and is not renewed ends in the session."""

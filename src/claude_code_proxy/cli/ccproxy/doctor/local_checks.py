@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from claude_code_proxy.cli.ccproxy import local_servers
 from claude_code_proxy.cli.ccproxy.doctor.checks import FAIL, OK, WARN, Check
 from claude_code_proxy.cli.ccproxy.doctor.credential_checks import check_credential
-from claude_code_proxy.cli.ccproxy.launch import find_claude
+from claude_code_proxy.cli.ccproxy.launch import Launch, find_claude
 from claude_code_proxy.config import urls
 from claude_code_proxy.config.claude_code.environment import SMALL_WINDOW, is_nested
 from claude_code_proxy.config.claude_code.settings_files import (
@@ -23,11 +23,6 @@ from claude_code_proxy.config.claude_code.settings_files import (
 from claude_code_proxy.config.models_yaml.models_file import load_models
 from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.config.settings import ServerSettings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from claude_code_proxy.cli.ccproxy.launch import Launch
 
 _OLDEST = (2, 1, 197)
 """The oldest version of Claude Code that this project is tested with."""

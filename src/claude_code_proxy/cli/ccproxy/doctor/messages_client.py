@@ -5,17 +5,15 @@ from __future__ import annotations
 import http.client
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from claude_code_proxy.core import sse
 from claude_code_proxy.core.answer.message import fold
 from claude_code_proxy.core.header_values import listed
 from claude_code_proxy.core.report import Report
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 LIMIT = 20.0
 """Seconds for one question and its whole answer."""

@@ -6,19 +6,16 @@ import base64
 import re
 import struct
 import zlib
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from claude_code_proxy.cli.ccproxy.doctor.checks import FAIL, OK, SKIP, WARN, Check
 from claude_code_proxy.cli.ccproxy.doctor.messages_client import LIMIT, Answer, AnswerError, MessagesClient
 from claude_code_proxy.cli.ccproxy.doctor.suggested_entry import Learned
 from claude_code_proxy.cli.ccproxy.doctor.verdicts import advice, short, told
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
-    from claude_code_proxy.config.claude_code.environment import Changes
+from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
+from claude_code_proxy.config.claude_code.environment import Changes
 
 _SLOW = 20.0  # seconds; Claude Code then tells its user that it waits
 _CALL = 'run the tool weather with {"city": "Paris"}'

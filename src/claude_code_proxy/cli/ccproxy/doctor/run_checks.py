@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from claude_code_proxy.cli import output
@@ -16,17 +17,11 @@ from claude_code_proxy.cli.ccproxy.doctor.messages_client import LIMIT
 from claude_code_proxy.cli.ccproxy.doctor.provider_checks import Examination, Plan
 from claude_code_proxy.cli.ccproxy.doctor.suggested_entry import Learned, keep, lines
 from claude_code_proxy.cli.ccproxy.published_models import NoListError, models_of
-from claude_code_proxy.config.cc_proxy_json.providers_file import choose, load_providers
+from claude_code_proxy.config.cc_proxy_json.providers_file import Provider, choose, load_providers
 from claude_code_proxy.config.models_yaml.models_file import load_models
 from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.config.settings import ServerSettings
 from claude_code_proxy.core.hosts import is_private
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
-
-    from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
 
 _MOST_SECONDS = 3600
 _SIGNS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL", "skip": "skip"}

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from claude_code_proxy.cli.ccproxy.doctor.messages_client import AnswerError
+from claude_code_proxy.cli.ccproxy.doctor.messages_client import AnswerError
 
 _LATER = "the provider has trouble: try again later, see its status page, or name a fallback"
 _MENDS = {

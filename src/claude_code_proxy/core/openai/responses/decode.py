@@ -8,8 +8,10 @@ told apart by `output_index`, because some providers give an item a new id in ev
 # ruff: noqa: SLF001 - the table of events at the end belongs to the class
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
+from claude_code_proxy.core.answer_context import ReplyContext
 from claude_code_proxy.core.deltas import (
     Delta,
     Failure,
@@ -26,7 +28,7 @@ from claude_code_proxy.core.errors.api import ApiError, invalid_request
 from claude_code_proxy.core.errors.upstream import payload_error
 from claude_code_proxy.core.openai.citations import Citations
 from claude_code_proxy.core.openai.finish import read_finish
-from claude_code_proxy.core.openai.responses.item_progress import Items
+from claude_code_proxy.core.openai.responses.item_progress import Item, Items
 from claude_code_proxy.core.openai.responses.outputs import (
     output_parts,
     reasoning_text,
@@ -34,15 +36,9 @@ from claude_code_proxy.core.openai.responses.outputs import (
     searched_pages,
 )
 from claude_code_proxy.core.openai.usage import read_usage
+from claude_code_proxy.core.providers.profile import Profile
+from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.tool_names import CalledNames
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from claude_code_proxy.core.answer_context import ReplyContext
-    from claude_code_proxy.core.openai.responses.item_progress import Item
-    from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.core.report import Report
 
 _OUTPUT = "upstream.output"
 _MOST_TOLD = 32  # different unknown types that are reported; an upstream could make up any number

@@ -6,20 +6,23 @@ over encrypted, to be replayed with the conversation.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from claude_code_proxy.core.conversation import AssistantTurn, Text
+from claude_code_proxy.core.conversation import (
+    AssistantTurn,
+    Conversation,
+    Text,
+    ThinkingSettings,
+    Tool,
+    WebSearch,
+)
 from claude_code_proxy.core.errors.api import invalid_request
 from claude_code_proxy.core.openai import parameters
 from claude_code_proxy.core.openai.chat.thinking_switch import thinking_fields
+from claude_code_proxy.core.openai.parameters import Offer
 from claude_code_proxy.core.openai.responses.encode_items import write_input
-from claude_code_proxy.core.providers.profile import REASONING_SUMMARY
-
-if TYPE_CHECKING:
-    from claude_code_proxy.core.conversation import Conversation, ThinkingSettings, Tool, WebSearch
-    from claude_code_proxy.core.openai.parameters import Offer
-    from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.core.report import Report
+from claude_code_proxy.core.providers.profile import REASONING_SUMMARY, Profile
+from claude_code_proxy.core.report import Report
 
 _ENCRYPTED = "reasoning.encrypted_content"
 _SOURCES = "web_search_call.action.sources"

@@ -7,30 +7,30 @@ leave the proxy.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 from claude_code_proxy.core.conversation import (
     AssistantTurn,
+    Conversation,
     File,
     Image,
     Instruction,
+    Part,
     Text,
+    Thinking,
     ToolCall,
+    ToolResult,
+    UserTurn,
     longest_mark,
 )
 from claude_code_proxy.core.openai.cache_marks import CacheMarks
 from claude_code_proxy.core.openai.reasoning_replay import first_turn_with_reasoning
 from claude_code_proxy.core.openai.tool_results import read_result
+from claude_code_proxy.core.providers.profile import Profile
+from claude_code_proxy.core.report import Report
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import TypeAlias
-
-    from claude_code_proxy.core.conversation import Conversation, Part, Thinking, ToolResult, UserTurn
-    from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.core.report import Report
-
-    Item: TypeAlias = dict[str, Any]
+Item: TypeAlias = dict[str, Any]
 
 
 def write_input(

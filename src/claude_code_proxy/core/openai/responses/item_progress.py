@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from claude_code_proxy.core.answer_context import DEFAULT_LIMITS
-
-if TYPE_CHECKING:
-    from claude_code_proxy.core.answer_context import AnswerLimits
+from claude_code_proxy.core.answer_context import DEFAULT_LIMITS, AnswerLimits
 
 
 @dataclass(slots=True)
