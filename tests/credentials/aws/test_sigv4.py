@@ -12,7 +12,7 @@ import pytest
 from botocore import auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from claude_code_proxy.credentials.aws.sigv4 import bearer_key, sign
@@ -73,6 +73,14 @@ QUERIES = st.lists(
             ("https://example.com:443", "ap-south-1", "bedrock"),
         ]
     ),
+)
+@example(
+    "",
+    [("A", ""), ("A.", "")],
+    b"",
+    "",
+    "application/json",
+    ("https://example.com:443", "ap-south-1", "bedrock"),
 )
 def test_botocore_signs_alike(
     path: str, query: list[tuple[str, str]], body: bytes, token: str, kind: str, host: tuple[str, str, str]

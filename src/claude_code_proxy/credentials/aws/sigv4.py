@@ -40,7 +40,8 @@ def sign(
         headers["x-amz-security-token"] = token
     names = ";".join(headers)
     lines = "".join(f"{name}:{' '.join(value.split())}\n" for name, value in headers.items())
-    query = "&".join(sorted(parts.query.split("&"))) if parts.query else ""
+    # By name, not by line: "=" stands behind "." and "-".
+    query = "&".join(sorted(parts.query.split("&"), key=lambda pair: pair.partition("=")))
     # The path on the wire is quoted once more, for every service but S3.
     path = quote(parts.path or "/", safe="/-._~")
     canonical = "\n".join((method, path, query, lines, names, sha256(body).hexdigest()))
