@@ -57,24 +57,10 @@ SYNONYMS = {
 }
 """Entry keys that set a `Profile` field of another name."""
 OTHER_KEYS = (
-    "model_id",
-    "model_name",
-    "api_base",
-    "format",
-    "direct",
-    "profile",
-    "can_stream",
-    "max_input_tokens",
-    "extra_headers",
-    "restore_model_name",
-    "fallback",
-    "routes",
-    "safety_model",
-    "connect_timeout",
-    "first_byte_timeout",
-    "idle_timeout",
-    "hold",
-)
+    "model_id", "model_name", "api_base", "format", "direct", "profile", "can_stream", "max_input_tokens",
+    "extra_headers", "restore_model_name", "fallback", "routes", "safety_model", "connect_timeout",
+    "first_byte_timeout", "idle_timeout", "hold",
+)  # fmt: skip
 KNOWN_KEYS = frozenset((*OTHER_KEYS, *SYNONYMS, *PROFILE_KEYS, *NATIVE_KEYS))
 
 _SIZES = frozenset(("max_output", "context_window"))  # also the only ones that matter in passthrough

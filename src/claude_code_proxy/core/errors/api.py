@@ -9,18 +9,10 @@ from __future__ import annotations
 from typing import Any, Literal, get_args
 
 ErrorType = Literal[
-    "invalid_request_error",
-    "authentication_error",
-    "billing_error",
-    "permission_error",
-    "not_found_error",
-    "conflict_error",
-    "request_too_large",
-    "rate_limit_error",
-    "timeout_error",
-    "api_error",
+    "invalid_request_error", "authentication_error", "billing_error", "permission_error", "not_found_error",
+    "conflict_error", "request_too_large", "rate_limit_error", "timeout_error", "api_error",
     "overloaded_error",
-]
+]  # fmt: skip
 
 ERROR_TYPES: frozenset[str] = frozenset(get_args(ErrorType))
 

@@ -26,24 +26,11 @@ MAX_CORRECTIONS = 3
 
 _LIMIT_FIELDS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 _OTHER_LIMIT = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
-_OPTIONAL = frozenset(
-    {
-        "temperature",
-        "top_p",
-        "top_k",
-        "stop",
-        "parallel_tool_calls",
-        "reasoning_effort",
-        "thinking",
-        "enable_thinking",
-        "chat_template_kwargs",
-        "user",
-        "safety_identifier",
-        "prompt_cache_key",
-        "stream_options",
-        "include",
-    }
-)
+_OPTIONAL = frozenset((
+    "temperature", "top_p", "top_k", "stop", "parallel_tool_calls", "reasoning_effort", "thinking",
+    "enable_thinking", "chat_template_kwargs", "user", "safety_identifier", "prompt_cache_key",
+    "stream_options", "include",
+))  # fmt: skip
 _STATUSES = (400, 403, 413, 422, 500)
 _NAME_OF_LIMIT = re.compile(r"max_(?:(?:completion|output|new)_)?tokens|above maximum value", re.IGNORECASE)
 _LIMITS = tuple(

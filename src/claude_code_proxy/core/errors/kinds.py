@@ -51,81 +51,36 @@ OVERLOADED = Kind("overloaded", 529, "overloaded_error")
 MAY_BE_OVERFLOW = (INVALID, PERMISSION, TOO_LARGE, SERVER, BAD_GATEWAY)
 """The kinds that a prompt that does not fit comes as: their statuses and codes say less than its words."""
 
+
+def _by_code_word(words: dict[Kind, str]) -> dict[str, Kind]:
+    return {word: kind for kind, line in words.items() for word in line.split()}
+
+
 # Codes that say more than the HTTP status beside them. Four-digit ones are GLM's.
-_CODES: dict[str, Kind] = {
-    "insufficient_quota": BILLING,
-    "billing_not_active": BILLING,
-    "billing_not_configured": BILLING,
-    "account_deactivated": BILLING,
-    "insufficient_credits": BILLING,
-    "insufficient_funds": BILLING,
-    "payment_required": BILLING,
-    "insufficient_balance": BILLING,
-    "insufficient_balance_error": BILLING,
-    "insufficient_user_quota": BILLING,
-    "credit_balance_exhausted": BILLING,
-    "usage_not_included": BILLING,
-    "billing_error": BILLING,
-    "billing_hard_limit_reached": BILLING,
-    "exceeded_current_quota_error": BILLING,
-    "arrearage": BILLING,
-    "accountoverdueerror": BILLING,
-    "invalidsubscription": BILLING,
-    "allocationquota.freetieronly": BILLING,
-    "1113": BILLING,
-    "1309": BILLING,
-    "rate_limit_exceeded": RATE,
-    "slow_down": RATE,
-    "limitrequests": RATE,
-    "1302": RATE,
-    "1303": RATE,
-    "1305": RATE,
-    "1313": RATE,
-    "quotaexceeded": PLAN_USED_UP,
-    "quota_exceeded": PLAN_USED_UP,
-    "free_quota_exceeded": PLAN_USED_UP,
-    "overage_limit_reached": PLAN_USED_UP,
-    "usage_limit_reached": PLAN_USED_UP,
-    "spend_limit_reached": PLAN_USED_UP,
-    "setlimitexceeded": PLAN_USED_UP,
-    "coding_plan_hour_quota_exceeded": PLAN_USED_UP,
-    "coding_plan_week_quota_exceeded": PLAN_USED_UP,
-    "coding_plan_month_quota_exceeded": PLAN_USED_UP,
-    "1308": PLAN_USED_UP,
-    "1310": PLAN_USED_UP,
-    "engine_overloaded_error": OVERLOADED,
-    "server_is_overloaded": OVERLOADED,
-    "serveroverloaded": OVERLOADED,
-    "service_tier_capacity_exceeded": OVERLOADED,
-    "invalid_api_key": AUTH,
-    "invalidapikey": AUTH,
-    "incorrect_api_key_error": AUTH,
-    "api_key_invalid": AUTH,
-    "unauthenticated:no-credentials": AUTH,
-    "accessdenied.unpurchased": PERMISSION,
-    "1311": PERMISSION,
-    "1315": PERMISSION,
-    "tool_use_failed": BAD_CALL,
-    "json_validate_failed": BAD_CALL,
-    "malformed_function_call": BAD_CALL,
-    "model_not_found": UNKNOWN_MODEL,
-    "model_decommissioned": UNKNOWN_MODEL,
-    "model_not_supported": UNKNOWN_MODEL,
-    "modelnotfound": UNKNOWN_MODEL,
-    "modelnotopen": UNKNOWN_MODEL,
-    "unsupportedmodel": UNKNOWN_MODEL,
-    "deploymentnotfound": UNKNOWN_MODEL,
-    "invalidendpointormodel.notfound": UNKNOWN_MODEL,
-    "1211": UNKNOWN_MODEL,
-    "content_filter": FILTERED,
-    "content_policy_violation": FILTERED,
-    "responsibleaipolicyviolation": FILTERED,
-    "datainspectionfailed": FILTERED,
-    "data_inspection_failed": FILTERED,
-    "inputtextsensitivecontentdetected": FILTERED,
-    "outputtextsensitivecontentdetected": FILTERED,
-    "1301": FILTERED,
-}
+_CODES = _by_code_word(
+    {
+        BILLING: """insufficient_quota billing_not_active billing_not_configured account_deactivated
+            insufficient_credits insufficient_funds payment_required insufficient_balance
+            insufficient_balance_error insufficient_user_quota credit_balance_exhausted
+            usage_not_included billing_error billing_hard_limit_reached exceeded_current_quota_error
+            arrearage accountoverdueerror invalidsubscription allocationquota.freetieronly 1113 1309""",
+        RATE: "rate_limit_exceeded slow_down limitrequests 1302 1303 1305 1313",
+        PLAN_USED_UP: """quotaexceeded quota_exceeded free_quota_exceeded overage_limit_reached
+            usage_limit_reached spend_limit_reached setlimitexceeded coding_plan_hour_quota_exceeded
+            coding_plan_week_quota_exceeded coding_plan_month_quota_exceeded 1308 1310""",
+        OVERLOADED: """engine_overloaded_error server_is_overloaded serveroverloaded
+            service_tier_capacity_exceeded""",
+        AUTH: """invalid_api_key invalidapikey incorrect_api_key_error api_key_invalid
+            unauthenticated:no-credentials""",
+        PERMISSION: "accessdenied.unpurchased 1311 1315",
+        BAD_CALL: "tool_use_failed json_validate_failed malformed_function_call",
+        UNKNOWN_MODEL: """model_not_found model_decommissioned model_not_supported modelnotfound modelnotopen
+            unsupportedmodel deploymentnotfound invalidendpointormodel.notfound 1211""",
+        FILTERED: """1301 content_filter content_policy_violation responsibleaipolicyviolation
+            datainspectionfailed data_inspection_failed inputtextsensitivecontentdetected
+            outputtextsensitivecontentdetected""",
+    }
+)
 _CODE_PREFIXES = (
     ("throttling", RATE),
     ("modelaccount", RATE),
@@ -137,75 +92,31 @@ _CODE_PREFIXES = (
 
 # Words that providers also put beside a status that contradicts them (DeepSeek: 402 with
 # `invalid_request_error`), so they count only where there is no status.
-_GENERIC_CODES: dict[str, Kind] = {
-    "invalid_request_error": INVALID,
-    "bad_request_error": INVALID,
-    "invalid_argument": INVALID,
-    "failed_precondition": INVALID,
-    "invalid_parameter_error": INVALID,
-    "invalidparameter": INVALID,
-    "badrequesterror": INVALID,
-    "authentication_error": AUTH,
-    "authorized_error": AUTH,
-    "invalid_authentication_error": AUTH,
-    "unauthenticated": AUTH,
-    "permission_error": PERMISSION,
-    "permission_denied": PERMISSION,
-    "not_found": UNKNOWN_MODEL,
-    "not_found_error": UNKNOWN_MODEL,
-    "notfounderror": UNKNOWN_MODEL,
-    "resource_not_found_error": UNKNOWN_MODEL,
-    "request_too_large": TOO_LARGE,
-    "rate_limit_error": RATE,
-    "rate_limited": RATE,
-    "rate_limit_reached_error": RATE,
-    "resource_exhausted": RATE,
-    "too_many_requests": RATE,
-    "timeout_error": TIMEOUT,
-    "deadline_exceeded": TIMEOUT,
-    "requesttimeout": TIMEOUT,
-    "overloaded_error": OVERLOADED,
-    "overloaded": OVERLOADED,
-    "unavailable": OVERLOADED,
-    "service_unavailable_error": OVERLOADED,
-    "serviceunavailable": OVERLOADED,
-}
+_GENERIC_CODES = _by_code_word(
+    {
+        INVALID: """invalid_request_error bad_request_error invalid_argument failed_precondition
+            invalid_parameter_error invalidparameter badrequesterror""",
+        AUTH: "authentication_error authorized_error invalid_authentication_error unauthenticated",
+        PERMISSION: "permission_error permission_denied",
+        UNKNOWN_MODEL: "not_found not_found_error notfounderror resource_not_found_error",
+        TOO_LARGE: "request_too_large",
+        RATE: "rate_limit_error rate_limited rate_limit_reached_error resource_exhausted too_many_requests",
+        TIMEOUT: "timeout_error deadline_exceeded requesttimeout",
+        OVERLOADED: "overloaded_error overloaded unavailable service_unavailable_error serviceunavailable",
+    }
+)
 
 # MiniMax numbers its errors in `base_resp.status_code`; the same numbers mean other things elsewhere.
 _BASE_CODES: dict[int, Kind] = {
-    1001: TIMEOUT,
-    1002: RATE,
-    1004: AUTH,
-    1008: BILLING,
-    1026: FILTERED,
-    1027: FILTERED,
-    1039: RATE,
-    2013: INVALID,
-    2049: AUTH,
-    2056: PLAN_USED_UP,
-    2061: PERMISSION,
-}
+    1001: TIMEOUT, 1002: RATE, 1004: AUTH, 1008: BILLING, 1026: FILTERED, 1027: FILTERED, 1039: RATE,
+    2013: INVALID, 2049: AUTH, 2056: PLAN_USED_UP, 2061: PERMISSION,
+}  # fmt: skip
 
 _STATUSES: dict[int, Kind] = {
-    401: AUTH,
-    402: BILLING,
-    403: PERMISSION,
-    404: WRONG_ENDPOINT,
-    405: WRONG_ENDPOINT,
-    408: TIMEOUT,
-    409: CONFLICT,
-    413: TOO_LARGE,
-    424: RATE,
-    425: RATE,
-    429: RATE,
-    498: OVERLOADED,
-    501: WRONG_ENDPOINT,
-    502: BAD_GATEWAY,
-    503: OVERLOADED,
-    504: TIMEOUT,
-    524: TIMEOUT,
-    529: OVERLOADED,
-}
+    401: AUTH, 402: BILLING, 403: PERMISSION, 404: WRONG_ENDPOINT, 405: WRONG_ENDPOINT, 408: TIMEOUT,
+    409: CONFLICT, 413: TOO_LARGE, 424: RATE, 425: RATE, 429: RATE, 498: OVERLOADED, 501: WRONG_ENDPOINT,
+    502: BAD_GATEWAY, 503: OVERLOADED, 504: TIMEOUT, 524: TIMEOUT, 529: OVERLOADED,
+}  # fmt: skip
 
 _WRONG_KEY = re.compile(
     r"(?:incorrect|invalid|wrong) api[ _-]?key|api[ _-]?key (?:is )?(?:not valid|invalid|expired)",
@@ -247,15 +158,9 @@ def _by_code(fault: Fault, table: dict[str, Kind]) -> Kind | None:
 
 
 _FAILURES: dict[Failure, Kind] = {
-    "no_memory": NO_MEMORY,
-    "crashed": CRASHED,
-    "bad_call": BAD_CALL,
-    "no_ability": NO_ABILITY,
-    "billing": BILLING,
-    "used_up": PLAN_USED_UP,
-    "rate": RATE,
-    "busy": OVERLOADED,
-}
+    "no_memory": NO_MEMORY, "crashed": CRASHED, "bad_call": BAD_CALL, "no_ability": NO_ABILITY,
+    "billing": BILLING, "used_up": PLAN_USED_UP, "rate": RATE, "busy": OVERLOADED,
+}  # fmt: skip
 
 
 def _by_words(status: int, fault: Fault) -> Kind | None:

@@ -17,18 +17,11 @@ SAFETY_TOKENS = 64
 MIN_OUTPUT_TOKENS = 1024
 """Less room than this is no room: the prompt itself counts as too long."""
 
-OVERFLOW_CODES = frozenset(
-    {
-        "context_length_exceeded",
-        "contextwindowexceedederror",
-        "exceed_context_size_error",
-        "model_max_prompt_tokens_exceeded",
-        "outofcontexterror",
-        "tokens_limit_reached",
-        "too_many_prompt_tokens",
-        "1261",
-    }
-)
+OVERFLOW_CODES = frozenset((
+    "context_length_exceeded", "contextwindowexceedederror", "exceed_context_size_error",
+    "model_max_prompt_tokens_exceeded", "outofcontexterror", "tokens_limit_reached", "too_many_prompt_tokens",
+    "1261",
+))  # fmt: skip
 
 _PROMPT_PARAMS = ("messages", "input", "contents", "prompt", "system", "instructions")
 

@@ -20,13 +20,9 @@ _COUNTS = {
     "tokens": ("tokens", "tokens-minute"),
 }
 REQUEST_IDS = (
-    "x-request-id",
-    "request-id",
-    "x-generation-id",
-    "x-ds-trace-id",
-    "mistral-correlation-id",
+    "x-request-id", "request-id", "x-generation-id", "x-ds-trace-id", "mistral-correlation-id",
     "apim-request-id",
-)
+)  # fmt: skip
 """The headers in which providers name a request, by lower-case name."""
 _SAFE_ID = re.compile(r"[\w.:/+=-]{1,200}", re.ASCII)
 _DURATION = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)(ms|d|h|m|s)", re.ASCII)

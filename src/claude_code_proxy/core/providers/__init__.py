@@ -17,18 +17,6 @@ from .registry import (
 from .types import Provider
 
 __all__ = [
-    "CALLED",
-    "PRESETS",
-    "PROFILE_NAMES",
-    "PROVIDERS",
-    "Provider",
-    "UnknownProfile",
-    "known_limits",
-    "lacks_v1",
-    "native_for",
-    "notes",
-    "preset_called",
-    "profile_for",
-    "profile_named",
-    "table",
-]
+    "CALLED", "PRESETS", "PROFILE_NAMES", "PROVIDERS", "Provider", "UnknownProfile", "known_limits",
+    "lacks_v1", "native_for", "notes", "preset_called", "profile_for", "profile_named", "table",
+]  # fmt: skip

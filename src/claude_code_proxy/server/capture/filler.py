@@ -19,36 +19,22 @@ _UNIT = re.compile(r"\\u[0-9a-fA-F]{4}|\\.|[^\\]|\\", re.DOTALL)
 _FIELD = re.compile(r"(?:data|error)[ \t]*:[ ]?")
 _NO_DATA = re.compile(r"(?:event|id|retry)?:|(?:data:)?[ ]?\[DONE\]")
 _NAME = re.compile(r"[A-Za-z_$][\w.$-]{0,60}\Z", re.ASCII)
-_WORDS = frozenset(
-    (
-        *("adaptive", "any", "assistant", "auto", "base64", "concise", "content", "default", "detailed"),
-        *("developer", "disabled", "enabled", "ephemeral", "false", "high", "json_object", "json_schema"),
-        *("low", "max", "max_tokens", "medium", "minimal", "none", "null", "omitted", "required", "standard"),
-        *("stop", "summarized", "system", "text", "tool", "true", "url", "user", "xhigh"),
-        *("NaN", "Infinity", "-Infinity", "5m", "1h"),
-    )
-)
+_WORDS = frozenset((
+    "adaptive", "any", "assistant", "auto", "base64", "concise", "content", "default", "detailed",
+    "developer", "disabled", "enabled", "ephemeral", "false", "high", "json_object", "json_schema", "low",
+    "max", "max_tokens", "medium", "minimal", "none", "null", "omitted", "required", "standard", "stop",
+    "summarized", "system", "text", "tool", "true", "url", "user", "xhigh", "NaN", "Infinity", "-Infinity",
+    "5m", "1h",
+))  # fmt: skip
 """What stays wherever it is the whole of a value."""
-_KEPT = frozenset(
-    (
-        *("allowed_callers", "betas", "call_id", "code", "const", "detail", "display", "effort", "encoding"),
-        *("enum", "event", "file_id", "finish_reason", "format", "id", "include", "item_id", "media_type"),
-        *("model", "name", "native_finish_reason", "object", "param", "pattern", "phase", "provider"),
-        *(
-            "reasoning_effort",
-            "request_id",
-            "required",
-            "response_id",
-            "role",
-            "service_tier",
-            "speed",
-            "status",
-            "stop",
-        ),
-        *("stop_reason", "stop_sequences", "system_fingerprint", "tool_call_id", "tool_name"),
-        *("tool_use_id", "ttl", "type", "verbosity", "$ref", "$schema"),
-    )
-)
+_KEPT = frozenset((
+    "allowed_callers", "betas", "call_id", "code", "const", "detail", "display", "effort", "encoding", "enum",
+    "event", "file_id", "finish_reason", "format", "id", "include", "item_id", "media_type", "model", "name",
+    "native_finish_reason", "object", "param", "pattern", "phase", "provider", "reasoning_effort",
+    "request_id", "required", "response_id", "role", "service_tier", "speed", "status", "stop", "stop_reason",
+    "stop_sequences", "system_fingerprint", "tool_call_id", "tool_name", "tool_use_id", "ttl", "type",
+    "verbosity", "$ref", "$schema",
+))  # fmt: skip
 """The keys whose strings say nothing of anybody."""
 _INDEXES = frozenset(("index", "output_index", "content_index", "summary_index", "item_id"))
 _BLOB = 40

@@ -11,23 +11,10 @@ from claude_code_proxy.core import sealed_keys, wire
 from claude_code_proxy.core.errors.masking import key_spans
 
 _HARMLESS = (
-    "accept",
-    "anthropic-beta",
-    "anthropic-version",
-    "content-type",
-    "request-id",
-    "retry-after",
-    "user-agent",
-    "x-app",
-    "x-claude-code-*",
-    "x-proxy-notices",
-    "x-proxy-report",
-    "x-proxy-upstream-model",
-    "x-request-id",
-    "x-should-retry",
-    "x-stainless-*",
-    "x-upstream-request-id",
-)
+    "accept", "anthropic-beta", "anthropic-version", "content-type", "request-id", "retry-after",
+    "user-agent", "x-app", "x-claude-code-*", "x-proxy-notices", "x-proxy-report", "x-proxy-upstream-model",
+    "x-request-id", "x-should-retry", "x-stainless-*", "x-upstream-request-id",
+)  # fmt: skip
 """Names of headers that are kept; any other may hold what nobody should see."""
 _SECRET = re.compile(r"auth|key|token|secret|cookie|credential|password")
 _SCHEME = re.compile(r"(?:bearer|basic|token) +", re.IGNORECASE)

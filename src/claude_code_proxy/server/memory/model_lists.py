@@ -36,12 +36,8 @@ _MOST_UPSTREAMS = 8
 _MOST_KEPT = 64
 _LONGEST_ID = 200
 _WINDOW_FIELDS = (
-    "context_length",
-    "context_window",
-    "max_model_len",
-    "max_context_length",
-    "max_input_tokens",
-)
+    "context_length", "context_window", "max_model_len", "max_context_length", "max_input_tokens",
+)  # fmt: skip
 
 
 class Listed(NamedTuple):
