@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 HELP = """\
 usage: ccproxy [-P PROVIDER] [-C FILE] [--dry-run] [--direct] [--] [Claude Code's own arguments]
@@ -76,10 +77,20 @@ exit codes: claude's own, and before it starts
   127 claude is not installed
 """
 
-COMMANDS = (
-    "list", "use", "add", "remove", "edit", "env", "doctor", "init", "models", "logs", "ui", "statusline",
-    "usage", "config", "completion", "version", "help", "import", "login", "logout", "accounts",
-)  # fmt: skip
+FUNCTIONS = {
+    "list": "commands.listing.list_providers", "use": "commands.editing.use", "add": "commands.adding.add",
+    "remove": "commands.editing.remove", "edit": "commands.editing.edit",
+    "env": "commands.session_variables.show_environment", "doctor": "doctor.run_checks.run",
+    "init": "commands.adding.init", "models": "commands.model_listing.list_models",
+    "logs": "commands.session_records.logs", "ui": "commands.session_records.pages",
+    "statusline": "commands.session_records.status_line", "usage": "commands.session_records.usage",
+    "config": "commands.shown_config.show_config", "completion": "commands.completion.print_script",
+    "version": "commands.versions.show_versions",
+    "import": "commands.importing.import_providers", "login": "commands.accounts.log_in",
+    "logout": "commands.accounts.log_out", "accounts": "commands.accounts.list_accounts",
+}  # fmt: skip
+"""What does each: imported when it is asked for, it takes a `Command` and returns an exit code."""
+COMMANDS = (*FUNCTIONS, "help")
 
 
 class UsageError(Exception):
@@ -143,28 +154,36 @@ def parse(argv: Sequence[str]) -> CommandLine:
     return line
 
 
-def take_options(
-    command: str, arguments: Sequence[str], flags: Sequence[str] = (), valued: Sequence[str] = ()
-) -> tuple[list[str], dict[str, str]]:
-    """The plain arguments of a command and its options: `flags` stand alone ("" each), `valued` take a value.
+class Command(NamedTuple):
+    """One of ccproxy's own commands. `provider` is whom the user named, `path` the providers file."""
 
-    Raises `UsageError`.
-    """
-    plain: list[str] = []
-    options: dict[str, str] = {}
-    given = iter(arguments)
-    for argument in given:
-        option, equals, value = argument.partition("=")
-        if option in valued:
-            text = value if equals else next(given, "")
-            if not text:
-                raise UsageError(f"{command}: {option} needs a value")
-            options[option] = text
-        elif argument in flags:
-            options[argument] = ""
-        elif argument.startswith("-"):
-            known = ", ".join((*flags, *valued)) or "no options"
-            raise UsageError(f"{command} takes {known}, not {argument}")
-        else:
-            plain.append(argument)
-    return plain, options
+    name: str
+    arguments: Sequence[str]
+    provider: str | None
+    path: Path
+    env: Mapping[str, str]
+    dry_run: bool = False
+
+    def take(self, flags: Sequence[str] = (), valued: Sequence[str] = ()) -> tuple[list[str], dict[str, str]]:
+        """The plain arguments and the options: `flags` stand alone ("" each), `valued` take a value.
+
+        Raises `UsageError`.
+        """
+        plain: list[str] = []
+        options: dict[str, str] = {}
+        given = iter(self.arguments)
+        for argument in given:
+            option, equals, value = argument.partition("=")
+            if option in valued:
+                text = value if equals else next(given, "")
+                if not text:
+                    raise UsageError(f"{self.name}: {option} needs a value")
+                options[option] = text
+            elif argument in flags:
+                options[argument] = ""
+            elif argument.startswith("-"):
+                known = ", ".join((*flags, *valued)) or "no options"
+                raise UsageError(f"{self.name} takes {known}, not {argument}")
+            else:
+                plain.append(argument)
+        return plain, options

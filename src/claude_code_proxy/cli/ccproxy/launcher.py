@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 
 from claude_code_proxy.cli import output
 from claude_code_proxy.cli.ccproxy import terminal
-from claude_code_proxy.cli.ccproxy.arguments import HELP, CommandLine, UsageError, parse
+from claude_code_proxy.cli.ccproxy.arguments import FUNCTIONS, HELP, Command, CommandLine, UsageError, parse
 from claude_code_proxy.cli.ccproxy.mistaken_words import meant_by
 from claude_code_proxy.config import paths
 from claude_code_proxy.config.cc_proxy_json.providers_file import choose, load_providers
@@ -37,17 +38,17 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(line: CommandLine, env: Mapping[str, str]) -> int:
-    if line.help:
+    name = "help" if line.help else "version" if line.version else line.command
+    if name == "help":
         print(HELP, end="")
         return output.OK
-    if line.version:
-        from claude_code_proxy.cli.ccproxy.commands.versions import show_versions
-
-        return show_versions(env)
     path = line.config or paths.providers_file(env)
     wanted = line.provider or env.get("CCPROXY_PROVIDER") or None
-    if line.command:
-        return _command(line, wanted, path, env)
+    if name:
+        module, _, function = FUNCTIONS[name].rpartition(".")
+        act = getattr(import_module(f"claude_code_proxy.cli.ccproxy.{module}"), function)
+        code: int = act(Command(name, line.rest[1:], wanted, path, env, line.dry_run))
+        return code
     if line.rest and not line.ended and not _is_prompt(line.rest[0]):
         return output.USAGE
     if not path.exists() and terminal.is_interactive() and _offers_init(path, env):
@@ -84,73 +85,4 @@ def _offers_init(path: Path, env: Mapping[str, str]) -> bool:
         return False
     from claude_code_proxy.cli.ccproxy.commands.adding import init
 
-    return init((), path, env) == output.OK
-
-
-def _command(line: CommandLine, wanted: str | None, path: Path, env: Mapping[str, str]) -> int:
-    """Run one of ccproxy's own commands; each imports what it needs."""
-    arguments = line.rest[1:]
-    if line.command == "help":
-        print(HELP, end="")
-        return output.OK
-    if line.command == "version":
-        from claude_code_proxy.cli.ccproxy.commands.versions import show_versions
-
-        return show_versions(env)
-    if line.command == "list":
-        from claude_code_proxy.cli.ccproxy.commands.listing import list_providers
-
-        return list_providers(arguments, wanted, path, env)
-    if line.command == "env":
-        from claude_code_proxy.cli.ccproxy.commands.session_variables import show_environment
-
-        return show_environment(arguments, wanted, path, env)
-    if line.command == "models":
-        from claude_code_proxy.cli.ccproxy.commands.model_listing import list_models
-
-        return list_models(arguments, wanted, path, env)
-    if line.command == "config":
-        from claude_code_proxy.cli.ccproxy.commands.shown_config import show_config
-
-        return show_config(arguments, wanted, path, env)
-    if line.command in ("login", "logout", "accounts"):
-        from claude_code_proxy.cli.ccproxy.commands import accounts
-
-        act = {"login": accounts.log_in, "logout": accounts.log_out, "accounts": accounts.list_accounts}
-        return act[line.command](arguments, path, env)
-    if line.command in ("logs", "usage"):
-        from claude_code_proxy.cli.ccproxy.commands import session_records
-
-        run_records = session_records.logs if line.command == "logs" else session_records.usage
-        return run_records(arguments, env)
-    if line.command == "ui":
-        from claude_code_proxy.cli.ccproxy.commands.session_records import pages
-
-        return pages(arguments, env)
-    if line.command == "statusline":
-        from claude_code_proxy.cli.ccproxy import statusline
-
-        return statusline.main(arguments)
-    if line.command == "completion":
-        from claude_code_proxy.cli.ccproxy.commands.completion import print_script
-
-        return print_script(arguments)
-    if line.command == "doctor":
-        from claude_code_proxy.cli.ccproxy.doctor.run_checks import run as run_doctor
-
-        return run_doctor(arguments, wanted, path, env)
-    if line.command == "import":
-        from claude_code_proxy.cli.ccproxy.commands.importing import import_providers
-
-        return import_providers([*arguments, *(["--dry-run"] if line.dry_run else [])], path, env)
-    from claude_code_proxy.cli.ccproxy.commands import adding, editing
-
-    commands = {
-        "use": editing.use,
-        "remove": editing.remove,
-        "edit": editing.edit,
-        "add": adding.add,
-        "init": adding.init,
-    }
-    assert line.command is not None
-    return commands[line.command](arguments, path, env)
+    return init(Command("init", (), None, path, env)) == output.OK

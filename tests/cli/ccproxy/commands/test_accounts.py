@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from claude_code_proxy.cli import output
+from claude_code_proxy.cli.ccproxy.arguments import Command
 from claude_code_proxy.cli.ccproxy.commands import accounts
 from claude_code_proxy.config.cc_proxy_json.offered_models import offered_file, read_offered
 from claude_code_proxy.core.providers import PRESETS
@@ -142,7 +143,8 @@ def test_copilot_by_a_device_code(
         monkeypatch.setattr(accounts, "make_login", made)
         presets = {"copilot": replace(PRESETS["copilot"], api_base=github.url)}
         monkeypatch.setattr(accounts, "PRESETS", presets)
-        assert accounts.log_in(["copilot", "--client-id", "Iv1.mine"], config, env) == output.OK
+        alone = Command("login", ["copilot"], None, config, env)
+        assert accounts.log_in(alone._replace(arguments=["copilot", "--client-id", "Iv1.mine"])) == output.OK
         told = capsys.readouterr()
         assert "GitHub supports Copilot in its own programs" in told.err
         assert "open https://github.com/login/device and enter AB-12" in told.err
@@ -151,8 +153,8 @@ def test_copilot_by_a_device_code(
         offered = offered_file(env, "copilot")
         assert read_offered(offered) == {"claude-x": {"format": "anthropic"}}
         github.models = (401, {"error": "unauthorized"})
-        assert accounts.log_in(["copilot"], config, env) == output.FAILURE
+        assert accounts.log_in(alone) == output.FAILURE
         assert "refuses the token" in capsys.readouterr().err
-        assert accounts.log_out(["copilot"], config, env) == output.OK
+        assert accounts.log_out(alone) == output.OK
         assert "forgotten here" in capsys.readouterr().out
         assert not offered.exists()

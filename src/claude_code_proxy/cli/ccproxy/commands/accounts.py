@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from claude_code_proxy.cli import output
-from claude_code_proxy.cli.ccproxy.arguments import UsageError, take_options
+from claude_code_proxy.cli.ccproxy.arguments import Command, UsageError
 from claude_code_proxy.config.cc_proxy_json.offered_models import entries_of, offered_file
 from claude_code_proxy.config.cc_proxy_json.providers_file import load_providers
 from claude_code_proxy.config.problems import ConfigError
@@ -20,45 +20,45 @@ from claude_code_proxy.credentials.source import CredentialError
 from claude_code_proxy.credentials.stored_file import write_object
 
 
-def log_in(arguments: Sequence[str], path: Path, env: Mapping[str, str]) -> int:
+def log_in(command: Command) -> int:
     """Log in, or find the login that is there; says whose it is and what the vendor's terms are.
 
     Raises `UsageError`.
     """
-    plain, options = take_options("login", arguments, valued=("--client-id",))
-    name, login = _named("login", plain, env)
+    plain, options = command.take(valued=("--client-id",))
+    name, login = _named(command, plain)
     output.note(f"{name}: {login.TERMS}")
     try:
         login.log_in(options, output.note)
         print(_told(name, login.account()))
-        _keep_models(name, login, env)
+        _keep_models(name, login, command.env)
     except CredentialError as error:
         output.error(error.told)
         return output.FAILURE
-    if not _is_used(name, path):
+    if not _is_used(name, command.path):
         output.note(f"next: ccproxy add {login.MODELS}")
     return output.OK
 
 
-def log_out(arguments: Sequence[str], path: Path, env: Mapping[str, str]) -> int:  # noqa: ARG001
+def log_out(command: Command) -> int:
     """Forget a login, or say whose it is to end it. Raises `UsageError`."""
-    plain, _ = take_options("logout", arguments)
-    name, login = _named("logout", plain, env)
-    offered_file(env, name).unlink(missing_ok=True)
+    plain, _ = command.take()
+    name, login = _named(command, plain)
+    offered_file(command.env, name).unlink(missing_ok=True)
     print(f"{name}: {login.log_out()}")
     return output.OK
 
 
-def list_accounts(arguments: Sequence[str], path: Path, env: Mapping[str, str]) -> int:
+def list_accounts(command: Command) -> int:
     """Print every login: who, until when, from where. Raises `UsageError`."""
-    plain, options = take_options("accounts", arguments, ("--json",))
+    plain, options = command.take(("--json",))
     if plain:
         raise UsageError(f"accounts takes --json only, not {' '.join(plain)}")
     rows: list[dict[str, Any]] = []
     for name in LOGINS:
-        row: dict[str, Any] = {"name": name, "used": _is_used(name, path)}
+        row: dict[str, Any] = {"name": name, "used": _is_used(name, command.path)}
         try:
-            found = make_login(name, env).account()
+            found = make_login(name, command.env).account()
         except CredentialError as error:
             rows.append(row | {"problem": str(error), "fix": error.hint})
             continue
@@ -88,13 +88,13 @@ def _renewal(row: Mapping[str, Any]) -> str:
     return ", renewed" if row["renews"] and row["until"] else ""
 
 
-def _named(command: str, plain: Sequence[str], env: Mapping[str, str]) -> tuple[str, Login]:
+def _named(command: Command, plain: Sequence[str]) -> tuple[str, Login]:
     if len(plain) != 1:
-        raise UsageError(f"{command} takes one name: {', '.join(LOGINS)}")
+        raise UsageError(f"{command.name} takes one name: {', '.join(LOGINS)}")
     try:
-        return plain[0], make_login(plain[0], env)
+        return plain[0], make_login(plain[0], command.env)
     except CredentialError as error:
-        raise UsageError(f"{command}: {plain[0]}: {error.hint or error}") from None
+        raise UsageError(f"{command.name}: {plain[0]}: {error.hint or error}") from None
 
 
 def _told(name: str, account: Account) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from claude_code_proxy.cli import output
 from claude_code_proxy.cli.ccproxy import terminal
-from claude_code_proxy.cli.ccproxy.arguments import UsageError, take_options
+from claude_code_proxy.cli.ccproxy.arguments import Command, UsageError
 from claude_code_proxy.cli.ccproxy.commands.changed_file import change, write
 from claude_code_proxy.cli.ccproxy.commands.chosen_model import choose_model
 from claude_code_proxy.config import urls
@@ -42,9 +41,10 @@ class Given(NamedTuple):
         return [self.command, self.name, *words]
 
 
-def add(arguments: Sequence[str], path: Path, env: Mapping[str, str]) -> int:
+def add(command: Command) -> int:
     """Add a provider; makes the file when there is none. Raises `ConfigError`, `UsageError`."""
-    names, options = take_options("add", arguments, (), _OPTIONS)
+    path, env = command.path, command.env
+    names, options = command.take((), _OPTIONS)
     present = load_providers(path) if path.exists() else []
     if not names and terminal.is_interactive():
         names = [_pick_provider(env)]
@@ -72,12 +72,13 @@ def add(arguments: Sequence[str], path: Path, env: Mapping[str, str]) -> int:
     return output.OK
 
 
-def init(arguments: Sequence[str], path: Path, env: Mapping[str, str]) -> int:
+def init(command: Command) -> int:
     """Write the file: for the named providers, for those whose usual variables are set, or as asked.
 
     Raises `ConfigError`, `UsageError`.
     """
-    names, options = take_options("init", arguments, ("--force",), _OPTIONS)
+    path, env = command.path, command.env
+    names, options = command.take(("--force",), _OPTIONS)
     if path.exists() and "--force" not in options:
         output.error(f"{path} already exists (hint: ccproxy add NAME, or overwrite it with --force)")
         return output.FAILURE

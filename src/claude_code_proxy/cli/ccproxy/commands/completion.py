@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from claude_code_proxy.cli.ccproxy.arguments import COMMANDS, UsageError
+from claude_code_proxy.cli.ccproxy.arguments import COMMANDS, Command, UsageError
 from claude_code_proxy.core.providers import PRESETS
 from claude_code_proxy.credentials.logins import LOGINS
 
@@ -88,9 +86,9 @@ def script(shell: str) -> str:
     return text.format(names=_NAMES, words=words, commands=" ".join(COMMANDS), known=_KNOWN, after=after)
 
 
-def print_script(arguments: Sequence[str]) -> int:
+def print_script(command: Command) -> int:
     """Print the completion script for one shell. Raises `UsageError`."""
-    if len(arguments) != 1 or arguments[0] not in _SCRIPTS:
+    if len(command.arguments) != 1 or command.arguments[0] not in _SCRIPTS:
         raise UsageError(f"completion takes {', '.join(_SCRIPTS)}")
-    print(script(arguments[0]), end="")
+    print(script(command.arguments[0]), end="")
     return 0

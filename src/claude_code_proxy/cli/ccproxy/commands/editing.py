@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from claude_code_proxy.cli import output
-from claude_code_proxy.cli.ccproxy.arguments import UsageError, take_options
+from claude_code_proxy.cli.ccproxy.arguments import Command, UsageError
 from claude_code_proxy.cli.ccproxy.commands.changed_file import change
 from claude_code_proxy.config.cc_proxy_json.edit_text import with_default, without_provider
 from claude_code_proxy.config.cc_proxy_json.providers_file import Provider, choose, load_providers
 from claude_code_proxy.config.problems import ConfigError, Problem
 
 
-def use(arguments: Sequence[str], path: Path, env: Mapping[str, str]) -> int:  # noqa: ARG001 - one shape for all
+def use(command: Command) -> int:
     """Make a provider the default. Raises `ConfigError`, `UsageError`."""
-    plain, _ = take_options("use", arguments)
+    plain, _ = command.take()
     if len(plain) != 1:
         raise UsageError("use takes the name of a provider")
-    load_providers(path)  # says what is wrong with the file before it is touched
-    change(path, lambda text: with_default(text, plain[0]))
+    load_providers(command.path)  # says what is wrong with the file before it is touched
+    change(command.path, lambda text: with_default(text, plain[0]))
     output.note(f"{plain[0]} is the default now")
     return output.OK
 
 
-def remove(arguments: Sequence[str], path: Path, env: Mapping[str, str]) -> int:  # noqa: ARG001
+def remove(command: Command) -> int:
     """Take a provider out of the file. Raises `ConfigError`, `UsageError`."""
-    plain, _ = take_options("remove", arguments)
+    path = command.path
+    plain, _ = command.take()
     if len(plain) != 1:
         raise UsageError("remove takes the name of a provider")
     name = plain[0]
@@ -52,11 +51,12 @@ def remove(arguments: Sequence[str], path: Path, env: Mapping[str, str]) -> int:
     return output.OK
 
 
-def edit(arguments: Sequence[str], path: Path, env: Mapping[str, str]) -> int:
+def edit(command: Command) -> int:
     """Open the file in the user's editor and check it afterwards. Raises `ConfigError`, `UsageError`."""
     import subprocess
 
-    plain, _ = take_options("edit", arguments)
+    path, env = command.path, command.env
+    plain, _ = command.take()
     if plain:
         raise UsageError("edit takes no arguments")
     if not path.exists():

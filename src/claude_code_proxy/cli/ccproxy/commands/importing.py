@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from claude_code_proxy.cli import output
-from claude_code_proxy.cli.ccproxy.arguments import UsageError, take_options
+from claude_code_proxy.cli.ccproxy.arguments import Command, UsageError
 from claude_code_proxy.cli.ccproxy.commands.changed_file import change, write
 from claude_code_proxy.config import paths
 from claude_code_proxy.config.cc_proxy_json.edit_text import new_text, with_default, with_provider
@@ -32,13 +32,14 @@ _PLACES = {
 _ROWS = "SELECT name, settings_config, is_current FROM providers WHERE app_type = 'claude' ORDER BY name"
 
 
-def import_providers(arguments: Sequence[str], path: Path, env: Mapping[str, str]) -> int:
+def import_providers(command: Command) -> int:
     """Add what another program's configuration has. Raises `ConfigError`, `UsageError`.
 
     Without a name, whichever of the usual files is there. What has no counterpart is said; a provider whose
     name is taken stays as it is.
     """
-    plain, options = take_options("import", arguments, ("--dry-run",))
+    path, env = command.path, command.env
+    plain, _ = command.take(("--dry-run",))
     kind, source = _source(plain, env)
     found = _read(kind, source, env)
     present = load_providers(path) if path.exists() else []
@@ -51,7 +52,7 @@ def import_providers(arguments: Sequence[str], path: Path, env: Mapping[str, str
         output.error(f"{source} has nothing to take")
         return output.FAILURE
     default = found.default if found.default in new else next(iter(new))
-    if "--dry-run" in options:
+    if command.dry_run:
         shown = {
             name: {**entry, "auth_key": _shown(entry.get("auth_key", ""))} for name, entry in new.items()
         }

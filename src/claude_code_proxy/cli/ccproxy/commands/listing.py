@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-
 from claude_code_proxy.cli import output
-from claude_code_proxy.cli.ccproxy.arguments import UsageError, take_options
+from claude_code_proxy.cli.ccproxy.arguments import Command, UsageError
 from claude_code_proxy.cli.ccproxy.keys import is_open
 from claude_code_proxy.config.cc_proxy_json.providers_file import load_providers
 
 
-def list_providers(
-    arguments: Sequence[str],
-    wanted: str | None,  # noqa: ARG001 - one shape for both
-    path: Path,
-    env: Mapping[str, str],  # noqa: ARG001
-) -> int:
+def list_providers(command: Command) -> int:
     """Print the providers of the file; no key is printed. Raises `ConfigError`, `UsageError`."""
-    plain, options = take_options("list", arguments, ("--json",))
+    path = command.path
+    plain, options = command.take(("--json",))
     if plain:
         raise UsageError(f"list takes --json only, not {' '.join(plain)}")
     providers = load_providers(path)

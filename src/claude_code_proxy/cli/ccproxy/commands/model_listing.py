@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from claude_code_proxy.cli import output
-from claude_code_proxy.cli.ccproxy.arguments import UsageError, take_options
+from claude_code_proxy.cli.ccproxy.arguments import Command, UsageError
 from claude_code_proxy.cli.ccproxy.keys import credential_of
 from claude_code_proxy.cli.ccproxy.local_servers import not_running
 from claude_code_proxy.cli.ccproxy.published_models import NoListError, models_of
@@ -20,13 +20,14 @@ from claude_code_proxy.credentials.source import Credential
 from claude_code_proxy.server.memory.model_lists import Listed
 
 
-def list_models(arguments: Sequence[str], wanted: str | None, path: Path, env: Mapping[str, str]) -> int:
+def list_models(command: Command) -> int:
     """Print the models of a provider of the file, or of a known one that is not in it.
 
     Further words are parts of the names to show. Raises `ConfigError`, `UsageError`.
     """
-    plain, options = take_options("models", arguments, ("--json",))
-    provider = _provider(plain[0] if plain else wanted, path, env)
+    path, env = command.path, command.env
+    plain, options = command.take(("--json",))
+    provider = _provider(plain[0] if plain else command.provider, path, env)
     parts = [part.lower() for part in plain[1:]]
     try:
         credential = credential_of(provider, path, env)

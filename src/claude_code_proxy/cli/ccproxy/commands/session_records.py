@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from claude_code_proxy.cli import output
-from claude_code_proxy.cli.ccproxy.arguments import UsageError, take_options
+from claude_code_proxy.cli.ccproxy import statusline
+from claude_code_proxy.cli.ccproxy.arguments import Command, UsageError
 from claude_code_proxy.cli.ccproxy.private_proxy import who_answers
 from claude_code_proxy.cli.ccproxy.session_logs import PAGE, logs_of, older_part
 from claude_code_proxy.cli.server_command.show_usage import show_usage
@@ -21,13 +21,13 @@ _LOOK_EVERY = 0.5  # seconds
 _NONE = "no session has had a private proxy so far; only these write a log"
 
 
-def logs(arguments: Sequence[str], env: Mapping[str, str]) -> int:
+def logs(command: Command) -> int:
     """Print the end of the newest session's log, or which logs there are. Raises `UsageError`."""
-    plain, options = take_options("logs", arguments, ("--list", "--follow", "-f"), ("-n",))
+    plain, options = command.take(("--list", "--follow", "-f"), ("-n",))
     count = options.get("-n", str(_LINES))
     if plain or not (count.isascii() and count.isdigit()):
         raise UsageError("logs takes --list, --follow and -n LINES; a background session: ccproxy -- logs ID")
-    found = logs_of(env)
+    found = logs_of(command.env)
     if not found:
         output.note(_NONE)
         return output.OK
@@ -49,11 +49,11 @@ def logs(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     return output.OK
 
 
-def pages(arguments: Sequence[str], env: Mapping[str, str]) -> int:
+def pages(command: Command) -> int:
     """Print the address of the page of each running session, newest first. Raises `UsageError`."""
-    if arguments:
+    if command.arguments:
         raise UsageError("ui takes nothing; it prints the addresses of the running sessions' pages")
-    told = [_address(log) for log in reversed(logs_of(env))]
+    told = [_address(log) for log in reversed(logs_of(command.env))]
     found = [url for url in told if url and who_answers(url) == "private"]
     for url in found:
         print(f"{url}/ui")
@@ -73,13 +73,18 @@ def _address(log: Path) -> str:
     return said[1] if said else ""
 
 
-def usage(arguments: Sequence[str], env: Mapping[str, str]) -> int:
+def status_line(command: Command) -> int:
+    """Print the line below Claude Code's prompt, where options stand before the word."""
+    return statusline.main(list(command.arguments))
+
+
+def usage(command: Command) -> int:
     """Print the tokens that sessions and servers of ours have counted. Raises `ConfigError`, `UsageError`."""
-    plain, options = take_options("usage", arguments, ("--json",), ("--by", "--since"))
+    plain, options = command.take(("--json",), ("--by", "--since"))
     group = options.get("--by", "day")
     if plain or group not in GROUPS:
         raise UsageError(f"usage takes --since DAY, --json and --by {'|'.join(GROUPS)}")
-    path = ServerSettings.load({}, env).usage_file
+    path = ServerSettings.load({}, command.env).usage_file
     if path is None:
         raise ConfigError("CLAUDE_CODE_PROXY_USAGE_FILE=no: nothing is kept")
     if not path.exists():

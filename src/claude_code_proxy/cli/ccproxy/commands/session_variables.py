@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 
 from claude_code_proxy.cli import output
 from claude_code_proxy.cli.ccproxy import launch
-from claude_code_proxy.cli.ccproxy.arguments import UsageError, take_options
+from claude_code_proxy.cli.ccproxy.arguments import Command, UsageError
 from claude_code_proxy.cli.ccproxy.launch import Launch
 from claude_code_proxy.config.cc_proxy_json.providers_file import Provider, choose, load_providers
 from claude_code_proxy.config.claude_code.environment import KEY_VARIABLE
@@ -17,20 +16,21 @@ from claude_code_proxy.credentials.command import split_ttl
 _SHELLS = ("bash", "zsh", "sh", "fish", "json")
 
 
-def show_environment(arguments: Sequence[str], wanted: str | None, path: Path, env: Mapping[str, str]) -> int:
+def show_environment(command: Command) -> int:
     """Print the variables of a session without a private proxy. A key is printed with `--show-key` only.
 
     Without it the key's variable refers to where the key is, so that the shell itself gets it. A private
     proxy lives only as long as a session that `ccproxy` starts: where one is needed everything is a comment,
     and what to do is said. Raises `ConfigError`, `UsageError`.
     """
-    plain, options = take_options("env", arguments, ("--json", "--show-key"), ("--shell",))
+    path, env = command.path, command.env
+    plain, options = command.take(("--json", "--show-key"), ("--shell",))
     shell = "json" if "--json" in options else options.get("--shell", "sh")
     if plain or shell not in _SHELLS:
         raise UsageError(f"env takes --show-key and --shell {'|'.join(_SHELLS)}")
     providers = load_providers(path)
     shows_key = "--show-key" in options
-    chosen = choose(providers, wanted, path)
+    chosen = choose(providers, command.provider, path)
     ready = launch.prepare(chosen, providers, path, env, with_keys=shows_key, direct=True)
     launch.warn(ready, env)
     code = output.OK

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from claude_code_proxy.cli import output
-from claude_code_proxy.cli.ccproxy.arguments import UsageError, take_options
+from claude_code_proxy.cli.ccproxy.arguments import Command, UsageError
 from claude_code_proxy.config.cc_proxy_json.key_sources import parse_key
 from claude_code_proxy.config.cc_proxy_json.providers_file import (
     FLAT_NAME,
@@ -32,19 +32,20 @@ class _Row(NamedTuple):
     origin: str
 
 
-def show_config(arguments: Sequence[str], wanted: str | None, path: Path, env: Mapping[str, str]) -> int:
+def show_config(command: Command) -> int:
     """Print the provider's entry, its limits and the server's settings; `--origin` says where each is from.
 
     No key is printed. Raises `ConfigError`, `UsageError`.
     """
-    plain, options = take_options("config", arguments, ("--origin", "--json"))
+    path, env = command.path, command.env
+    plain, options = command.take(("--origin", "--json"))
     if plain != ["show"]:
         raise UsageError("config takes: show [--origin] [--json]")
     providers = load_providers(path)
-    chosen = choose(providers, wanted, path)
+    chosen = choose(providers, command.provider, path)
     rows = [
         _Row("file", str(path), "where it is looked for"),
-        _Row("provider", chosen.name, _why(wanted, len(providers), env)),
+        _Row("provider", chosen.name, _why(command.provider, len(providers), env)),
         *_written(chosen, path),
         *_limits(chosen, path, env),
         *_settings(env),

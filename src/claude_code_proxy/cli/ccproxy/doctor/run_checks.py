@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from claude_code_proxy.cli import output
 from claude_code_proxy.cli.ccproxy import launch
-from claude_code_proxy.cli.ccproxy.arguments import UsageError, take_options
+from claude_code_proxy.cli.ccproxy.arguments import Command, UsageError
 from claude_code_proxy.cli.ccproxy.doctor.checks import FAIL, OK, SKIP, WARN, Check
 from claude_code_proxy.cli.ccproxy.doctor.local_checks import check_machine, check_session, failed_config
 from claude_code_proxy.cli.ccproxy.doctor.messages_client import LIMIT
@@ -28,10 +27,10 @@ _SIGNS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL", "skip": "skip"}
 _COLOURS = {"ok": "32", "warn": "33", "fail": "31", "skip": "2"}
 
 
-def run(arguments: Sequence[str], wanted: str | None, path: Path, env: Mapping[str, str]) -> int:
+def run(command: Command) -> int:
     """Check everything and say what was found; 1 when something failed. Raises `UsageError`."""
-    flags = ("--json", "--offline", "--write")
-    plain, options = take_options("doctor", arguments, flags, ("--timeout",))
+    env = command.env
+    plain, options = command.take(("--json", "--offline", "--write"), ("--timeout",))
     if plain:
         raise UsageError(f"doctor takes options only, not {' '.join(plain)} (hint: doctor -P {plain[0]})")
     quiet = "--json" in options
@@ -45,8 +44,7 @@ def run(arguments: Sequence[str], wanted: str | None, path: Path, env: Mapping[s
     seconds = _seconds(options.get("--timeout"))
     for check in check_machine(env):
         found(check)
-    offline = "--offline" in options
-    name, learned = _examine(wanted, path, env, found, seconds=seconds, offline=offline)
+    name, learned = _examine(command, found, seconds=seconds, offline="--offline" in options)
     if quiet:
         output.document(
             {
@@ -91,23 +89,18 @@ def _summarize(checks: Sequence[Check], name: str | None) -> None:
 
 
 def _examine(
-    wanted: str | None,
-    path: Path,
-    env: Mapping[str, str],
-    found: Callable[[Check], None],
-    *,
-    seconds: float,
-    offline: bool,
+    command: Command, found: Callable[[Check], None], *, seconds: float, offline: bool
 ) -> tuple[str | None, Learned | None]:
     """The checks of one provider, told to `found`; its name and what was learned."""
+    path, env = command.path, command.env
     try:
         providers = load_providers(path)
-        chosen = choose(providers, wanted, path)
+        chosen = choose(providers, command.provider, path)
         ready = launch.prepare(chosen, providers, path, env)
     except ConfigError as error:
         for check in failed_config(error):
             found(check)
-        return wanted, None
+        return command.provider, None
     found(Check("file", OK, f"{path}: {chosen.name} is chosen of {len(providers)}"))
     for check in check_session(ready, env, offline=offline):
         found(check)
