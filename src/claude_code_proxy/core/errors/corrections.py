@@ -84,9 +84,9 @@ class Correction(NamedTuple):
 
     kind: Literal["clamp", "rename", "drop", "set", "drop_strict", "convert"]
     field: str
-    value: Any
-    reason: str
+    value: Any = None
     lesson: Mapping[str, Any] = MappingProxyType({})
+    reason: str = ""
     learned: bool = True
 
 
@@ -103,16 +103,21 @@ def corrections(
         return None
     fault = read_fault(body)
     own = fault._replace(message=own_words(fault.message, sent))
-    found = _find(status, own, profile, sent, input_tokens)
+    found = _explained(own, _find(status, own, profile, sent, input_tokens))
     if found is None and own.message != fault.message:
         # The words are the caller's as well: they may correct this request, and say nothing of the model.
-        found = _find(status, fault, profile, sent, input_tokens)
+        found = _explained(fault, _find(status, fault, profile, sent, input_tokens))
         return found and _for_once(found)
     if found is not None and found.lesson:
         numbers = [value for value in found.lesson.values() if type(value) is int and value > 0]
         if callers_own(fault.message, sent, _TRIGGER, numbers):
             return _for_once(found)
     return found
+
+
+def _explained(fault: Fault, found: Correction | None) -> Correction | None:
+    """`found` with a reason: the upstream's words, where it has none of ours."""
+    return found and found._replace(reason=found.reason or f"refused by the upstream: {fault.message[:200]}")
 
 
 def _for_once(found: Correction) -> Correction:
@@ -129,13 +134,12 @@ def _find(
     if status == 500:
         return None
     if status != 403 and (limits := image_lesson(fault.message, profile, sent)):
-        reason = f"refused by the upstream: {fault.message[:200]}"
-        return Correction("convert", "input" if "input" in sent else "messages", None, reason, limits)
+        return Correction("convert", "input" if "input" in sent else "messages", lesson=limits)
     limit_field = next((field for field in _LIMIT_FIELDS if field in sent), None)
     if limit_field and (found := _lower_limit(fault, profile, sent, limit_field, input_tokens)):
         return found
     if failure_in(f"{fault.message}. {' '.join(fault.codes)}") == "state" and (
-        found := _without_state(fault, profile, sent)
+        found := _without_state(profile, sent)
     ):
         return found
     if "input" in sent and (found := _in_responses(fault, profile, sent)):
@@ -185,9 +189,9 @@ def _lower_limit(
         return None
     if window:
         reason = f"prompt and output together exceed the window of {window} tokens"
-        return Correction("clamp", field, room, reason, lessons.of_window(window, profile))
+        return Correction("clamp", field, room, lessons.of_window(window, profile), reason)
     reason = f"{profile.name} allows at most {room} output tokens for this model"
-    return Correction("clamp", field, room, reason, lessons.of_limit(room))
+    return Correction("clamp", field, room, lessons.of_limit(room), reason)
 
 
 def _named_limit(fault: Fault) -> int:
@@ -209,31 +213,29 @@ def _refused(
         return None  # without the effort the model would reason all the same, and refuse again
     words = [_PATH_MARK.split(fault.param)[0]]
     words += [quoted or plain for quoted, plain in _NAME.findall(fault.message)]
-    reason = f"refused by the upstream: {fault.message[:200]}"
     if limit_field in _OTHER_LIMIT and limit_field in words:
         other = _OTHER_LIMIT[limit_field]
-        return Correction("rename", limit_field, other, reason, {"max_tokens_field": other})
+        return Correction("rename", limit_field, other, {"max_tokens_field": other})
     if "tool_choice" in words and sent.get("tool_choice", "auto") != "auto":
-        return _free_choice(fault, sent, reason)
+        return _free_choice(fault, sent)
     if "response_format" in words or _JSON_WITH_TOOLS.search(fault.message):
-        return _lesser_form(fault, profile, sent, reason)
+        return _lesser_form(fault, profile, sent)
     for word in words:
-        if word == "reasoning_effort" and (lower := _known_effort(fault, sent, reason)):
+        if word == "reasoning_effort" and (lower := _known_effort(fault, sent)):
             return lower
         if word in _OPTIONAL and word in sent:
-            return Correction("drop", word, None, reason, lessons.of_refused(word, profile))
+            return Correction("drop", word, lesson=lessons.of_refused(word, profile))
     return None
 
 
-def _without_state(fault: Fault, profile: Profile, sent: Mapping[str, Any]) -> Correction | None:
+def _without_state(profile: Profile, sent: Mapping[str, Any]) -> Correction | None:
     """The request without a model's own state: the key, the resource or the model is another one now."""
     field = "input" if "input" in sent else "messages"
     items = sent.get(field)
     if not isinstance(items, list):
         return None
     kept = [_stateless(item, profile) for item in items if item.get("type") != "reasoning"]
-    reason = f"refused by the upstream: {fault.message[:200]}"
-    return Correction("set", field, kept, reason) if kept != items else None
+    return Correction("set", field, kept) if kept != items else None
 
 
 def _stateless(message: Mapping[str, Any], profile: Profile) -> Mapping[str, Any]:
@@ -252,37 +254,36 @@ def _stateless(message: Mapping[str, Any], profile: Profile) -> Mapping[str, Any
 
 def _in_responses(fault: Fault, profile: Profile, sent: Mapping[str, Any]) -> Correction | None:
     """What only a Responses request can hold: encrypted reasoning, and an object that asks to see it."""
-    reason = f"refused by the upstream: {fault.message[:200]}"
     reasoning = sent.get("reasoning")
     if not isinstance(reasoning, dict):
         return None
     if "summary" in reasoning and _NO_SUMMARY.search(f"{fault.param} {fault.message}"):
         rest = {key: value for key, value in reasoning.items() if key != "summary"}
-        return Correction("set", "reasoning", rest, reason, lessons.of_refused(REASONING_SUMMARY, profile))
+        return Correction("set", "reasoning", rest, lessons.of_refused(REASONING_SUMMARY, profile))
     if fault.param == "reasoning.effort":
-        gone = Correction("drop", "reasoning", None, reason, {"thinking_switch": "none"})
-        return _known_effort(fault, sent, reason) or gone
+        gone = Correction("drop", "reasoning", lesson={"thinking_switch": "none"})
+        return _known_effort(fault, sent) or gone
     return None
 
 
-def _free_choice(fault: Fault, sent: Mapping[str, Any], reason: str) -> Correction:
+def _free_choice(fault: Fault, sent: Mapping[str, Any]) -> Correction:
     """The freest choice that is left: any tool where only a named one was refused, else the model's own."""
     named = isinstance(sent["tool_choice"], dict)
     choice = "required" if named and "required" in _instead(fault) else "auto"
-    return Correction("set", "tool_choice", choice, reason, lessons.of_tool_choice(choice, fault.message))
+    return Correction("set", "tool_choice", choice, lessons.of_tool_choice(choice, fault.message))
 
 
-def _lesser_form(fault: Fault, profile: Profile, sent: Mapping[str, Any], reason: str) -> Correction | None:
+def _lesser_form(fault: Fault, profile: Profile, sent: Mapping[str, Any]) -> Correction | None:
     form = schema_refusals.answer_form(sent)
     if not isinstance(form, dict):
         return None
     if _JSON_WITH_TOOLS.search(fault.message) and "tools" in sent and profile.structured_with_tools:
-        return Correction("convert", "response_format", None, reason, {"structured_with_tools": False})
+        return Correction("convert", "response_format", lesson={"structured_with_tools": False})
     lesser = "json_object" if form.get("type") == "json_schema" else "none"
-    return Correction("convert", "response_format", None, reason, {"structured_output": lesser})
+    return Correction("convert", "response_format", lesson={"structured_output": lesser})
 
 
-def _known_effort(fault: Fault, sent: Mapping[str, Any], reason: str) -> Correction | None:
+def _known_effort(fault: Fault, sent: Mapping[str, Any]) -> Correction | None:
     """The nearest effort that the upstream takes, where it says which ones it does."""
     named = _instead(fault)
     accepted = tuple(word for word in EFFORTS if word in named)
@@ -294,8 +295,8 @@ def _known_effort(fault: Fault, sent: Mapping[str, Any], reason: str) -> Correct
     value = clamp_effort(known, accepted)
     lesson = {"effort_values": accepted}
     if isinstance(inner, dict):
-        return Correction("set", "reasoning", {**inner, "effort": value}, reason, lesson)
-    return Correction("set", "reasoning_effort", value, reason, lesson)
+        return Correction("set", "reasoning", {**inner, "effort": value}, lesson)
+    return Correction("set", "reasoning_effort", value, lesson)
 
 
 def _instead(fault: Fault) -> set[str]:
@@ -306,20 +307,17 @@ def _instead(fault: Fault) -> set[str]:
 
 def _in_schemas(fault: Fault, profile: Profile, sent: Mapping[str, Any]) -> Correction | None:
     """What a refused schema, or a refused name of a tool, asks for."""
-    reason = f"refused by the upstream: {fault.message[:200]}"
     if field := schema_refusals.strict_field(fault, sent):
         strict_tools = field == "tools" and profile.schema_dialect == "openai_strict"
-        return Correction(
-            "drop_strict", field, None, reason, {"schema_dialect": "plain"} if strict_tools else {}
-        )
+        return Correction("drop_strict", field, lesson={"schema_dialect": "plain"} if strict_tools else {})
     if "tools" in sent and (start := schema_refusals.name_start(fault, profile)):
-        return Correction("convert", "tools", None, reason, {"tool_name_start": start})
+        return Correction("convert", "tools", lesson={"tool_name_start": start})
     form = schema_refusals.answer_form(sent)
     if not schema_refusals.is_about_schema(fault) or not ("tools" in sent or form):
         return None
     if dialect := schema_refusals.dialect_for(fault, profile):
-        return Correction("convert", "tools", None, reason, {"schema_dialect": dialect})
-    return _lesser_form(fault, profile, sent, reason) if schema_refusals.is_about_answer(fault) else None
+        return Correction("convert", "tools", lesson={"schema_dialect": dialect})
+    return _lesser_form(fault, profile, sent) if schema_refusals.is_about_answer(fault) else None
 
 
 def _not_strict(tool: Mapping[str, Any]) -> dict[str, Any]:
