@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -33,84 +33,214 @@ TokenCounts = Literal["estimate", "exact"]
 Transport = Literal["http1", "http2"]
 
 
+def setting(
+    default: Any,
+    parse: Callable[[str], Any],
+    metavar: str,
+    help: str,  # noqa: A002
+    older_env: str | None = None,
+) -> Any:
+    """A field of `ServerSettings`, and how it is given: see `Setting`."""
+    return field(default=default, metadata={"given": (parse, metavar, help, older_env)})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
     """What `claude-code-proxy serve` runs with. Times are in seconds."""
 
-    host: str = "127.0.0.1"
-    port: int = 8082
-    allow_remote: bool = False
-    allowed_hosts: tuple[str, ...] = ()
-    admin_listen: tuple[str, int] | None = None
-    admin_tokens: Path | None = None
-    client_tokens: Path | None = None
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
-    allow_plain_http: bool = False
-    models: Path
-    default_model: str | None = None
-    log_level: LogLevel = "info"
-    log_format: LogFormat = "text"
-    traces: bool = False
-    metrics: bool = False
-    cache_proof: bool = True
-    ui: bool = True
-    usage_file: Path | None = None
-    capture: Path | None = None
-    capture_count: int = 100
-    capture_bytes: int = 256 << 20
-    redact: bool = False
-    max_retries: int = 2
-    hold: float = 10.0
-    ping_interval: float = 10.0
-    progress_interval: float = 60.0
-    connect_timeout: float = 10.0
-    first_byte_timeout: float = 600.0
-    idle_timeout: float = 600.0
-    max_body_bytes: int = 64 << 20
-    max_unpack_ratio: int = 200
-    max_json_elements: int = 500_000
-    max_json_depth: int = 128
-    max_name_length: int = 256
-    max_bytes_in_flight: int = 512 << 20
-    body_timeout: float = 300.0
-    max_requests: int = 1024
-    max_requests_per_key: int = 1024
-    max_response_bytes: int = 64 << 20
-    max_stream_bytes: int = 512 << 20
-    answer_timeout: float = 7200.0
-    max_event_bytes: int = 32 << 20
-    max_tool_arguments: int = 16 << 20
-    max_tool_calls: int = 1000
-    max_connections: int = 4096
-    max_connections_per_address: int = 2048
-    max_head_bytes: int = 64 << 10
-    max_headers: int = 200
-    head_timeout: float = 30.0
-    drain_timeout: float = 30.0
-    settle_timeout: float = 2.0
-    linger_timeout: float = 0.25
-    client_stall_timeout: float = 600.0
-    search_timeout: float = 15.0
-    fetch_timeout: float = 15.0
-    max_fetch_bytes: int = 2 << 20
-    safety_timeout: float = 30.0
-    model_list_timeout: float = 2.5
-    pdf_pages: int = 100
-    pdf_timeout: float = 10.0
-    transport: Transport = "http1"
-    upstream_connections: int = 1024
-    connection_age: float = 600.0
-    separate_connections: bool = False
-    ca_bundle: Path | None = None
-    client_certificate: Path | None = None
-    workers: int = 1
-    token_counts: TokenCounts = "estimate"  # noqa: S105 - tokens of text, no secret
-    search_url: str | None = None
-    search_key_header: str = "Authorization"
-    fetch: bool = False
-    hooks: Path | None = None
-    hook_errors: HookErrors = "ignore"
+    host: str = setting("127.0.0.1", host, "ADDRESS", "address to listen on")
+    port: int = setting(8082, whole(0, 65535), "PORT", "port to listen on; 0 picks a free one", "PORT")
+    allow_remote: bool = setting(False, switch, "[no]", "listen on an address that other machines can reach")
+    allowed_hosts: tuple[str, ...] = setting(
+        (),
+        hosts,
+        "NAMES",
+        "more names by which requests and web pages may call this server, separated by commas; * is any",
+    )
+    admin_listen: tuple[str, int] | None = setting(
+        None,
+        listen,
+        "[ADDRESS:]PORT",
+        "a second address to listen on (this machine's own where only a port is given), which no limit on "
+        "clients starves: for health, and instead of the first for statistics, metrics and tests",
+    )
+    admin_tokens: Path | None = setting(
+        None, file, "FILE", "tokens, hashed, with which other machines may see what only this one may"
+    )
+    client_tokens: Path | None = setting(
+        None,
+        file,
+        "FILE",
+        "tokens, hashed, of which each request needs one; the provider's key then comes in x-upstream-key",
+    )
+    tls_cert: Path | None = setting(
+        None, file, "FILE", "certificate with which to listen (PEM), with its chain: https"
+    )
+    tls_key: Path | None = setting(
+        None, file, "FILE", "the key of that certificate, where it is not in the same file"
+    )
+    allow_plain_http: bool = setting(
+        False,
+        switch,
+        "[no]",
+        "send keys over http:// to hosts outside of private networks, where others can read them",
+    )
+    models: Path = setting(MISSING, file, "FILE", "the models file", "CUSTOM_MODELS_FILE")
+    default_model: str | None = setting(
+        None, str, "MODEL", "model of models.yaml for every claude-... name that is not configured"
+    )
+    log_level: LogLevel = setting(
+        "info", one_of(get_args(LogLevel)), "LEVEL", "debug, info, warning or error", "LOG_LEVEL"
+    )
+    log_format: LogFormat = setting(
+        "text", one_of(get_args(LogFormat)), "WORD", "text, or json: one object a line"
+    )
+    traces: bool = setting(False, switch, "[no]", "send traces to OTEL_EXPORTER_OTLP_ENDPOINT (extra [otel])")
+    metrics: bool = setting(False, switch, "no", "answer GET /metrics for Prometheus (extra [metrics])")
+    cache_proof: bool = setting(
+        True, switch, "no", "find out why a provider's cache did not serve a session's prompt"
+    )
+    ui: bool = setting(True, switch, "no", "answer GET /ui, the page that shows sessions and requests live")
+    usage_file: Path | None = setting(
+        None, file_or_no, "FILE", "where token counts are kept for `claude-code-proxy usage`; no keeps none"
+    )
+    capture: Path | None = setting(
+        None, file, "DIR", "keep the last exchanges, whole, as files in this folder"
+    )
+    capture_count: int = setting(100, whole(1, 1_000_000), "N", "most exchanges that are kept")
+    capture_bytes: int = setting(256 << 20, size, "SIZE", "most bytes of exchanges that are kept")
+    redact: bool = setting(False, switch, "no", "keep exchanges with filler in the place of texts")
+    max_retries: int = setting(
+        2,
+        whole(0, 10),
+        "N",
+        "retries before the response begins, when the upstream is down or overloaded",
+        "MAX_RETRIES",
+    )
+    hold: float = setting(
+        10.0, seconds(0), "S", "longest wait for the upstream's first event before the response begins"
+    )
+    ping_interval: float = setting(10.0, seconds(1), "S", "silence after which a stream gets a ping")
+    progress_interval: float = setting(
+        60.0, seconds(1), "S", "silence after which a stream gets an event that counts as progress"
+    )
+    connect_timeout: float = setting(10.0, seconds(0.1), "S", "longest time to connect to an upstream")
+    first_byte_timeout: float = setting(
+        600.0, seconds(1), "S", "longest wait for the first byte of an upstream's response"
+    )
+    idle_timeout: float = setting(
+        600.0, seconds(1), "S", "longest silence of an upstream within its response"
+    )
+    max_body_bytes: int = setting(64 << 20, size, "SIZE", "largest request body (32000000, 64MiB)")
+    max_unpack_ratio: int = setting(
+        200,
+        whole(1, 10_000),
+        "N",
+        "how many times its size a compressed request body may become; 1 MiB it always may",
+    )
+    max_json_elements: int = setting(
+        500_000, whole(1, 1_000_000_000), "N", "most elements in the JSON of a request"
+    )
+    max_json_depth: int = setting(128, whole(8, 200), "N", "most levels of objects and arrays in a request")
+    max_name_length: int = setting(
+        256, whole(16, 65_536), "N", "most characters in the name of a model or a session"
+    )
+    max_bytes_in_flight: int = setting(
+        512 << 20, size, "SIZE", "most bytes of request bodies that are held at once"
+    )
+    body_timeout: float = setting(300.0, seconds(1), "S", "longest time for a request body to arrive")
+    max_requests: int = setting(1024, whole(1, 1_000_000), "N", "most requests under way at once")
+    max_requests_per_key: int = setting(
+        1024, whole(1, 1_000_000), "N", "most requests under way at once with one key"
+    )
+    max_response_bytes: int = setting(64 << 20, size, "SIZE", "largest response that is held in memory")
+    max_stream_bytes: int = setting(512 << 20, size, "SIZE", "largest streamed response of an upstream")
+    answer_timeout: float = setting(7200.0, seconds(1), "S", "longest time for the response of an upstream")
+    max_event_bytes: int = setting(32 << 20, size, "SIZE", "largest event in the stream of an upstream")
+    max_tool_arguments: int = setting(
+        16 << 20, size, "SIZE", "most characters in the arguments of one tool call"
+    )
+    max_tool_calls: int = setting(1000, whole(1, 1_000_000), "N", "most tool calls in one response")
+    max_connections: int = setting(4096, whole(1, 1_000_000), "N", "most client connections at once")
+    max_connections_per_address: int = setting(
+        2048,
+        whole(1, 1_000_000),
+        "N",
+        "most client connections at once from one address, which may be that of a reverse proxy",
+    )
+    max_head_bytes: int = setting(64 << 10, size, "SIZE", "largest head of a request: its path and headers")
+    max_headers: int = setting(200, whole(8, 10_000), "N", "most headers of a request")
+    head_timeout: float = setting(
+        30.0, seconds(1), "S", "longest time for the head of a request, and longest silence in its body"
+    )
+    drain_timeout: float = setting(30.0, seconds(0), "S", "longest wait for running requests at shutdown")
+    settle_timeout: float = setting(
+        2.0, seconds(0), "S", "longest wait for token counts after an answer is complete"
+    )
+    linger_timeout: float = setting(
+        0.25, seconds(0), "S", "longest wait for the end of a connection that is to be reused"
+    )
+    client_stall_timeout: float = setting(
+        600.0, seconds(0), "S", "longest wait for a client that does not read"
+    )
+    search_timeout: float = setting(15.0, seconds(0), "S", "longest wait for the search service")
+    fetch_timeout: float = setting(15.0, seconds(0), "S", "longest time to fetch a web page")
+    max_fetch_bytes: int = setting(2 << 20, size, "SIZE", "how much of a web page is read")
+    safety_timeout: float = setting(30.0, seconds(0), "S", "longest wait for the verdicts of a safety_model")
+    model_list_timeout: float = setting(
+        2.5, seconds(0), "S", "longest wait for the providers' lists of models"
+    )
+    pdf_pages: int = setting(
+        100, whole(1, 10_000), "N", "most pages of a PDF that are sent as text (extra [pdf])"
+    )
+    pdf_timeout: float = setting(10.0, seconds(0.1), "S", "longest time to read the text of a PDF")
+    transport: Transport = setting(
+        "http1", one_of(get_args(Transport)), "WORD", "http1, or http2 with the extra [http2]"
+    )
+    upstream_connections: int = setting(
+        1024, whole(1, 1_000_000), "N", "most connections in use to one upstream"
+    )
+    connection_age: float = setting(600.0, seconds(0), "S", "longest use of one connection to an upstream")
+    separate_connections: bool = setting(
+        False,
+        switch,
+        "[no]",
+        "use a connection to an upstream for one key only, where the upstream is not trusted (http1)",
+    )
+    ca_bundle: Path | None = setting(
+        None, file, "FILE", "certificate authorities to trust beside the system's"
+    )
+    client_certificate: Path | None = setting(
+        None, file, "FILE", "certificate and key to show to upstreams (PEM)"
+    )
+    workers: int = setting(1, whole(1, 64), "N", "number of server processes")
+    token_counts: TokenCounts = setting(
+        "estimate",
+        one_of(get_args(TokenCounts)),
+        "WORD",
+        "estimate, or exact: by the tokenizer of the extra [tokens]",
+    )
+    search_url: str | None = setting(
+        None,
+        search_url,
+        "URL",
+        "search service for models without web search; {query} in the URL is replaced by the query",
+    )
+    search_key_header: str = setting(
+        "Authorization",
+        header,
+        "NAME",
+        "header of that service for the key that a client sends as x-search-key",
+    )
+    fetch: bool = setting(
+        False, switch, "[no]", "fetch public web pages that requests with web_fetch name (extra [fetch])"
+    )
+    hooks: Path | None = setting(
+        None, file, "FILE", "Python file with request_hook(payload) and response_hook(event)"
+    )
+    hook_errors: HookErrors = setting(
+        "ignore", one_of(get_args(HookErrors)), "WORD", "ignore a hook that fails, or refuse the request"
+    )
 
     @classmethod
     def default(cls, name: str) -> object | None:
@@ -175,179 +305,4 @@ def _sources(
     return sources
 
 
-SETTINGS: tuple[Setting, ...] = (
-    Setting("host", host, "ADDRESS", "address to listen on"),
-    Setting("port", whole(0, 65535), "PORT", "port to listen on; 0 picks a free one", "PORT"),
-    Setting("allow_remote", switch, "[no]", "listen on an address that other machines can reach"),
-    Setting(
-        "allowed_hosts",
-        hosts,
-        "NAMES",
-        "more names by which requests and web pages may call this server, separated by commas; * is any",
-    ),
-    Setting(
-        "admin_listen",
-        listen,
-        "[ADDRESS:]PORT",
-        "a second address to listen on (this machine's own where only a port is given), which no limit on "
-        "clients starves: for health, and instead of the first for statistics, metrics and tests",
-    ),
-    Setting(
-        "admin_tokens",
-        file,
-        "FILE",
-        "tokens, hashed, with which other machines may see what only this one may",
-    ),
-    Setting(
-        "client_tokens",
-        file,
-        "FILE",
-        "tokens, hashed, of which each request needs one; the provider's key then comes in x-upstream-key",
-    ),
-    Setting("tls_cert", file, "FILE", "certificate with which to listen (PEM), with its chain: https"),
-    Setting("tls_key", file, "FILE", "the key of that certificate, where it is not in the same file"),
-    Setting(
-        "allow_plain_http",
-        switch,
-        "[no]",
-        "send keys over http:// to hosts outside of private networks, where others can read them",
-    ),
-    Setting("models", file, "FILE", "the models file", "CUSTOM_MODELS_FILE"),
-    Setting(
-        "default_model", str, "MODEL", "model of models.yaml for every claude-... name that is not configured"
-    ),
-    Setting("log_level", one_of(get_args(LogLevel)), "LEVEL", "debug, info, warning or error", "LOG_LEVEL"),
-    Setting("log_format", one_of(get_args(LogFormat)), "WORD", "text, or json: one object a line"),
-    Setting(
-        "traces",
-        switch,
-        "[no]",
-        "send traces to OTEL_EXPORTER_OTLP_ENDPOINT (extra [otel])",
-    ),
-    Setting("metrics", switch, "no", "answer GET /metrics for Prometheus (extra [metrics])"),
-    Setting("cache_proof", switch, "no", "find out why a provider's cache did not serve a session's prompt"),
-    Setting("ui", switch, "no", "answer GET /ui, the page that shows sessions and requests live"),
-    Setting(
-        "usage_file",
-        file_or_no,
-        "FILE",
-        "where token counts are kept for `claude-code-proxy usage`; no keeps none",
-    ),
-    Setting("capture", file, "DIR", "keep the last exchanges, whole, as files in this folder"),
-    Setting("capture_count", whole(1, 1_000_000), "N", "most exchanges that are kept"),
-    Setting("capture_bytes", size, "SIZE", "most bytes of exchanges that are kept"),
-    Setting("redact", switch, "no", "keep exchanges with filler in the place of texts"),
-    Setting(
-        "max_retries",
-        whole(0, 10),
-        "N",
-        "retries before the response begins, when the upstream is down or overloaded",
-        "MAX_RETRIES",
-    ),
-    Setting(
-        "hold", seconds(0), "S", "longest wait for the upstream's first event before the response begins"
-    ),
-    Setting("ping_interval", seconds(1), "S", "silence after which a stream gets a ping"),
-    Setting(
-        "progress_interval",
-        seconds(1),
-        "S",
-        "silence after which a stream gets an event that counts as progress",
-    ),
-    Setting("connect_timeout", seconds(0.1), "S", "longest time to connect to an upstream"),
-    Setting(
-        "first_byte_timeout", seconds(1), "S", "longest wait for the first byte of an upstream's response"
-    ),
-    Setting("idle_timeout", seconds(1), "S", "longest silence of an upstream within its response"),
-    Setting("max_body_bytes", size, "SIZE", "largest request body (32000000, 64MiB)"),
-    Setting(
-        "max_unpack_ratio",
-        whole(1, 10_000),
-        "N",
-        "how many times its size a compressed request body may become; 1 MiB it always may",
-    ),
-    Setting("max_json_elements", whole(1, 1_000_000_000), "N", "most elements in the JSON of a request"),
-    Setting("max_json_depth", whole(8, 200), "N", "most levels of objects and arrays in a request"),
-    Setting("max_name_length", whole(16, 65_536), "N", "most characters in the name of a model or a session"),
-    Setting("max_bytes_in_flight", size, "SIZE", "most bytes of request bodies that are held at once"),
-    Setting("body_timeout", seconds(1), "S", "longest time for a request body to arrive"),
-    Setting("max_requests", whole(1, 1_000_000), "N", "most requests under way at once"),
-    Setting("max_requests_per_key", whole(1, 1_000_000), "N", "most requests under way at once with one key"),
-    Setting("max_response_bytes", size, "SIZE", "largest response that is held in memory"),
-    Setting("max_stream_bytes", size, "SIZE", "largest streamed response of an upstream"),
-    Setting("answer_timeout", seconds(1), "S", "longest time for the response of an upstream"),
-    Setting("max_event_bytes", size, "SIZE", "largest event in the stream of an upstream"),
-    Setting("max_tool_arguments", size, "SIZE", "most characters in the arguments of one tool call"),
-    Setting("max_tool_calls", whole(1, 1_000_000), "N", "most tool calls in one response"),
-    Setting("max_connections", whole(1, 1_000_000), "N", "most client connections at once"),
-    Setting(
-        "max_connections_per_address",
-        whole(1, 1_000_000),
-        "N",
-        "most client connections at once from one address, which may be that of a reverse proxy",
-    ),
-    Setting("max_head_bytes", size, "SIZE", "largest head of a request: its path and headers"),
-    Setting("max_headers", whole(8, 10_000), "N", "most headers of a request"),
-    Setting(
-        "head_timeout",
-        seconds(1),
-        "S",
-        "longest time for the head of a request, and longest silence in its body",
-    ),
-    Setting("drain_timeout", seconds(0), "S", "longest wait for running requests at shutdown"),
-    Setting("settle_timeout", seconds(0), "S", "longest wait for token counts after an answer is complete"),
-    Setting(
-        "linger_timeout", seconds(0), "S", "longest wait for the end of a connection that is to be reused"
-    ),
-    Setting("client_stall_timeout", seconds(0), "S", "longest wait for a client that does not read"),
-    Setting("search_timeout", seconds(0), "S", "longest wait for the search service"),
-    Setting("fetch_timeout", seconds(0), "S", "longest time to fetch a web page"),
-    Setting("max_fetch_bytes", size, "SIZE", "how much of a web page is read"),
-    Setting("safety_timeout", seconds(0), "S", "longest wait for the verdicts of a safety_model"),
-    Setting("model_list_timeout", seconds(0), "S", "longest wait for the providers' lists of models"),
-    Setting("pdf_pages", whole(1, 10_000), "N", "most pages of a PDF that are sent as text (extra [pdf])"),
-    Setting("pdf_timeout", seconds(0.1), "S", "longest time to read the text of a PDF"),
-    Setting("transport", one_of(get_args(Transport)), "WORD", "http1, or http2 with the extra [http2]"),
-    Setting("upstream_connections", whole(1, 1_000_000), "N", "most connections in use to one upstream"),
-    Setting("connection_age", seconds(0), "S", "longest use of one connection to an upstream"),
-    Setting(
-        "separate_connections",
-        switch,
-        "[no]",
-        "use a connection to an upstream for one key only, where the upstream is not trusted (http1)",
-    ),
-    Setting("ca_bundle", file, "FILE", "certificate authorities to trust beside the system's"),
-    Setting("client_certificate", file, "FILE", "certificate and key to show to upstreams (PEM)"),
-    Setting("workers", whole(1, 64), "N", "number of server processes"),
-    Setting(
-        "token_counts",
-        one_of(get_args(TokenCounts)),
-        "WORD",
-        "estimate, or exact: by the tokenizer of the extra [tokens]",
-    ),
-    Setting(
-        "search_url",
-        search_url,
-        "URL",
-        "search service for models without web search; {query} in the URL is replaced by the query",
-    ),
-    Setting(
-        "search_key_header",
-        header,
-        "NAME",
-        "header of that service for the key that a client sends as x-search-key",
-    ),
-    Setting(
-        "fetch",
-        switch,
-        "[no]",
-        "fetch public web pages that requests with web_fetch name (extra [fetch])",
-    ),
-    Setting("hooks", file, "FILE", "Python file with request_hook(payload) and response_hook(event)"),
-    Setting(
-        "hook_errors",
-        one_of(get_args(HookErrors)),
-        "WORD",
-        "ignore a hook that fails, or refuse the request",
-    ),
-)
+SETTINGS = tuple(Setting(field.name, *field.metadata["given"]) for field in fields(ServerSettings))
