@@ -12,6 +12,7 @@ import importlib
 import pkgutil
 import re
 import time
+import tracemalloc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 parser: Any = importlib.import_module("re._parser")
 _LENGTHS = (12, 16, 20, 24, 100, 300, 1000, 3000, 12_000)
 _SLOW = 0.006  # seconds; 12,000 characters read again from each of them are 72 million steps
+_MOST_TAKEN = 100_000  # bytes; a group that may be given back takes fifty and more for each time
 _SUPER_LINEAR = 9.0  # times as long for four times the length
 
 
@@ -150,6 +152,20 @@ def _seconds(
     return best
 
 
+def _bytes_taken(pattern: re.Pattern[Any], attack: tuple[str, str, str], searched: bool) -> int:
+    """The memory that one search takes beside its text and what it finds."""
+    head, unit, tail = attack
+    text: Any = head + unit * (_LENGTHS[-1] // len(unit) + 1) + tail
+    if isinstance(pattern.pattern, bytes):
+        text = text.encode("latin-1", "replace")
+    tracemalloc.start()
+    try:
+        pattern.search(text) if searched else pattern.match(text)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
 def _is_super_linear(pattern: re.Pattern[Any], attack: tuple[str, str, str], searched: bool = True) -> bool:
     for length in _LENGTHS:
         if _seconds(pattern, attack, length, searched) > _SLOW:
@@ -171,6 +187,13 @@ def test_pattern_takes_linear_time(name: str) -> None:
     pattern, searched = PATTERNS[name]
     slow = [attack for attack in _attacks(pattern) if _is_super_linear(pattern, attack, searched)]
     assert not slow, f"{pattern.pattern!r} on {slow[0][0]!r} + {slow[0][1]!r} * n + {slow[0][2]!r}"
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_pattern_takes_no_memory_for_each_repetition(name: str) -> None:
+    pattern, searched = PATTERNS[name]
+    large = [attack for attack in _attacks(pattern) if _bytes_taken(pattern, attack, searched) > _MOST_TAKEN]
+    assert not large, f"{pattern.pattern!r} on {large[0][0]!r} + {large[0][1]!r} * n + {large[0][2]!r}"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -94,6 +95,18 @@ def test_what_does_not_end_is_refused(pieces: list[bytes]) -> None:
     with pytest.raises(sse.EventTooLarge):  # noqa: PT012 - any of them may be the one
         for piece in pieces:
             decoder.feed(piece)
+
+
+@pytest.mark.parametrize("blank", [b"\n", b"\r", b"\r\n", b"\xef\xbb\xbf \n"])
+def test_blank_lines_before_the_first_event_take_no_memory(blank: bytes) -> None:
+    blanks = blank * ((1 << 20) // len(blank))
+    tracemalloc.start()
+    try:
+        assert read([blanks + b"data: x\n\n"]) == [Event("", b"x")]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 << 20
 
 
 def test_an_event_may_be_as_large_as_the_limit_each_time() -> None:

@@ -79,3 +79,13 @@ def test_more_elements_than_anybody_can_hold() -> None:
         assert len(wire.loads_bounded(of(few))) == 1001
         with pytest.raises(wire.WireError, match="more than 500000 elements"):
             wire.loads_bounded(of(many))
+
+
+def test_what_is_read_of_an_upstream_can_be_written_again() -> None:
+    deep = {levels: b'{"a":' * levels + b"1" + b"}" * levels for levels in (wire.MOST_LEVELS, 250, 900)}
+    value = wire.loads_bounded(deep.pop(wire.MOST_LEVELS))
+    assert json.loads(wire.dumps([[[[{"around": [value]}]]]]))
+    for text in deep.values():
+        with pytest.raises(wire.WireError, match="nested too deeply"):
+            wire.loads_bounded(text)
+    assert wire.loads_bounded(b"[" + b"[[]]," * 300 + b"[]]")

@@ -192,6 +192,21 @@ async def test_a_packed_answer_is_unpacked(client: Client) -> None:
         assert await whole(client, server) == b"hello" * 1000
 
 
+async def test_others_have_their_turn_while_a_small_answer_becomes_a_large_one(client: Client) -> None:
+    packed = gzip.compress(bytes(8 << 20))
+    head = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(packed)
+    async with serving(answering(head + packed)) as server:
+        reading = asyncio.create_task(whole(client, server))
+        turns = 0
+        while not reading.done():
+            await asyncio.sleep(0)
+            turns += 1
+            if turns == 10_000:
+                await asyncio.sleep(0.01)
+        assert len(await reading) == 8 << 20
+    assert turns > 30
+
+
 async def test_a_body_until_the_connection_closes(client: Client) -> None:
     async with serving(answering_once(b"HTTP/1.1 200 OK\r\n\r\nhel", b"lo")) as server:
         assert await whole(client, server) == b"hello"

@@ -126,20 +126,20 @@ def to_sse(frame: Frame) -> bytes:
 
 def _chunk(payload: bytes) -> bytes:
     try:
-        event = base64.b64decode(wire.loads(payload)["bytes"], validate=True)
-        kind = wire.loads(event)["type"]
+        event = base64.b64decode(wire.loads_bounded(payload)["bytes"], validate=True)
+        kind = wire.loads_bounded(event)["type"]
     except (wire.WireError, LookupError, TypeError, binascii.Error) as error:
         raise BadFrame("a chunk holds no event") from error
     if not isinstance(kind, str) or not kind.isidentifier():
         raise BadFrame("a chunk holds no event")
     if b"\n" in event or b"\r" in event:
-        event = wire.dumps(wire.loads(event))
+        event = wire.dumps(wire.loads_bounded(event))
     return b"event: %b\ndata: %b\n\n" % (kind.encode(), event)
 
 
 def _message(payload: bytes) -> str:
     try:
-        said = wire.loads(payload)
+        said = wire.loads_bounded(payload)
     except wire.WireError:
         return payload[:500].decode("utf-8", "replace")
     words = (said.get("message") or said.get("Message")) if isinstance(said, dict) else said

@@ -22,7 +22,7 @@ PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 END_OF_EVENT = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 """The blank line after an event."""
 
-_LEADING = re.compile(rb"\A(?:\xef\xbb\xbf|[ \t\r\n])+")  # blank lines and a byte-order mark, in any order
+_LEADING = b" \t\r\n\xef\xbb\xbf"  # blank lines and a byte-order mark, in any order
 
 
 class Event(NamedTuple):
@@ -70,7 +70,7 @@ class Decoder:
             self._tail = bytearray(data[end:])
         self._after_cr = not self._tail and complete.endswith(b"\r")
         if self._at_start:
-            complete = _LEADING.sub(b"", complete, count=1)
+            complete = complete.lstrip(_LEADING)
             if not complete:
                 return []
             self._at_start = False
@@ -105,7 +105,7 @@ class Decoder:
         if self._document:
             return [Event("", rest)]
         if self._at_start:
-            rest = _LEADING.sub(b"", rest, count=1)
+            rest = rest.lstrip(_LEADING)
         if rest.strip():
             self._line(rest)
         return [self._dispatch()] if self._data else []
@@ -118,7 +118,7 @@ class Decoder:
         if first[:1] not in (b"{", b"["):
             return False
         try:
-            wire.loads(first)
+            wire.loads_bounded(first)
         except wire.WireError:
             return True
         return False

@@ -21,9 +21,12 @@ import orjson
 
 MOST_ELEMENTS = 500_000
 """What is read of an upstream at once; each takes up to 500 bytes of memory."""
+MOST_LEVELS = 200
+"""Levels of what is read of an upstream: orjson writes 254, and something stands around it."""
 _PIECE = 256 << 10  # bytes that are looked at in one call, which keeps other threads waiting
 _OTHERS = bytes(sorted(set(range(256)) - set(b",[{")))
 _MINUS_ZERO = re.compile(rb"-0[\s,\]}]")  # an integer for msgspec, which has no sign then
+_TOO_DEEP = "nested too deeply"
 _MOST_DIGITS = 4300  # of an integer that Python reads
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeError)
@@ -77,14 +80,18 @@ def loads(data: bytes | str | memoryview) -> Any:
 
 
 def loads_bounded(data: bytes | str) -> Any:
-    """`loads` of what an upstream sent: none of it takes the memory of more than `MOST_ELEMENTS`.
+    """`loads` of what an upstream sent: it takes the memory of `MOST_ELEMENTS` at most, and can be written.
 
-    Raises `WireError` for more too.
+    Raises `WireError` for more elements and for more than `MOST_LEVELS` too.
     """
     raw = data.encode("utf-8", "replace") if isinstance(data, str) else data
     if has_more_elements(raw, MOST_ELEMENTS):
         raise WireError(f"more than {MOST_ELEMENTS} elements", 0, 1, 1)
-    return loads(data)
+    value = loads(data)
+    may_be_deep = len(raw) > 2 * MOST_LEVELS and raw.count(b"[") + raw.count(b"{") > MOST_LEVELS
+    if may_be_deep and is_deeper(value, MOST_LEVELS):
+        raise WireError(_TOO_DEEP, 0, 1, 1)
+    return value
 
 
 def _loads_plainly(data: bytes | str | memoryview) -> Any:
@@ -95,7 +102,7 @@ def _loads_plainly(data: bytes | str | memoryview) -> Any:
     except json.JSONDecodeError as error:
         raise WireError(error.msg, error.pos, error.lineno, error.colno) from None
     except RecursionError:
-        raise WireError("nested too deeply", 0, 1, 1) from None
+        raise WireError(_TOO_DEEP, 0, 1, 1) from None
 
 
 def is_deeper(value: Any, limit: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,9 @@ class Decoder:
         """
         try:
             while True:
-                if not self._packed:
+                if self._packed:
+                    await asyncio.sleep(0)  # others have their turn
+                else:
                     self._packed = await source()
                     if not self._packed:
                         return self._finish()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110 5.6.2
-_NAMES = re.compile(rf"{_TOKEN}(?:\n{_TOKEN})*")
+_NAMES = re.compile(rf"{_TOKEN}(?:\n{_TOKEN})*+")
 _name = itemgetter(0)
 _WRITTEN_BY_CLIENT = frozenset(("host", "content-length", "transfer-encoding", "proxy-authorization"))
 _BREAKS_OUT = re.compile("[\r\n\0]")  # RFC 9110 5.5

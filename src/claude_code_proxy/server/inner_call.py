@@ -74,7 +74,7 @@ async def inner_call(
 def _message(data: bytes, status: int) -> dict[str, Any]:
     """A whole answer's message. Raises `ApiError` for what is none."""
     try:
-        message = wire.loads(data)
+        message = wire.loads_bounded(data)
     except wire.WireError:
         message = None
     if status != 200 or not isinstance(message, dict):

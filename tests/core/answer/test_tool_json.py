@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from claude_code_proxy.core import wire
 from claude_code_proxy.core.answer.tool_json import RAW_ARGUMENTS, ArgumentGate, parse_arguments
 from claude_code_proxy.core.report import Report
 from tests.core.test_json_prefix import OBJECT
@@ -101,6 +102,23 @@ def test_a_valid_object_passes_unchanged_and_at_once(value: dict[str, Any], data
         assert gate.complete == (end == len(text))
         assert gate.incomplete == (0 < end < len(text))
     assert out + gate.close() == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a":' * 300 + "1" + "}" * 300,
+        '{"a":' * 300 + "1" + "}" * 300 + " and",
+        "[" * 300 + "]" * 300,
+        json.dumps("[" * 300 + "]" * 300),
+        "[" + "{}," * 600_000 + "{}]",
+        '{"a":[' + "{}," * 600_000 + "{}]} and",
+    ],
+)
+def test_more_than_can_be_written_or_held_stays_text(text: str) -> None:
+    kept = parse_arguments(text, Report())
+    assert kept == {RAW_ARGUMENTS: text}
+    assert json.loads(wire.dumps(kept)) == kept
 
 
 def test_depth_is_no_crash() -> None:

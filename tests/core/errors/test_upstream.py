@@ -205,3 +205,13 @@ def test_a_plan_that_is_used_up_within_a_stream() -> None:
     error = payload_error({"type": "error", "error": USED_UP | {"resets_at": 1_800_000_000}}, context)
     assert error is not None
     assert error.message.endswith("(until 2027-01-15 08:00 UTC)")
+
+
+@pytest.mark.parametrize("piece", ["MARKED-SECRET-12", "MARKED-SECRET-1234567890 ", "<b", "x "])
+@pytest.mark.parametrize("form", ["%s", '{"error": {"message": "%s"}}'])
+def test_a_large_refusal_is_read_quickly(piece: str, form: str) -> None:
+    body = (form % (piece * ((1 << 20) // len(piece)))).encode()
+    started = time.thread_time()
+    error = read_error(400, {}, body, ErrorContext(model="m", secret="MARKED-SECRET-1234567890"), now=NOW)
+    assert time.thread_time() - started < 0.15
+    assert "SECRET" not in error.message

@@ -198,6 +198,29 @@ def test_a_response_hook_cannot_break_the_protocol(tmp_path: Path, result: str) 
     assert report.codes == ["hook_failed"]
 
 
+@pytest.mark.parametrize("kind", ["[]", "{}", "1", "null"])
+async def test_an_event_of_a_strange_type_is_no_crash(tmp_path: Path, kind: str) -> None:
+    async def script(request: Request, connection: Connection) -> None:
+        await connection.head()
+        for event in (
+            '{"type":"message_start","message":{}}',
+            f'{{"type":{kind}}}',
+            '{"type":"message_stop"}',
+        ):
+            await connection.chunk(f"data: {event}\n\n".encode())
+        await connection.end()
+
+    code = "def response_hook(event):\n    return event\n"
+    async with (
+        running_upstream(script) as upstream,
+        running_proxy([model(upstream.base, format="anthropic")], hooks=written(tmp_path, code)) as proxy,
+    ):
+        reply = await ask(proxy, {**BODY, "stream": True})
+    assert reply.status == 200
+    assert b"message_stop" in reply.body
+    assert b"internal error" not in reply.body
+
+
 async def test_a_request_hook_must_return_an_object(tmp_path: Path) -> None:
     report = Report()
     hooks = Hooks(written(tmp_path, "def request_hook(payload):\n    return 'x'\n"))

@@ -140,6 +140,17 @@ async def test_errors_pass_unwrapped(stream: bool) -> None:
     assert reply.headers["x-should-retry"] == "true"
 
 
+@pytest.mark.parametrize("kind", [b"[]", b"{}", b"[[1]]", b"null", b"1", b"[" * 800 + b"]" * 800])
+async def test_an_error_of_a_strange_type_passes_too(kind: bytes) -> None:
+    body = b'{"type":"error","error":{"type":%b,"message":"no"}}' % kind
+    async with (
+        running_upstream(answers(400, body)) as upstream,
+        running_proxy([native(upstream.base)]) as proxy,
+    ):
+        reply = await ask(proxy)
+    assert (reply.status, reply.body) == (400, body)
+
+
 SENT = {
     "anthropic-version": "2023-06-01",
     "anthropic-beta": "one-1, two-2",
@@ -345,6 +356,37 @@ async def test_an_error_event_of_the_upstream_is_the_end() -> None:
     ):
         reply = await ask(proxy, RAW)
     assert reply.body == EVENTS[0] + error
+
+
+async def test_nothing_follows_the_end_of_a_stream() -> None:
+    async def script(request: Request, connection: Connection) -> None:
+        await connection.head()
+        await connection.chunk(b"".join(EVENTS))
+        while True:
+            await connection.chunk(EVENTS[1])
+            await asyncio.sleep(0.01)
+
+    async with (
+        running_upstream(script) as upstream,
+        running_proxy([native(upstream.base)], linger_timeout=0.05) as proxy,
+    ):
+        reply = await asyncio.wait_for(ask(proxy, RAW), 5)
+        await eventually(lambda: upstream.open_connections == 0)
+    assert reply.body.startswith(b"".join(EVENTS))
+
+
+async def test_an_end_within_a_block_is_none() -> None:
+    block = (
+        b'event: content_block_start\ndata: {"content_block":{"type":"tool_use","id":"t","name":"n",'
+        b'"input":{"type":"message_stop"}},"index":1,"type":"content_block_start"}\n\n'
+    )
+    nested = block.replace(b'"type":"tool_use"', b'"of":{"type":"error"},"type":"tool_use"')
+    async with (
+        running_upstream(streams(*EVENTS[:6], nested, *EVENTS[6:])) as upstream,
+        running_proxy([native(upstream.base)]) as proxy,
+    ):
+        reply = await ask(proxy, RAW)
+    assert reply.body == b"".join((*EVENTS[:6], nested, *EVENTS[6:]))
 
 
 async def test_silence_gets_pings_and_progress_between_events_only() -> None:

@@ -48,6 +48,8 @@ def _lenient(stripped: str, text: str, report: Report) -> dict[str, Any]:
         stripped = stripped[3:-3].removeprefix("json").strip()
     found: dict[str, Any] | None = None
     at = 0
+    if wire.has_more_elements(stripped.encode("utf-8", "replace"), wire.MOST_ELEMENTS):
+        return _kept(text, report)
     while stripped.startswith("{", at):
         try:
             found, at = wire.LENIENT.raw_decode(stripped, at)
@@ -56,7 +58,7 @@ def _lenient(stripped: str, text: str, report: Report) -> dict[str, Any]:
         if found:  # the first object that says something; `{}{"a":1}` means the second
             break
         at = _SPACE.match(stripped, at).end()  # type: ignore[union-attr] # it matches nothing, too
-    if found is None:
+    if found is None or wire.is_deeper(found, wire.MOST_LEVELS):
         return _kept(text, report)
     report.changed(
         "tool_arguments_repaired", "upstream.tool_calls", "arguments contained more than one JSON object"
@@ -73,7 +75,7 @@ def _kept(text: str, report: Report) -> dict[str, Any]:
 
 def _value(text: str) -> Any:
     try:
-        return wire.loads(text)
+        return wire.loads_bounded(text)
     except wire.WireError:
         return None
 
@@ -215,10 +217,7 @@ class OmittingGate(ArgumentGate):
         empty = self._names & empty_arguments(arguments) if isinstance(arguments, dict) else ()
         if not empty:
             return text
-        try:
-            kept = wire.dumps_text({name: value for name, value in arguments.items() if name not in empty})
-        except (TypeError, RecursionError):  # it is nested too deeply to be written anew
-            return text
+        kept = wire.dumps_text({name: value for name, value in arguments.items() if name not in empty})
         left_out = ", ".join(sorted(empty))[:_LONGEST_NAMES]
         reason = f"left out since they are empty, which the tool refused before: {left_out}"
         self._report.changed("empty_arguments_omitted", "upstream.tool_calls", reason)

@@ -101,7 +101,7 @@ def _trusted_folders(context: Mapping[str, Any]) -> list[str]:
 
 def _value(text: str) -> Any:
     try:
-        value = wire.loads(text.encode()) if text else {}
+        value = wire.loads_bounded(text) if text else {}
     except wire.WireError:
         return text
     return value if isinstance(value, dict) else text

@@ -15,6 +15,7 @@ from claude_code_proxy.core.header_values import whole_number
 _MAX_RAW_CHARS = 500
 _MAX_CHARS = 4096  # what is searched stays short, whatever an upstream sends: its beginning and its end
 _TAIL_CHARS = 1024
+_MOST_PLAIN = 64 << 10  # characters that are searched for a title
 _MAX_DEPTH = 6
 _TAG = re.compile(r"<[^<>]+>")
 _HTML = re.compile(r"\s*<(?:!doctype|html|head|body|\?xml)", re.IGNORECASE)
@@ -137,6 +138,7 @@ def _words(value: Any, depth: int = 0) -> str:
 
 def _plain(text: str) -> str:
     """Text that is not JSON: at most 500 characters; of HTML the title, else the first heading."""
+    text = text[:_MOST_PLAIN]
     if _HTML.match(text):
         text = _element(text, "title") or _element(text, "h1") or "an HTML page without a title"
     text = " ".join(_TAG.sub(" ", text).split())

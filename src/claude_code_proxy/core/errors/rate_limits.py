@@ -26,7 +26,7 @@ REQUEST_IDS = (
 """The headers in which providers name a request, by lower-case name."""
 _SAFE_ID = re.compile(r"[\w.:/+=-]{1,200}", re.ASCII)
 _DURATION = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)(ms|d|h|m|s)", re.ASCII)
-_WHOLE_DURATION = re.compile(r"(?:\d{1,15}(?:\.\d{1,15})?(?:ms|d|h|m|s))+", re.ASCII)
+_WHOLE_DURATION = re.compile(r"(?:\d{1,15}(?:\.\d{1,15})?(?:ms|d|h|m|s))++", re.ASCII)
 _NUMBER = re.compile(r"\d{1,15}(?:\.\d{1,15})?", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _IN_TEXT = re.compile(

@@ -40,8 +40,7 @@ def read_error(
     (0: no clock).
     """
     secret, profile = context.secret, context.profile
-    # Before anything is cut: half a key is no longer recognised, and still a key.
-    fault = read_fault(_mask(body.decode("utf-8", "replace"), secret) if isinstance(body, bytes) else body)
+    fault = read_fault(body)
     overflow = find_overflow(fault)
     kind = kinds.classify(status, fault)
     if overflow and kind in kinds.MAY_BE_OVERFLOW:

@@ -18,7 +18,7 @@ _TOKEN = re.compile(
 )
 _GROUPING = re.compile(r"[,_' \u2019\u00a0\u202f]")
 _PUNCTUATION = re.compile(r"[-_/@$]+")
-_POINTS = re.compile(r"\d{1,3}(?:\.\d{3})+")
+_POINTS = re.compile(r"\d{1,3}(?:\.\d{3})++")
 _FACTORS = {"k": 1000, "m": 1_000_000, "\u5343": 1000, "\u4e07": 10_000}
 _SIGNS = {"\u2264": "<=", "\u2265": ">=", "\uff0c": ",", "\uff1a": ":", "\uff08": "(", "\uff09": ")"}
 END = "."

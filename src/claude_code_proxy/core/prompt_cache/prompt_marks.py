@@ -18,7 +18,7 @@ _MARK = re.compile(_NAME + rb":\s*(?:\{[^{}]*\}|null)")
 _COMMA_BEHIND = re.compile(rb"\s*,\s*")
 _BLANK = b" \t\r\n"
 _BILLING = re.compile(
-    rb'\{\s*"type":\s*"text",\s*"text":\s*"x-anthropic-billing-header:[^"\\]*(?:\\.[^"\\]*)*"\s*\},?'
+    rb'\{\s*"type":\s*"text",\s*"text":\s*"x-anthropic-billing-header:[^"\\]*+(?:\\.[^"\\]*+)*+"\s*\},?'
 )
 _OPENING = re.compile(rb'\{\s*"role":\s*("\w+"),\s*"content":\s*(\[\s*\{\s*"type":\s*"text",\s*"text":\s*)?"')
 _SPACE = re.compile(rb"\s+")

@@ -17,7 +17,7 @@ from claude_code_proxy.core.request.drafts import CallDraft, ResultDraft
 _EMPTY: tuple[Any, ...] = ("", None, [], {})
 _WRITTEN = (':""', ":null", ":[]", ":{}")
 """What one of them looks like in the arguments of a call; most calls that fail have none."""
-_WORD = re.compile(r"\w+(?:-\w+)*")
+_WORD = re.compile(r"\w++(?:-\w++)*+")
 _LONGEST_ERROR = 4096  # characters that are read of it
 
 

@@ -102,7 +102,7 @@ def _count(value: Any) -> Any:
 def _number(value: Any) -> Any:
     if isinstance(value, str):
         try:
-            value = wire.loads(value)
+            value = wire.loads_bounded(value)
         except wire.WireError:
             return _BAD
     if not isinstance(value, int | float) or isinstance(value, bool):

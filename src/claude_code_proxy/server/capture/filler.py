@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from claude_code_proxy.core.continuity import SIGNATURE_PREFIX
 
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[{}\[\]:,]|[^"{}\[\]:,]+', re.DOTALL)
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[{}\[\]:,]|[^"{}\[\]:,]+', re.DOTALL)
 _UNIT = re.compile(r"\\u[0-9a-fA-F]{4}|\\.|[^\\]|\\", re.DOTALL)
 _FIELD = re.compile(r"(?:data|error)[ \t]*:[ ]?")
 _NO_DATA = re.compile(r"(?:event|id|retry)?:|(?:data:)?[ ]?\[DONE\]")

@@ -92,10 +92,10 @@ class HookedStream:
     def _event(self, raw: bytes) -> bytes:
         data = sse.data_of(raw)
         try:
-            event: Any = wire.loads(data)
+            event: Any = wire.loads_bounded(data)
         except wire.WireError:
             return raw
-        if not isinstance(event, dict) or event.get("type") in _UNSEEN or "type" not in event:
+        if not isinstance(event, dict) or str(event.get("type")) in _UNSEEN or "type" not in event:
             return raw
         result = self._hooks.response(event, self._report)
         return raw if result == wire.loads(data) else sse.encode(result)

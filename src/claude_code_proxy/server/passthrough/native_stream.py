@@ -130,9 +130,6 @@ class NativeStream:
         return whole
 
     def _note(self, kind: bytes, event: bytes) -> None:
-        if kind in (b"message_stop", b"error"):
-            self._ended = True
-            return
         if kind == b"content_block_stop":
             self._open = None
             return
@@ -140,7 +137,10 @@ class NativeStream:
             payload = wire.loads_bounded(sse.data_of(event))
         except wire.WireError:
             return
-        if not isinstance(payload, dict):
+        if not isinstance(payload, dict) or payload.get("type") != kind.decode():
+            return
+        if kind in (b"message_stop", b"error"):
+            self._ended = self.finished = True  # whatever comes after it is nobody's
             return
         if kind == b"content_block_start":
             block = payload.get("content_block")

@@ -181,7 +181,11 @@ def _error_in(data: bytes) -> dict[str, Any] | None:
     except wire.WireError:
         return None
     error = body.get("error") if isinstance(body, dict) else None
-    if isinstance(error, dict) and isinstance(error.get("message"), str) and error.get("type") in ERROR_TYPES:
+    if (
+        isinstance(error, dict)
+        and isinstance(error.get("message"), str)
+        and str(error.get("type")) in ERROR_TYPES
+    ):
         return error
     return None
 

@@ -10,7 +10,7 @@ from claude_code_proxy.core import wire
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_STRING = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _TOKEN = re.compile(_STRING + rb"|[{}\[\],:]", re.DOTALL)
 _BRACKET = re.compile(_STRING + rb"|[{}\[\]]", re.DOTALL)
 _SCALAR = re.compile(_STRING + rb"|[^\s,}\]]+", re.DOTALL)

@@ -85,7 +85,7 @@ class GuardedAnswer:
 
 def _event(raw: bytes) -> Any:
     try:
-        return wire.loads(sse.data_of(raw))
+        return wire.loads_bounded(sse.data_of(raw))
     except wire.WireError:
         return None
 

@@ -86,7 +86,7 @@ def told_failure(last: bytes) -> str:
     if found is None:
         return ""
     try:
-        error = wire.loads(found[1])["error"]
+        error = wire.loads_bounded(found[1])["error"]
         return f"{error['type']}: {error['message']}"
     except (wire.WireError, LookupError, TypeError):
         return "an error event"

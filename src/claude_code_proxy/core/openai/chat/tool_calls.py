@@ -62,7 +62,7 @@ class _Call:
         if not text.rstrip().endswith(("}", "]", '"')):
             return False
         try:
-            wire.loads(text)
+            wire.loads_bounded(text)
         except wire.WireError:
             return False
         return True

@@ -97,7 +97,7 @@ def _object_in(text: str) -> dict[str, Any] | Unfinished | None:
 
 def _json_or_none(text: str) -> Any:
     try:
-        return wire.loads(text)
+        return wire.loads_bounded(text)
     except wire.WireError:
         return None
 
