@@ -15,7 +15,7 @@ def test_it_answers_whatever_proxy_there_is(monkeypatch: pytest.MonkeyPatch) -> 
         told = ask_beside(f"{issuer.url}/p?q=1", {"X-Y": "z"}, service="it")
         put = ask_beside(f"{issuer.url}/p", {"X-Y": "z"}, method="PUT", service="it")
     assert told is not None
-    assert (told.status, told.fields) == (200, {"a": "z"})
+    assert (told.status, told.body) == (200, {"a": "z"})
     assert put is not None
     assert put.status == 404
     assert issuer.paths == ["/p?q=1", "/p"]
@@ -26,7 +26,7 @@ def test_text_that_is_no_object_has_no_fields(text: bytes) -> None:
     with Issuer(lambda asked: (200, text)) as issuer:
         told = ask_beside(issuer.url, {}, service="it")
     assert told is not None
-    assert told.fields == {}
+    assert told.body == {}
 
 
 def test_nobody_is_there() -> None:

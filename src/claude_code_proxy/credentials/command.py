@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from .source import Credential, CredentialError, checked
+from .source import Credential, CredentialError, Fetcher, checked
 
 LIMIT = "CCPROXY_KEY_TIMEOUT"
 """The variable with the seconds for a command, which may ask the user for a fingerprint or a password."""
@@ -25,7 +25,7 @@ _TTL = re.compile(r"ttl=(\d{1,6})([smh])\s+(\S.*)", re.DOTALL)
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
-class Command:
+class Command(Fetcher):
     """The command `text`, which may begin with `ttl=50m`: for how long what it prints is good."""
 
     def __init__(self, text: str, env: Mapping[str, str]) -> None:
@@ -37,10 +37,6 @@ class Command:
         began = time.time()
         token = checked(_printed(self.command, self._env))
         return Credential(token, began + self._ttl if self._ttl else None)
-
-    def stamp(self) -> object:
-        """Nobody tells of a change."""
-        return None
 
 
 def split_ttl(text: str) -> tuple[str, float | None]:

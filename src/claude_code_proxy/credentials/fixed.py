@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .source import Credential, CredentialError, checked
+from .source import Credential, CredentialError, Fetcher, checked
 
 
-class Written:
+class Written(Fetcher):
     """A key that is written out."""
 
     def __init__(self, token: str, env: Mapping[str, str]) -> None:  # noqa: ARG002 - as every kind is made
@@ -17,12 +17,8 @@ class Written:
         """The key. Raises `CredentialError`."""
         return Credential(checked(self._token))
 
-    def stamp(self) -> object:
-        """It never changes."""
-        return None
 
-
-class Variable:
+class Variable(Fetcher):
     """The key in the variable `name`."""
 
     def __init__(self, name: str, env: Mapping[str, str]) -> None:
@@ -35,10 +31,6 @@ class Variable:
         if not token:
             raise CredentialError("the variable is not set", self._near() or f"export {self._name}=...")
         return Credential(checked(token))
-
-    def stamp(self) -> object:
-        """It never changes."""
-        return None
 
     def _near(self) -> str:
         from difflib import get_close_matches  # only for a mistake

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
-from .source import CredentialError
+from .source import CredentialError, object_of
 
 SECONDS = 15.0
 """The longest wait for an issuer."""
@@ -17,10 +17,11 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class Reply(NamedTuple):
-    """What an issuer answered; `body` is {} where it was no JSON object."""
+    """What an issuer answered; `body` is {} where it was no JSON object, `raw` its text for `ask_beside`."""
 
     status: int
     body: dict[str, Any]
+    raw: str = ""
 
     def text(self, *path: str) -> str:
         """The text at `path` of the body, "" where there is none."""
@@ -86,7 +87,7 @@ def ask(
         raise CredentialError(f"{issuer} cannot be reached: {reason}", transient=True) from None
     if status >= 500 or status == 429:
         raise CredentialError(f"{issuer} answered {status}", "try again later", transient=True)
-    return Reply(status, _object(raw))
+    return Reply(status, object_of(raw))
 
 
 def _rest_of(error: Any) -> bytes:
@@ -94,11 +95,3 @@ def _rest_of(error: Any) -> bytes:
         return bytes(error.read(_MOST))
     except OSError:
         return b""
-
-
-def _object(raw: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(raw)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}

@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from .source import CredentialError
+from .issuer_http import Reply
+from .source import CredentialError, object_of
 
 _MOST = 1_000_000  # bytes of an answer
 
 
-class Told(NamedTuple):
-    """What the service answered."""
-
-    status: int
-    text: str
-
-    @property
-    def fields(self) -> dict[str, Any]:
-        """The text as a JSON object; {} for what is none."""
-        try:
-            value = json.loads(self.text)
-        except (ValueError, RecursionError):
-            return {}
-        return value if isinstance(value, dict) else {}
-
-
 def ask_beside(
     url: str, headers: Mapping[str, str], *, method: str = "GET", seconds: float = 1.0, service: str
-) -> Told | None:
+) -> Reply | None:
     """The answer of the `service` at `url`, of whatever status; None where there is no such service.
 
     Raises a transient `CredentialError` when it is there and answers with nonsense or too late.
@@ -48,7 +31,8 @@ def ask_beside(
         path = parts.path + (f"?{parts.query}" if parts.query else "")
         connection.request(method, path, headers=dict(headers))
         response = connection.getresponse()
-        return Told(response.status, response.read(_MOST).decode("utf-8", "replace"))
+        raw = response.read(_MOST).decode("utf-8", "replace")
+        return Reply(response.status, object_of(raw), raw)
     except TimeoutError:
         raise CredentialError(f"{service} did not answer within {seconds:g} s", transient=True) from None
     except (OSError, HTTPException) as error:

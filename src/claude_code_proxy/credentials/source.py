@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from importlib import import_module
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,11 @@ class Fetcher(Protocol):
         ...
 
     def stamp(self) -> object:
-        """Something that differs from before once what is stored has changed; takes microseconds."""
-        ...
+        """Something that differs from before once what is stored has changed; takes microseconds.
+
+        None where nobody tells of a change.
+        """
+        return None
 
 
 def checked(token: str) -> str:
@@ -75,3 +80,20 @@ def checked(token: str) -> str:
     if not token.isascii():
         raise CredentialError("auth_key has characters that no key has", "copy the key again")
     return token
+
+
+def object_of(text: bytes | str) -> dict[str, Any]:
+    """The JSON object that `text` is; {} where it is none."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def extra_modules(extra: str, what: str, *names: str) -> list[Any]:
+    """The modules `names` of the extra. Raises `CredentialError` with `what`: that something needs it."""
+    try:
+        return [import_module(name) for name in names]
+    except ImportError:
+        raise CredentialError(what, f"pip install 'keyless-claude-proxy[{extra}]'") from None

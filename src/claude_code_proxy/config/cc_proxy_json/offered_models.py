@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from claude_code_proxy.config import paths
+from claude_code_proxy.credentials.source import object_of
 
 _FORMATS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/v1/messages", {"format": "anthropic"}),
@@ -33,10 +33,9 @@ def entries_of(models: object) -> dict[str, dict[str, Any]]:
 def read_offered(path: Path) -> dict[str, dict[str, Any]]:
     """What `offered_file` has; {} where it is not there or not what it was."""
     try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        return entries_of(object_of(path.read_bytes()).get("data"))
+    except OSError:
         return {}
-    return entries_of(value.get("data") if isinstance(value, dict) else None)
 
 
 def _entries(models: object) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -6,12 +6,10 @@ Written here: variables, files, `credential_process`, containers and EC2. A role
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -19,7 +17,13 @@ from urllib.parse import urlsplit
 from claude_code_proxy.credentials.aws.aws_files import AwsFiles
 from claude_code_proxy.credentials.aws.sigv4 import bearer_key
 from claude_code_proxy.credentials.link_local_http import ask_beside
-from claude_code_proxy.credentials.source import Credential, CredentialError, checked
+from claude_code_proxy.credentials.source import (
+    Credential,
+    CredentialError,
+    checked,
+    extra_modules,
+    object_of,
+)
 
 _OPTIONS = re.compile(r"(?:region=(?P<region>[a-z0-9-]+))?\s*(?P<profile>[^\s=]+(?: [^\s=]+)*)?")
 _NEEDS_BOTOCORE = ("role_arn", "sso_session", "sso_start_url", "web_identity_token_file", "login_session")
@@ -115,13 +119,9 @@ class AwsSignature:
         return found
 
     def _from_botocore(self) -> _Found:
-        try:
-            botocore = import_module("botocore.session")
-            exceptions = import_module("botocore.exceptions")
-            unreadable = import_module("botocore.parsers").ResponseParserError
-        except ImportError:
-            hint = "pip install 'keyless-claude-proxy[aws]'"
-            raise CredentialError("a role, SSO or a web identity of AWS needs botocore", hint) from None
+        what = "a role, SSO or a web identity of AWS needs botocore"
+        names = ("botocore.session", "botocore.exceptions", "botocore.parsers")
+        botocore, exceptions, parsers = extra_modules("aws", what, *names)
         try:
             self._session = self._session or botocore.Session(profile=self._own_profile or None)
             held = self._session.get_credentials()
@@ -129,7 +129,7 @@ class AwsSignature:
         except exceptions.BotoCoreError as error:
             passes = isinstance(error, exceptions.HTTPClientError)
             raise CredentialError(f"AWS: {error}", _LOG_IN, transient=passes) from None
-        except unreadable:  # its words quote the answer
+        except parsers.ResponseParserError:  # its words quote the answer
             raise CredentialError("AWS's answer cannot be read", transient=True) from None
         except exceptions.ClientError as error:
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -162,7 +162,7 @@ class AwsSignature:
             raise CredentialError(
                 f"the container's credentials: {status} at {parts.hostname}", transient=True
             )
-        return _read(told.fields, "the container's credentials", "Token")
+        return _read(told.body, "the container's credentials", "Token")
 
     def _from_machine(self) -> _Found | None:
         """The role of an EC2 machine, by the second version of its metadata service."""
@@ -175,13 +175,13 @@ class AwsSignature:
         told = ask_beside(f"{base}/api/token", ttl, method="PUT", service=service)
         if told is None or told.status != 200:
             return None
-        headers = {"x-aws-ec2-metadata-token": checked(told.text.strip())}
+        headers = {"x-aws-ec2-metadata-token": checked(told.raw.strip())}
         roles = f"{base}/meta-data/iam/security-credentials/"
         told = ask_beside(roles, headers, service=service)
-        if told is None or told.status != 200 or not (lines := told.text.split()):
+        if told is None or told.status != 200 or not (lines := told.raw.split()):
             return None
         told = ask_beside(roles + lines[0], headers, service=service)
-        return _read(told.fields if told else {}, service, "Token")
+        return _read(told.body if told else {}, service, "Token")
 
 
 class BedrockKey:
@@ -229,11 +229,7 @@ def _from_process(command: str, env: Mapping[str, str]) -> _Found:
         raise CredentialError(f"credential_process cannot be run: {error}") from None
     if ran.returncode != 0:
         raise CredentialError(f"credential_process failed with exit code {ran.returncode}", "run it by hand")
-    try:
-        value = json.loads(ran.stdout)
-    except (ValueError, RecursionError):
-        value = {}
-    fields = value if isinstance(value, dict) else {}
+    fields = object_of(ran.stdout)
     if fields.get("Version") != 1:
         raise CredentialError("credential_process printed no credentials of version 1", "run it by hand")
     return _read(fields, "credential_process", "SessionToken")

@@ -7,19 +7,22 @@ the answers: azure-identity.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
-from claude_code_proxy.credentials.issuer_http import ask
+from claude_code_proxy.credentials.issuer_http import Reply, ask
 from claude_code_proxy.credentials.key_file import file_stamp
-from claude_code_proxy.credentials.link_local_http import Told, ask_beside
-from claude_code_proxy.credentials.source import Credential, CredentialError, checked
+from claude_code_proxy.credentials.link_local_http import ask_beside
+from claude_code_proxy.credentials.source import (
+    Credential,
+    CredentialError,
+    checked,
+    extra_modules,
+    object_of,
+)
 
 _SCOPE = "https://ai.azure.com/.default"
 _AUTHORITY = "https://login.microsoftonline.com"
@@ -104,12 +107,8 @@ class EntraToken:
 
     def _of_certificate(self, path: str) -> Credential:
         env = self._env
-        try:
-            identity = import_module("azure.identity")
-            exceptions = import_module("azure.core.exceptions")
-        except ImportError:
-            hint = "pip install 'keyless-claude-proxy[azure]'"
-            raise CredentialError("a certificate of Entra needs azure-identity", hint) from None
+        what = "a certificate of Entra needs azure-identity"
+        identity, exceptions = extra_modules("azure", what, "azure.identity", "azure.core.exceptions")
         try:
             held = identity.CertificateCredential(
                 env["AZURE_TENANT_ID"],
@@ -136,19 +135,16 @@ class EntraToken:
         mine = f"&client_id={quote(client, safe='')}" if client else ""
         return f"{endpoint}?api-version={version}&resource={resource}{mine}"
 
-    def _managed(self, told: Told | None) -> Credential | None:
+    def _managed(self, told: Reply | None) -> Credential | None:
         """The token of a managed identity; None where there is none."""
         if told is None or told.status in (400, 404):  # 400: the machine has no identity
             return None
         if told.status != 200:
             passes = told.status in (410, 429) or told.status >= 500
             raise CredentialError(f"the managed identity answered {told.status}", transient=passes)
-        fields = told.fields  # numbers come as text
-        life, end = (_number(fields.get(name)) for name in ("expires_in", "expires_on"))
+        life, end = told.number("expires_in"), told.number("expires_on")
         now = self._clock()
-        return _credential(
-            str(fields.get("access_token") or ""), now, end - now if life is None and end else life
-        )
+        return _credential(told.text("access_token"), now, end - now if life is None and end else life)
 
     def _of_cli(self) -> Credential | None:
         """The token of whoever is logged in with the Azure CLI; None where nobody is."""
@@ -174,14 +170,10 @@ class EntraToken:
                 return None
             words = said.splitlines()[0] if said else f"exit code {ran.returncode}"
             raise CredentialError(f"az: {words}", _LOG_IN)
-        try:
-            value = json.loads(ran.stdout)
-        except (ValueError, RecursionError):
-            value = None
-        fields = value if isinstance(value, dict) else {}
+        reply = Reply(200, object_of(ran.stdout))
         now = self._clock()
-        end = _number(fields.get("expires_on")) or _local_time(fields.get("expiresOn"))
-        return _credential(str(fields.get("accessToken") or ""), now, end - now if end else None)
+        end = reply.number("expires_on") or _local_time(reply.text("expiresOn"))
+        return _credential(reply.text("accessToken"), now, end - now if end else None)
 
 
 def _credential(token: str, began: float, life: float | None) -> Credential:
@@ -190,16 +182,9 @@ def _credential(token: str, began: float, life: float | None) -> Credential:
     return Credential(checked(token), began + life)
 
 
-def _number(value: Any) -> float | None:
-    try:
-        return float(value) if isinstance(value, int | float | str) else None
-    except ValueError:
-        return None
-
-
-def _local_time(value: Any) -> float | None:
+def _local_time(text: str) -> float | None:
     """`expiresOn` of older versions of the Azure CLI, in Unix seconds."""
     try:
-        return datetime.fromisoformat(value).timestamp() if isinstance(value, str) else None
+        return datetime.fromisoformat(text).timestamp()
     except ValueError:
         return None

@@ -11,14 +11,13 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from claude_code_proxy.credentials.issuer_http import ask
 from claude_code_proxy.credentials.key_file import file_stamp
 from claude_code_proxy.credentials.link_local_http import ask_beside
-from claude_code_proxy.credentials.source import Credential, CredentialError, checked
+from claude_code_proxy.credentials.source import Credential, CredentialError, checked, extra_modules
 from claude_code_proxy.credentials.stored_file import read_object
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -106,8 +105,7 @@ class ApplicationDefault:
         if told.status != 200:
             passes = told.status >= 500 or told.status == 429
             raise CredentialError(f"Google's metadata answered {told.status}", _LOG_IN, transient=passes)
-        token, life = told.fields.get("access_token"), told.fields.get("expires_in")
-        return _credential(str(token or ""), float(life) if isinstance(life, int) else None, began, {})
+        return _credential(told.text("access_token"), told.number("expires_in"), began, {})
 
     def _of_library(self, path: Path, info: dict[str, Any], headers: dict[str, str]) -> Credential:
         """The token of any other kind of credentials."""
@@ -115,15 +113,11 @@ class ApplicationDefault:
         if kind not in _LIBRARY:
             raise CredentialError(f"{path}: credentials of the kind {kind} are not supported", _COMMAND)
         name, maker = _LIBRARY[kind]
+        what = f"{path}: credentials of this kind need google-auth"
+        names = (name, "google.auth.exceptions", "google.auth.transport.requests")
+        own, exceptions, requests = extra_modules("gcp", what, *names)
         try:
-            make = getattr(import_module(name).Credentials, maker)
-            exceptions = import_module("google.auth.exceptions")
-            requests = import_module("google.auth.transport.requests")
-        except ImportError:
-            hint = "pip install 'keyless-claude-proxy[gcp]'"
-            raise CredentialError(f"{path}: credentials of this kind need google-auth", hint) from None
-        try:
-            held = make(info, scopes=[_SCOPE])
+            held = getattr(own.Credentials, maker)(info, scopes=[_SCOPE])
             held.refresh(partial(requests.Request(), timeout=_SECONDS))
         except exceptions.GoogleAuthError as error:
             passes = isinstance(error, exceptions.TransportError) or bool(getattr(error, "retryable", False))
