@@ -10,8 +10,6 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Most tests wait for processes and sockets: a few more workers than cores keep the cores busy.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
-MINUTES ?= 30
-
 EXTRAS := fetch http2 metrics otel pdf tokens top
 PERMISSIVE := MIT;BSD;Apache;ISC;PSF;Python Software Foundation
 
@@ -49,10 +47,8 @@ fuzz: $(INSTALLED_DEV) ## feed 100,000 mutated inputs to each reader; ARGS="--ta
 soak: $(INSTALLED_DEV) ## two minutes of mixed traffic with random faults; ARGS="--seconds 600 --seed x"
 	$(BIN)/python -m tests.soak $(ARGS)
 
-mutants: $(INSTALLED_DEV) ## change the core in small ways and count the changes that no test notices; MINUTES=30
-	$(PIP) install --group mutants
-	-nice -n 19 timeout --signal INT $(MINUTES)m $(BIN)/mutmut run $(ARGS)
-	$(BIN)/mutmut export-cicd-stats && cat mutants/mutmut-cicd-stats.json
+mutants: $(INSTALLED_DEV) ## change the core in small ways and say which changes no test notices; ARGS="errors request/read.py --share 5"
+	nice -n 19 $(BIN)/python -m tests.mutants $(or $(ARGS),.)
 
 bench: $(INSTALLED_DEV) ## compare the proxy with a plain pass-through
 	$(BIN)/python -m bench $(ARGS)

@@ -12,6 +12,7 @@ from claude_code_proxy.core.errors import lessons
 from claude_code_proxy.core.errors.corrections import apply, corrections
 from claude_code_proxy.core.providers.profile import Profile
 from tests.core.cases import CASES, load
+from tests.core.errors.test_corrections import made
 
 TABLE = [pytest.param(case, id=case["name"]) for case in load(CASES / "error" / "lessons.json")["cases"]]
 
@@ -32,6 +33,8 @@ def test_lesson(case: dict[str, Any]) -> None:
     assert found is not None
     lesson = {key: list(value) if isinstance(value, tuple) else value for key, value in found.lesson.items()}
     assert (found.kind, lesson) == (case["kind"], case["lesson"])
+    assert found.learned == case.get("learned", True)
+    made(found, case["sent"])
     replace(profile(case["profile"]), **found.lesson)  # names fields that there are
 
 

@@ -99,7 +99,7 @@ def test_messages_are_at_most_2_kilobytes_and_whole_characters() -> None:
 
 
 def test_raw_text_is_at_most_500_characters_and_bytes_may_be_broken() -> None:
-    error = read_error(500, {}, bytearray(b"\xff" + b"x" * 9000), ErrorContext(model="m"), now=NOW)
+    error = read_error(500, {}, b"\xff" + b"x" * 9000, ErrorContext(model="m"), now=NOW)
     assert error.message == "\ufffd" + "x" * 499
 
 

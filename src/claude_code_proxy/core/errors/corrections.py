@@ -108,7 +108,7 @@ def corrections(
         # The words are the caller's as well: they may correct this request, and say nothing of the model.
         found = _explained(fault, _find(status, fault, profile, sent, input_tokens))
         return found and _for_once(found)
-    if found is not None and found.lesson:
+    if found is not None:
         numbers = [value for value in found.lesson.values() if type(value) is int and value > 0]
         if callers_own(fault.message, sent, _TRIGGER, numbers):
             return _for_once(found)
@@ -277,10 +277,11 @@ def _lesser_form(fault: Fault, profile: Profile, sent: Mapping[str, Any]) -> Cor
     form = schema_refusals.answer_form(sent)
     if not isinstance(form, dict):
         return None
+    field = schema_refusals.answer_field(sent)
     if _JSON_WITH_TOOLS.search(fault.message) and "tools" in sent and profile.structured_with_tools:
-        return Correction("convert", "response_format", lesson={"structured_with_tools": False})
+        return Correction("convert", field, lesson={"structured_with_tools": False})
     lesser = "json_object" if form.get("type") == "json_schema" else "none"
-    return Correction("convert", "response_format", lesson={"structured_output": lesser})
+    return Correction("convert", field, lesson={"structured_output": lesser})
 
 
 def _known_effort(fault: Fault, sent: Mapping[str, Any]) -> Correction | None:
@@ -316,7 +317,8 @@ def _in_schemas(fault: Fault, profile: Profile, sent: Mapping[str, Any]) -> Corr
     if not schema_refusals.is_about_schema(fault) or not ("tools" in sent or form):
         return None
     if dialect := schema_refusals.dialect_for(fault, profile):
-        return Correction("convert", "tools", lesson={"schema_dialect": dialect})
+        field = "tools" if "tools" in sent else schema_refusals.answer_field(sent)
+        return Correction("convert", field, lesson={"schema_dialect": dialect})
     return _lesser_form(fault, profile, sent) if schema_refusals.is_about_answer(fault) else None
 
 

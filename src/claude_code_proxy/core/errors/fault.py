@@ -40,13 +40,12 @@ class Fault(NamedTuple):
 
 def parse(body: Any) -> Any:
     """The JSON value of an upstream body, or its text where it is not JSON."""
-    if not isinstance(body, bytes | bytearray | str):
+    if not isinstance(body, bytes | str):
         return body
-    raw = bytes(body) if isinstance(body, bytearray) else body
     try:
-        return wire.loads_bounded(raw)
+        return wire.loads_bounded(body)
     except wire.WireError:
-        return raw if isinstance(raw, str) else raw.decode("utf-8", errors="replace")
+        return body if isinstance(body, str) else body.decode("utf-8", errors="replace")
 
 
 def read_fault(body: Any) -> Fault:

@@ -77,13 +77,17 @@ def strict_field(fault: Fault, sent: Mapping[str, Any]) -> str | None:
     text = f"{fault.message} {fault.param}"
     if not _STRICT_ITSELF.search(text) and not (_STRICT.search(text) and is_about_schema(fault)):
         return None
-    form = "text" if "text" in sent else "response_format"
     answer = _strict_answer(sent)
     if answer and _ANSWER.search(text):
-        return form
+        return answer_field(sent)
     if any(tool.get("strict") or "strict" in tool.get("function", {}) for tool in sent.get("tools") or ()):
         return "tools"
-    return form if answer else None
+    return answer_field(sent) if answer else None
+
+
+def answer_field(sent: Mapping[str, Any]) -> str:
+    """The field of `sent` that says which form the answer is to have, in either format."""
+    return "text" if "text" in sent else "response_format"
 
 
 def answer_form(sent: Mapping[str, Any]) -> Any:
