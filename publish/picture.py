@@ -28,12 +28,13 @@ import pyte
 import trustme
 
 from claude_code_proxy.core import wire
-from claude_code_proxy.demo.replies import Reply, stream_reply
+from claude_code_proxy.demo.replies import Reply
 from publish.screen_svg import Frame, Style, render
 from tests import paths
 from tests.e2e import npm, versions
 from tests.e2e.namespace import Namespace, private_network
 from tests.e2e.processes import process, wait_until
+from tests.replies import stream_reply
 
 COLUMNS, ROWS = 96, 32
 HOST = "api.deepseek.com"

@@ -22,7 +22,7 @@ ROOMS = {
     "transports": {"transports", "http1"},
     "server": {"server", "config", "core", "credentials", "http1", "transports"},
     "demo": {"demo", "config", "core"},
-    "conformance": {"conformance", "core", "http1"},
+    "conformance": {"conformance", "core", "demo", "http1"},
     "cli": {"cli", "server", "config", "core", "credentials", "demo"},
 }
 """Each room and the rooms it may import."""

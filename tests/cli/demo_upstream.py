@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.demo.provider import Provider
-from claude_code_proxy.demo.serving import serve_in_thread
 from tests.cli.desk import KEY
+from tests.serving import serve_in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ import pytest
 
 from claude_code_proxy.demo.agent_client import Client, ClientError
 from claude_code_proxy.demo.screen import Screen
-from claude_code_proxy.demo.serving import serve_in_thread
+from tests.serving import serve_in_thread
 
 if TYPE_CHECKING:
     from pathlib import Path

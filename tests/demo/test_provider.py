@@ -10,10 +10,11 @@ import aiohttp
 import openai
 import pytest
 
-from claude_code_proxy.demo.provider import Provider, create_app
-from claude_code_proxy.demo.replies import Chunk, Reply, error_reply, json_reply, stream_reply
-from claude_code_proxy.demo.serving import running, serve_in_thread
+from claude_code_proxy.demo.provider import Provider
+from claude_code_proxy.demo.replies import Chunk, Reply
 from tests import paths
+from tests.replies import error_reply, json_reply, stream_reply
+from tests.serving import running, serve_in_thread
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,7 +26,7 @@ HELLO: Any = [{"role": "user", "content": "say hello you"}]
 
 @pytest.fixture
 def app() -> Provider:
-    return create_app()
+    return Provider()
 
 
 @pytest.fixture
@@ -265,7 +266,7 @@ async def test_chunks_come_apart(session: aiohttp.ClientSession, app: Provider) 
 
 
 def test_in_a_thread() -> None:
-    app = create_app()
+    app = Provider()
     app.script.add(json_reply(200, {"choices": []}))
     with (
         serve_in_thread(app) as url,

@@ -9,12 +9,12 @@ import pytest
 
 from claude_code_proxy.core.answer.message import fold
 from claude_code_proxy.core.report import Report
-from claude_code_proxy.demo.provider import Provider, create_app
-from claude_code_proxy.demo.replies import json_reply
+from claude_code_proxy.demo.provider import Provider
 from claude_code_proxy.demo.responses import to_chat
-from claude_code_proxy.demo.serving import running
 from claude_code_proxy.demo.strictness import Refusal
+from tests.replies import json_reply
 from tests.server.harness import ask, model, running_proxy
+from tests.serving import running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ PNG = "data:image/png;base64,iVBORw0KGgo="
 
 @pytest.fixture
 def app() -> Provider:
-    return create_app()
+    return Provider()
 
 
 @pytest.fixture

@@ -6,18 +6,18 @@ import socket
 
 import pytest
 
-from claude_code_proxy.demo.serving import _listen
+from claude_code_proxy.demo.serving import listen
 
 
 def test_the_socket_names_its_protocol() -> None:
     """Without it asyncio leaves Nagle's algorithm on, and every second small write waits 40 ms."""
-    listener, url = _listen(0)
+    listener, url = listen(0)
     with listener:
         assert listener.proto == socket.IPPROTO_TCP
         assert url == f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 def test_a_port_in_use_is_an_error() -> None:
-    listener, _ = _listen(0)
+    listener, _ = listen(0)
     with listener, pytest.raises(OSError, match="in use"):
-        _listen(listener.getsockname()[1])
+        listen(listener.getsockname()[1])

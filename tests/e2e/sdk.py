@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.demo.provider import Provider, create_app
-from claude_code_proxy.demo.serving import serve_in_thread
+from claude_code_proxy.demo.provider import Provider
 from tests.e2e.gateway import gateway
+from tests.serving import serve_in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ class Setup:
 @contextmanager
 def proxied_provider(folder: Path) -> Iterator[Setup]:
     """Run both; the models' addresses are spelt in all the ways that people spell them."""
-    provider = create_app()
+    provider = Provider()
     with serve_in_thread(provider) as base:
         models = [
             {"model_id": "demo", "api_base": base, "context": "200k", "max_tokens": "32k"},

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import anthropic
 import pytest
 
-from claude_code_proxy.demo.replies import error_reply, stream_reply
 from tests.e2e.sdk import KEY, Setup, ask, text_of
+from tests.replies import error_reply, stream_reply
 
 if TYPE_CHECKING:
     from claude_code_proxy.demo.provider import Provider

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from claude_code_proxy.core.auto_mode.policy import POLICY
-from claude_code_proxy.demo.replies import json_reply
 from tests.e2e import versions
 from tests.e2e.test_claude_code_launcher import PRIVATE
+from tests.replies import json_reply
 
 if TYPE_CHECKING:
     from claude_code_proxy.demo.replies import Reply

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from claude_code_proxy.demo.replies import Reply, error_reply, stream_reply
+from claude_code_proxy.demo.replies import Reply
 from tests.e2e import versions
 from tests.e2e.processes import wait_until
 from tests.e2e.world import kill
+from tests.replies import error_reply, stream_reply
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import MakeWorld

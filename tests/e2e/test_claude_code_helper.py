@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from claude_code_proxy.demo.replies import error_reply
 from tests.e2e import versions
+from tests.replies import error_reply
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import MakeWorld

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from claude_code_proxy.demo.replies import Chunk, Reply, stream_reply
+from claude_code_proxy.demo.replies import Chunk, Reply
 from tests.e2e import versions
 from tests.e2e.test_claude_code_failures import chunk
+from tests.replies import stream_reply
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import MakeWorld

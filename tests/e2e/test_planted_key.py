@@ -18,10 +18,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from claude_code_proxy.demo.provider import Provider, create_app
-from claude_code_proxy.demo.replies import Chunk, Reply, error_reply, sse, stream_reply
-from claude_code_proxy.demo.serving import serve_in_thread
+from claude_code_proxy.demo.provider import Provider
+from claude_code_proxy.demo.replies import Chunk, Reply, sse
 from tests.e2e.gateway import Gateway, gateway
+from tests.replies import error_reply, stream_reply
+from tests.serving import serve_in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, MutableMapping
@@ -113,7 +114,7 @@ class Evidence:
 
 @pytest.fixture(scope="module")
 def evidence(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evidence]:
-    provider, native, thief = create_app(), NativeUpstream(), NativeUpstream()
+    provider, native, thief = Provider(), NativeUpstream(), NativeUpstream()
     with (
         serve_in_thread(provider) as base,
         serve_in_thread(native) as native_base,

@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 
 from claude_code_proxy.conformance import behaviour, own_gateway, results_table, scripted_upstream
 from claude_code_proxy.conformance.requester import Result, Target, run
+from claude_code_proxy.demo.processes import ProcessError
 
 _PROG = "python -m claude_code_proxy.conformance"
 _EPILOG = f"""\
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("give --base-url, or --self for our own proxy")
     try:
         results = asyncio.run(_run(behaviours, options))
-    except (OSError, own_gateway.GatewayError) as error:
+    except (OSError, ProcessError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     if options.json:

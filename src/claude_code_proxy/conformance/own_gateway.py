@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import re
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+
+from claude_code_proxy.demo.processes import service
 
 SILENCE = 3
 """Seconds of upstream silence after which the printed configurations tell a gateway to give up."""
-
-_START_LIMIT = 30.0
-_STOP_LIMIT = 10.0
-_LISTENING = re.compile(r"listening on (http://\S+)")
 
 
 def models_yaml(upstream: str, model: str) -> str:
@@ -53,50 +46,23 @@ def litellm_yaml(upstream: str, model: str) -> str:
     )
 
 
-class GatewayError(Exception):
-    """The proxy did not come up; the text says why."""
-
-
 @contextlib.asynccontextmanager
 async def own_proxy(upstream: str, model: str) -> AsyncIterator[str]:
-    """Run claude-code-proxy with `model` at `upstream`; yields its base URL. Raises `GatewayError`."""
-    with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
-        process = await asyncio.to_thread(_start, Path(folder), models_yaml(upstream, model))
-        try:
-            yield await asyncio.to_thread(_address, process, Path(folder, "log"))
-        finally:
-            await asyncio.to_thread(_stop, process)
-
-
-def _start(folder: Path, models: str) -> subprocess.Popen[bytes]:
-    file = folder / "models.yaml"
-    file.write_text(models, "utf-8")
-    with (folder / "log").open("wb") as log:
-        return subprocess.Popen(  # noqa: S603 - our own command
-            [
-                *(sys.executable, "-P", "-m", "claude_code_proxy", "serve"),
-                *("--port", "0", "--models", str(file), "--drain-timeout", "1"),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        )
-
-
-def _address(process: subprocess.Popen[bytes], log: Path) -> str:
-    deadline = time.monotonic() + _START_LIMIT
-    while process.poll() is None and time.monotonic() < deadline:
-        if match := _LISTENING.search(log.read_text(errors="replace")):
-            return match[1]
-        time.sleep(0.05)
-    raise GatewayError(f"the proxy did not come up:\n{log.read_text(errors='replace').strip()}")
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
+    """Run claude-code-proxy with `model` at `upstream`; yields its base URL. Raises `ProcessError`."""
+    running = (
+        contextlib.ExitStack()
+    )  # for the threads that start it and end it: the upstream answers meanwhile
     try:
-        process.wait(_STOP_LIMIT)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        yield await asyncio.to_thread(running.enter_context, _proxy(models_yaml(upstream, model)))
+    finally:
+        await asyncio.to_thread(running.close)
+
+
+@contextlib.contextmanager
+def _proxy(models: str) -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
+        file = Path(folder, "models.yaml")
+        file.write_text(models, "utf-8")
+        arguments = ["serve", "--port", "0", "--models", str(file), "--drain-timeout", "1"]
+        with service("the proxy", arguments, Path(folder, "log")) as base_url:
+            yield base_url

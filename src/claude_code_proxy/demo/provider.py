@@ -183,11 +183,6 @@ class Provider:
         )
 
 
-def create_app(script: Script | None = None, *, delay: float = 0.0) -> Provider:
-    """The provider as an ASGI app; `script` and `delay` (seconds between chunks) as `Provider` takes them."""
-    return Provider(script, delay=delay)
-
-
 class _Exchange:
     """One request and its answer; as a context it watches for the caller to go away."""
 

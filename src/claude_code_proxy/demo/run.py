@@ -162,7 +162,7 @@ def _wait_for_interrupt() -> None:
 
 def _serve_provider(port: int, delay: float) -> int:
     """Serve the provider until a signal ends it."""
-    from claude_code_proxy.demo.provider import create_app
+    from claude_code_proxy.demo.provider import Provider
     from claude_code_proxy.demo.serving import serve_until_stopped
 
     def announce(url: str) -> None:
@@ -170,7 +170,7 @@ def _serve_provider(port: int, delay: float) -> int:
         sys.stdout.flush()
 
     try:
-        serve_until_stopped(create_app(delay=delay), port, announce)
+        serve_until_stopped(Provider(delay=delay), port, announce)
     except OSError as error:
         sys.stderr.write(f"error: port {port} cannot be had: {error.strerror}\n")
         return 1

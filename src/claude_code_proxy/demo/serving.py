@@ -1,26 +1,15 @@
-"""Serve an ASGI app on a loopback port: for as long as a block of code runs, or until a signal."""
+"""Serve an ASGI app on a loopback port until a signal."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
-import threading
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn
 
 LOOPBACK = "127.0.0.1"
-
-
-class _Server(uvicorn.Server):
-    """A uvicorn server that leaves the process's signal handlers alone."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Take no signal: the code around the server decides when it stops."""
-        yield
 
 
 class _AnnouncingServer(uvicorn.Server):
@@ -36,41 +25,14 @@ class _AnnouncingServer(uvicorn.Server):
         self._announce()
 
 
-@contextlib.asynccontextmanager
-async def running(app: Any) -> AsyncIterator[str]:
-    """Serve `app` in the running event loop; yields the base URL without a path, stops at the end."""
-    listener, url = _listen(0)
-    server = _Server(_config(app))
-    task = asyncio.create_task(server.serve(sockets=[listener]))
-    try:
-        yield url
-    finally:
-        server.should_exit = True
-        await task
-
-
-@contextlib.contextmanager
-def serve_in_thread(app: Any) -> Iterator[str]:
-    """Serve `app` in a thread of its own, for tests without an event loop; yields the base URL."""
-    listener, url = _listen(0)
-    server = _Server(_config(app))
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])), daemon=True)
-    thread.start()
-    try:
-        yield url
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
 def serve_until_stopped(app: Any, port: int, announce: Callable[[str], None]) -> None:
     """Serve `app` until SIGINT or SIGTERM; `announce` gets the base URL when it is good. Raises `OSError`."""
-    listener, url = _listen(port)
+    listener, url = listen(port)
     with contextlib.suppress(KeyboardInterrupt):
-        _AnnouncingServer(_config(app), lambda: announce(url)).run(sockets=[listener])
+        _AnnouncingServer(config(app), lambda: announce(url)).run(sockets=[listener])
 
 
-def _listen(port: int) -> tuple[socket.socket, str]:
+def listen(port: int) -> tuple[socket.socket, str]:
     """A listening socket, so that the address is good before the server's first turn, and its URL."""
     # The protocol must be said: asyncio turns Nagle's algorithm off only for sockets that name TCP.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -84,7 +46,7 @@ def _listen(port: int) -> tuple[socket.socket, str]:
     return listener, f"http://{LOOPBACK}:{listener.getsockname()[1]}"
 
 
-def _config(app: Any) -> uvicorn.Config:
+def config(app: Any) -> uvicorn.Config:
     """Quiet settings: the cut connections that tests ask for are no news, and stalls end with the server."""
     return uvicorn.Config(
         app,

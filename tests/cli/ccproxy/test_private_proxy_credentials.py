@@ -7,8 +7,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from claude_code_proxy.cli import output
-from claude_code_proxy.demo.replies import error_reply
 from tests.credentials.issuers import jwt
+from tests.replies import error_reply
 
 if TYPE_CHECKING:
     from pathlib import Path

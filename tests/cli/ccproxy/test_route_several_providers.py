@@ -14,10 +14,10 @@ from claude_code_proxy.config.cc_proxy_json.providers_file import Provider
 from claude_code_proxy.config.cc_proxy_json.session_plan import plan_session
 from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.demo.processes import service
-from claude_code_proxy.demo.replies import error_reply
 from tests.cli.ccproxy.test_private_proxy import free_port, lines
 from tests.cli.demo_upstream import Upstream, running_upstream
 from tests.cli.desk import KEY, Desk
+from tests.replies import error_reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from claude_code_proxy.core.tokens.text_features import (
     FIXED,
     SIZE,
     TOKENIZERS,
-    count_text,
+    default_tokens,
     features,
     packed,
     unpacked,
@@ -21,7 +21,7 @@ TEXTS = [pytest.param(case, id=case["name"]) for case in load(CASES / "tokens" /
 
 @pytest.mark.parametrize("case", TEXTS)
 def test_within_15_percent_of_a_real_tokenizer(case: dict[str, Any]) -> None:
-    assert count_text(case["text"]) == pytest.approx(case["tokens"], rel=0.15)
+    assert default_tokens(features(case["text"])) == pytest.approx(case["tokens"], rel=0.15)
 
 
 COUNTED = [
@@ -60,4 +60,4 @@ def test_each_tokenizer_weighs_each_feature() -> None:
 
 
 def test_lone_surrogates_are_no_obstacle() -> None:
-    assert count_text("a\ud800b") > 0
+    assert default_tokens(features("a\ud800b")) > 0

@@ -29,7 +29,6 @@ class Kind(NamedTuple):
 
 INVALID = Kind("invalid", 400, "invalid_request_error", hopeless=True)
 FILTERED = Kind("filtered", 400, "invalid_request_error", hopeless=True)
-OVERFLOW = Kind("overflow", 400, "invalid_request_error")
 AUTH = Kind("auth", 401, "authentication_error", hopeless=True)
 BILLING = Kind("billing", 402, "billing_error", hopeless=True)
 PERMISSION = Kind("permission", 403, "permission_error", hopeless=True)

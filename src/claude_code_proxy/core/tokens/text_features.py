@@ -150,8 +150,3 @@ DEFAULT = (*TOKENIZERS[0], 0.0, 1.0, 1.0, 1.0)
 def default_tokens(counts: int) -> float:
     """The tokens of packed counts by the default weights."""
     return weighed(unpacked(counts), DEFAULT)
-
-
-def count_text(text: str) -> float:
-    """The estimated tokens of `text`; fractions, so that sums do not drift."""
-    return default_tokens(features(text))

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from claude_code_proxy.cli import output
-from claude_code_proxy.demo.replies import Chunk, Reply, error_reply, json_reply, stream_reply
+from claude_code_proxy.demo.replies import Chunk, Reply
 from tests.cli.ccproxy.test_private_proxy import free_port
 from tests.cli.desk import KEY, Desk
 from tests.cli.person import talk
+from tests.replies import error_reply, json_reply, stream_reply
 
 if TYPE_CHECKING:
     from tests.cli.demo_upstream import Upstream
