@@ -144,7 +144,7 @@ def test_a_rate_is_another_failure(text: str) -> None:
 @pytest.mark.parametrize(
     ("overflow", "estimate", "window", "expected"),
     [
-        ("prompt too long; exceeded max context length by 904 tokens", 5000, 4096, "5000 tokens > 4096"),
+        ("prompt too long; exceeded max context length by 904 tokens", 4500, 4096, "5000 tokens > 4096"),
         ("prompt too long; exceeded max context length by 904 tokens", 5000, None, "5000 tokens > 4096"),
         ("prompt too long; exceeded max context length by 904 tokens", 100, None, "100 tokens > 99"),
         (

@@ -46,7 +46,7 @@ def test_rate_headers() -> None:
     headers = {
         "x-ratelimit-limit-requests": "500",
         "x-ratelimit-remaining-requests": "0",
-        "x-ratelimit-reset-requests": "6m0s",
+        "x-ratelimit-reset-requests": "2023-11-14T22:19:20Z",
         "x-ratelimit-limit-tokens-minute": "9000",
         "x-ratelimit-remaining-tokens": "many",
         "x-ratelimit-reset-tokens": "120ms",
@@ -86,6 +86,7 @@ RETRY: list[tuple[str, dict[str, str], Any, dict[str, str]]] = [
     ("nonsense", {"retry-after": "soon", "retry-after-ms": "x"}, {}, {}),
     ("openai text", {}, {"error": {"message": "Please try again in 1.2s."}}, {"retry-after": "2"}),
     ("ms in text", {}, {"error": {"message": "try again in 800ms"}}, {"retry-after": "1"}),
+    ("ms as a word", {}, {"error": {"message": "try again in 800 milliseconds"}}, {"retry-after": "1"}),
     ("minutes in text", {}, {"error": {"message": "try again in 7m12.5s."}}, {"retry-after": "433"}),
     ("azure text", {}, {"error": {"message": "Please retry after 37 seconds."}}, {"retry-after": "37"}),
     ("minute words", {}, {"error": {"message": "retry in 2 minutes"}}, {"retry-after": "120"}),

@@ -125,7 +125,6 @@ def test_a_long_message_full_of_limits_is_searched_quickly() -> None:
 MID_STREAM = [
     (ApiError(429, "rate_limit_error", "m", headers={"retry-after": "7"}), 529, "overloaded_error"),
     (ApiError(529, "overloaded_error", "m"), 529, "overloaded_error"),
-    (ApiError(503, "api_error", "m"), 529, "overloaded_error"),
     (ApiError(429, "rate_limit_error", "m", headers={"x-should-retry": "false"}), 429, "rate_limit_error"),
     (ApiError(400, "invalid_request_error", "m"), 400, "invalid_request_error"),
     (ApiError(504, "timeout_error", "m"), 504, "timeout_error"),

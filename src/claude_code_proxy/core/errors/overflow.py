@@ -40,10 +40,8 @@ class Overflow(NamedTuple):
     @property
     def room(self) -> int:
         """How many output tokens would fit beside the prompt; 0 where the prompt is what is too long."""
-        if not 0 < self.prompt < self.limit:
-            return 0
         room = self.limit - self.prompt - SAFETY_TOKENS
-        return room if room >= MIN_OUTPUT_TOKENS else 0
+        return room if self.prompt > 0 and room >= MIN_OUTPUT_TOKENS else 0
 
 
 def find_overflow(fault: Fault) -> Overflow | None:
@@ -56,7 +54,7 @@ def find_overflow(fault: Fault) -> Overflow | None:
     counts = read_overflow(fault.message)
     if counts is None:
         return None if OVERFLOW_CODES.isdisjoint(fault.codes) else Overflow()
-    if str(counts.limit) in fault.codes or counts.limit == fault.base_code:
+    if str(counts.limit) in fault.codes:
         counts = counts._replace(limit=0)
     return Overflow(*counts)
 

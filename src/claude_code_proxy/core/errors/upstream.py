@@ -56,7 +56,7 @@ def read_error(
     told = words or "an error without a message"
     message = _shorten(_explain(kind, told if reset is None else f"{told} (until {_moment(reset)})", context))
     extra = rate_headers(headers, now)
-    if kind.status in (429, 529) or kind.status >= 500:
+    if kind.status == 429 or kind.status >= 500:
         extra |= retry_after(headers, fault, now)
     if kind.hopeless:
         extra["x-should-retry"] = "false"
@@ -90,9 +90,7 @@ def mid_stream(error: ApiError) -> ApiError:
     What passes by itself becomes `overloaded_error`, which is what clients retry there.
     """
     hopeless = error.headers.get("x-should-retry") == "false"
-    if hopeless or not (
-        error.status in (429, 503, 529) or error.type in ("rate_limit_error", "overloaded_error")
-    ):
+    if hopeless or error.type not in ("rate_limit_error", "overloaded_error"):
         return error
     return ApiError(529, "overloaded_error", error.message, headers=error.headers, details=error.details)
 
