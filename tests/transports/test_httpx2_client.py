@@ -7,11 +7,14 @@ import gzip
 import socket
 import ssl
 import sys
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import h2.config
 import h2.connection
 import h2.events
+import hpack
 import pytest
 import trustme
 
@@ -35,7 +38,7 @@ from tests.http1.byte_server import OK, Peer, answering, answering_once, eventua
 from tests.http1.test_dial import certified
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from claude_code_proxy.transports.protocol import Response, Transport
@@ -351,40 +354,125 @@ async def test_no_connection_in_time(transport: Transport) -> None:
 
 
 # --- what only the other one has ------------------------------------------------------------------------
-async def test_http2(tmp_path: Path) -> None:
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    requests: list[dict[str, str]] = []
-    left = asyncio.Event()
+@dataclass
+class Http2Server:
+    """Answers each request of a connection with the frames that `frames` makes of the number of its stream."""
 
-    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    url: str = ""
+    requests: list[dict[str, str]] = field(default_factory=list)
+    open: int = 0
+    frames: Callable[[int], list[bytes]] = lambda stream: [ok_frames(stream)]
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.open += 1
         connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
         connection.initiate_connection()
         writer.write(connection.data_to_send())
-        while data := await reader.read(65536):
-            for event in connection.receive_data(data):
-                if isinstance(event, h2.events.RequestReceived):
-                    requests.append({name.decode(): value.decode() for name, value in event.headers or ()})
-                elif isinstance(event, h2.events.StreamEnded) and event.stream_id:
-                    connection.send_headers(
-                        event.stream_id, [(":status", "200"), ("content-type", "text/plain")]
-                    )
-                    connection.send_data(event.stream_id, b"ok", end_stream=True)
-            writer.write(connection.data_to_send())
+        with suppress(ConnectionError):
+            while data := await reader.read(65536):
+                for event in connection.receive_data(data):
+                    if isinstance(event, h2.events.RequestReceived):
+                        self.requests.append({k.decode(): v.decode() for k, v in event.headers or ()})
+                    elif isinstance(event, h2.events.StreamEnded) and event.stream_id:
+                        for piece in self.frames(event.stream_id):
+                            writer.write(piece)
+                            await asyncio.sleep(0.02)  # each in a read of its own
+                writer.write(connection.data_to_send())
         writer.close()
-        left.set()
+        self.open -= 1
 
+
+@asynccontextmanager
+async def serving_http2(tmp_path: Path) -> AsyncIterator[tuple[Http2Server, Transport]]:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     context = certified(authority, "127.0.0.1")
     context.set_alpn_protocols(["h2"])
-    server = await asyncio.start_server(script, "127.0.0.1", 0, ssl=context)
+    script = Http2Server()
+    server = await asyncio.start_server(script.serve, "127.0.0.1", 0, ssl=context)
+    script.url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
     made = transports.make_transport("http2", Options(tls=Tls(ca_bundle=tmp_path / "ca.pem")))
-    url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-    assert await asyncio.gather(*(post(made, url) for _ in range(3))) == [b"ok"] * 3
-    assert {request[":path"] for request in requests} == {"/v1"}
-    assert set(requests[0]) == {":method", ":scheme", ":authority", ":path", "x-a", "content-length"}
+    yield script, made
     await made.close()
-    await left.wait()
+    await eventually(lambda: script.open == 0)
     server.close()
+
+
+def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+    return len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") + payload
+
+
+def head_frame(stream: int, *fields: tuple[str, str], flags: int = 4) -> bytes:
+    return frame(1, flags, stream, hpack.Encoder().encode(list(fields)))
+
+
+def ok_frames(stream: int) -> bytes:
+    return head_frame(stream, (":status", "200")) + frame(0, 1, stream, b"ok")
+
+
+async def test_http2(tmp_path: Path) -> None:
+    async with serving_http2(tmp_path) as (server, made):
+        assert await asyncio.gather(*(post(made, server.url) for _ in range(3))) == [b"ok"] * 3
+        assert {request[":path"] for request in server.requests} == {"/v1"}
+        sent = {":method", ":scheme", ":authority", ":path", "x-a", "content-length"}
+        assert set(server.requests[0]) == sent
+
+
+STATUS_200 = (":status", "200")
+RESET = frame(3, 0, 1, b"\0\0\0\x08")
+GOAWAY = frame(7, 0, 0, b"\0\0\0\0" + b"\0\0\0\x02" + b"planted-secret")
+
+
+@pytest.mark.parametrize(
+    ("frames", "error"),
+    [
+        ([head_frame(1, (":status", "000"))], AnswerError),
+        ([head_frame(1, (":status", "99"))], AnswerError),
+        ([head_frame(1, (":status", "600"))], AnswerError),
+        ([head_frame(1, (":status", "planted-secret"))], AnswerError),
+        ([head_frame(1, (":status", "9" * 5000))], AnswerError),
+        ([head_frame(1, STATUS_200, ("a", "b\r\nset-cookie: planted-secret"))], AnswerError),
+        ([head_frame(1, STATUS_200, ("a", "b\0"))], AnswerError),
+        ([head_frame(1, STATUS_200, ("a", "b\x7f"))], AnswerError),
+        ([head_frame(1, STATUS_200, ("a\nb", "c"))], AnswerError),
+        ([head_frame(1, STATUS_200, ("content-length", "planted-secret"))], AnswerError),
+        (
+            [head_frame(1, STATUS_200, ("a", "b" * 15_000), flags=0), frame(9, 4, 1, b"\xbe" * 9999)],
+            AnswerError,
+        ),
+        ([frame(0, 1, 1, b"ok")], AnswerError),
+        ([frame(0, 0, 1, bytes(20_000))], AnswerError),
+        ([frame(1, 4, 1, b"\xff" * 9)], AnswerError),
+        ([RESET], AnswerError),
+        ([GOAWAY], AnswerError),
+        ([head_frame(1, STATUS_200), RESET], CutError),
+        ([head_frame(1, STATUS_200), GOAWAY], CutError),
+        ([head_frame(1, STATUS_200), frame(0, 0, 1, bytes(20_000))], AnswerError),
+        ([head_frame(1, STATUS_200), frame(9, 4, 1, b"")], AnswerError),
+        ([head_frame(1, STATUS_200), frame(8, 0, 1, bytes(4))], AnswerError),
+        ([head_frame(1, STATUS_200), GOAWAY, frame(0, 1, 1, b"ok")], CutError),
+    ],
+)
+async def test_what_is_no_answer_over_http2(
+    tmp_path: Path, frames: list[bytes], error: type[HttpError]
+) -> None:
+    async with serving_http2(tmp_path) as (server, made):
+        server.frames = lambda stream: frames
+        with pytest.raises(error) as caught:
+            await post(made, server.url)
+        assert "planted" not in str(caught.value)
+        server.frames = lambda stream: [ok_frames(stream)]
+        assert await post(made, server.url) == b"ok"
+
+
+async def test_requests_beside_one_that_breaks_the_connection(tmp_path: Path) -> None:
+    async with serving_http2(tmp_path) as (server, made):
+        server.frames = lambda stream: [
+            ok_frames(stream) if stream == 1 else frame(0, 0, stream, bytes(20_000))
+        ]
+        found = await asyncio.gather(*(post(made, server.url) for _ in range(6)), return_exceptions=True)
+    assert found[0] == b"ok"
+    assert {type(one) for one in found[1:]} <= {AnswerError, ResetError}
 
 
 async def test_socks(tmp_path: Path) -> None:

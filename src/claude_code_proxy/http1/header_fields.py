@@ -16,6 +16,7 @@ _NAMES = re.compile(rf"{_TOKEN}(?:\n{_TOKEN})*+")
 _name = itemgetter(0)
 _WRITTEN_BY_CLIENT = frozenset(("host", "content-length", "transfer-encoding", "proxy-authorization"))
 _BREAKS_OUT = re.compile("[\r\n\0]")  # RFC 9110 5.5
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class Headers:
@@ -69,6 +70,14 @@ class Headers:
     def items(self) -> list[tuple[str, str]]:
         """Every field, names as they are written."""
         return list(self._fields)
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether HTTP/1.1 could have brought them: no other names, no control characters in values."""
+        return not any(
+            "\n" in name or not _NAMES.fullmatch(name) or _CONTROL.search(value)
+            for name, value in self._fields
+        )
 
     def __getitem__(self, name: str) -> str:
         return self._first[name.lower()]

@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Literal
 
+import h2.exceptions
 import httpx2
 
 from claude_code_proxy import http1
 from claude_code_proxy.http1 import Headers, Options
 from claude_code_proxy.http1.coding import Decoder
 from claude_code_proxy.http1.tls import make_context
+
+_NO_HTTP = "no HTTP"
+_ENDED = "the server closed the connection"
 
 
 class Httpx2Response:
@@ -54,10 +58,8 @@ class Httpx2Response:
             async for piece in self._pieces:
                 if piece:
                     return piece
-        except httpx2.HTTPError as error:
+        except Exception as error:
             raise _reading(error) from None
-        except RuntimeError:  # it was closed meanwhile
-            raise http1.CutError("the response was closed") from None
         return b""
 
     def close(self) -> None:
@@ -111,11 +113,12 @@ class Httpx2Client:
         for again in (resend, False):
             try:
                 response = await client.send(request, stream=True, follow_redirects=False)
-                return Httpx2Response(response, self._closing)
             except Exception as error:
                 failure = _asking(error, connect_timeout)
                 if not (again and isinstance(failure, http1.ResetError)):
                     raise failure from None
+            else:
+                return _checked(Httpx2Response(response, self._closing))
         raise AssertionError("the second try returns or raises")
 
     async def close(self) -> None:
@@ -147,38 +150,59 @@ class Httpx2Client:
         return httpx2.Proxy(proxy, ssl_context=self._proxy_context if proxy.startswith("https:") else None)
 
 
+def _checked(response: Httpx2Response) -> Httpx2Response:
+    """The response, if HTTP/1.1 could have brought its head; HTTP/2 can more. Raises `AnswerError`."""
+    if 200 <= response.status <= 599 and response.headers.is_strict:
+        return response
+    response.close()
+    raise http1.AnswerError(_NO_HTTP)
+
+
 def _asking(error: Exception, seconds: float) -> http1.HttpError:
     """What went wrong before the head of a response, in the words of `http1.errors`."""
     words = _words(error)
     match error:
         case httpx2.ConnectTimeout() | httpx2.PoolTimeout():
             return http1.ConnectTimeoutError(f"no connection within {seconds:g} s")
+        case httpx2.LocalProtocolError() if any(
+            isinstance(of, h2.exceptions.H2Error) for of in _causes(error)
+        ):
+            # so it calls what the server does wrong too; all requests of the connection hear of it
+            return http1.ResetError(_ENDED) if "CLOSED" in words else http1.AnswerError(_NO_HTTP)
         case httpx2.LocalProtocolError() | httpx2.UnsupportedProtocol():
             return http1.RequestError(words)
         case httpx2.RemoteProtocolError() if "disconnected" not in words:
-            return http1.AnswerError("no HTTP")  # the library's own words quote what came
+            return http1.AnswerError(_NO_HTTP)  # the library's own words quote what came
         case httpx2.ReadError() | httpx2.WriteError() | httpx2.RemoteProtocolError() | httpx2.CloseError():
-            return http1.ResetError(words or "the server closed the connection")
-        case _:
-            cause = _cause(error)
+            return http1.ResetError(words or _ENDED)
+        case httpx2.HTTPError() | OSError():
+            *_, cause = _causes(error)
             if isinstance(cause, ssl.SSLError):
                 return http1.TlsError(words)
             return http1.DnsError(words) if isinstance(cause, socket.gaierror) else http1.ConnectError(words)
+        case _:
+            return http1.AnswerError(_NO_HTTP)  # a status that is no number, for one
 
 
-def _reading(error: httpx2.HTTPError) -> http1.HttpError:
-    words = _words(error)
-    if isinstance(error, httpx2.DecodingError):
-        return http1.AnswerError(words)
-    return http1.CutError(words or "the server closed the connection")
+def _reading(error: Exception) -> http1.HttpError:
+    """What went wrong within a response."""
+    match error:
+        case httpx2.DecodingError():
+            return http1.AnswerError(_words(error))
+        case httpx2.HTTPError():
+            return http1.CutError(_words(error) or _ENDED)
+        case RuntimeError():  # it was closed meanwhile
+            return http1.CutError("the response was closed")
+        case _:
+            return http1.AnswerError(_NO_HTTP)
 
 
 def _words(error: BaseException) -> str:
     return " ".join(str(error).split())[:200]
 
 
-def _cause(error: BaseException | None) -> BaseException | None:
-    """The innermost reason that an exception gives."""
-    while error is not None and (deeper := error.__cause__ or error.__context__) is not None:
-        error = deeper
-    return error
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception and the reasons that it gives, the innermost last."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
