@@ -83,7 +83,7 @@ class Connection(asyncio.Protocol):
         answer = self._answer
         answer.begin()
         if len(body) <= SLICE:
-            self._transport.write(head + body if body else head)
+            self._transport.writelines((head, body) if body else (head,))
         else:
             self._transport.write(head)
             self._body = memoryview(body)

@@ -16,6 +16,7 @@ from claude_code_proxy.core.errors.api import ApiError, invalid_request
 
 from .caller import ids
 from .caller.call import ADMIN, ENDING, SPARE
+from .response_cycle import ResponseCycle
 
 if TYPE_CHECKING:
     import asyncio
@@ -172,6 +173,7 @@ class Connection(HttpToolsProtocol):
         self._body_since = self._heard = self.loop.time()
         self._in_body = True
         super().on_headers_complete()
+        self.cycle.__class__ = ResponseCycle  # uvicorn lets nobody say which one it is to make
         self.headers = []  # for trailers, which are none of the request's headers (RFC 9110 6.5.1)
         self._aside = 0
         if self._is_last:
@@ -180,6 +182,11 @@ class Connection(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """A piece of a body."""
         self._aside = 0
+        cycle = self.cycle
+        if not cycle.body:  # most bodies come in one piece, which need not be copied into a bytearray and out
+            cycle.body, body = body, b""
+        elif isinstance(cycle.body, bytes):
+            cycle.body = bytearray(cycle.body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
