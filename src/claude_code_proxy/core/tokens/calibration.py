@@ -8,6 +8,7 @@ Thai like Qwen. So one or two reports are enough.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import sqrt
 from operator import mul
 from typing import NamedTuple
@@ -63,6 +64,13 @@ def _prior() -> _Matrix:
 _PRIOR = _prior()
 
 
+@lru_cache(maxsize=256)
+def _usual(counts: int) -> tuple[tuple[int, ...], float]:
+    """`counts`, unpacked, and what OpenAI's models make of them: wanted before an answer and after it."""
+    seen = unpacked(counts)
+    return seen, weighed(seen, DEFAULT)
+
+
 class Calibration:
     """The weights of each model. Bounded: the models seen last are kept. Holds no time and no text."""
 
@@ -83,9 +91,8 @@ class Calibration:
 
     def tokens(self, model: str, counts: int) -> float:
         """How many tokens `model` probably makes of what has these packed `counts`."""
-        seen = unpacked(counts)
+        seen, usual = _usual(counts)
         known = self._models.get(model)
-        usual = weighed(seen, DEFAULT)
         return usual if known is None else self._bounded(weighed(seen, known.weights), usual)
 
     def _bounded(self, tokens: float, usual: float) -> float:
@@ -93,8 +100,7 @@ class Calibration:
 
     def observe(self, model: str, counts: int, actual: int) -> None:
         """Learn that `model` counted `actual` tokens in a prompt with these packed `counts`."""
-        seen = unpacked(counts)
-        usual = weighed(seen, DEFAULT)
+        seen, usual = _usual(counts)
         if usual < self.MIN_TOKENS or actual <= 0:
             return
         tokens = self._bounded(actual, usual)
