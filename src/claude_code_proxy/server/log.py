@@ -22,7 +22,7 @@ logger = logging.getLogger("claude_code_proxy")
 _MAX_SESSIONS = 1024
 _MAX_SHOWN = 200
 _MOST_WAITING = 10_000  # lines
-_BATCH_SECONDS = 0.02
+_BATCH_SECONDS = 0.2
 _LAST_WAIT = 0.5  # seconds
 
 
