@@ -150,6 +150,23 @@ def called(arguments: bytes) -> bytes:
     return b'data: {"choices":[{"delta":{"tool_calls":[{"index":0,"id":"c","function":%b}]}}]}\n\n' % function
 
 
+def argued(text: bytes) -> bytes:
+    entry = b'{"index":0,"function":{"arguments":"%b"}}' % text
+    return b'data: {"choices":[{"delta":{"tool_calls":[%b]}}]}\n\n' % entry
+
+
+ARGUMENTS = (
+    (b'{\\"a\\":', b'\\"x', b"y", b"z", b'\\"', b"}"),
+    (b'{\\"a\\":', b'\\"x', b"y", b'\\"}', b" ", b"more"),
+    (b'{\\"a\\":', b"1", b"2}", b"{", b"}"),
+    (b"{", b"}", b'{\\"a\\"', b":1", b"}"),
+    (b'{\\"a\\"', b'{\\"a\\":1', b'{\\"a\\":12', b'{\\"a\\":12}'),
+    (b'{\\"a\\":\\"', b"x\\n", b"y", b"z"),
+    (b'{\\"a\\":', b"tr", b"u", b"x", b"y", b"z"),
+    (b'{\\"a\\":', b"[" * 100, b"[" * 100, b"[" * 100, b"1", b"2", b"3"),
+)
+
+
 NO_REPETITIONS: list[tuple[str, list[bytes]]] = [
     ("an empty text", [said(b"a"), said(b"b"), said(b""), said(b"c")]),
     ("another field", [said(b"a"), said(b"b"), said(b'c","x":"d')]),
@@ -169,6 +186,7 @@ NO_REPETITIONS: list[tuple[str, list[bytes]]] = [
     ("an error field", [said(b"a").replace(b"}\n\n", b',"error":null}\n\n') for _ in range(4)]),
     ("an error in words", [*[said(b"a")] * 3, b'data: {"error":{"message":"no"}}\n\n']),
     ("a tool's name in each chunk", [called(text) for text in (b'{\\"a', b'\\":', b"1", b"}")]),
+    *((f"arguments {pieces}", [called(b""), *map(argued, pieces), STOP]) for pieces in ARGUMENTS),
     ("CR LF", [said(b"a").replace(b"\n", b"\r\n"), said(b"b").replace(b"\n", b"\r\n")]),
     ("a long chunk in pieces", [said(b"a"), said(b"b"), said(b"c" * 200_000), said(b"d")]),
     ("cut in the middle", [said(b"a"), said(b"b"), said(b"c")[:-20]]),

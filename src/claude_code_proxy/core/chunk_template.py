@@ -19,8 +19,7 @@ from claude_code_proxy.core import sse, wire
 END = b"\n\n"
 """What ends a chunk."""
 
-_MANY = 4  # chunks, from which it is worth looking at all of them at once
-_WINDOW = 16 << 10  # bytes that are looked at at once: chunks of another kind may follow at any time
+_AT_ONCE = 64  # chunks that are looked at at once: others may follow at any time
 _MARKS = ("x0", "x1")  # stand for the text and the padding when a template is tried out
 
 
@@ -37,13 +36,12 @@ class Template:
     With a `middle` one of the two strings is padding, the first one if `padding_first`.
     """
 
-    __slots__ = ("_head", "_joint", "_middle", "_padding_first", "_tail")
+    __slots__ = ("_head", "_middle", "_padding_first", "_tail")
 
     def __init__(self, head: bytes, middle: bytes, tail: bytes, *, padding_first: bool) -> None:
         self._head = head
         self._middle = middle
         self._tail = tail
-        self._joint = tail + END + head
         self._padding_first = padding_first
 
     def read(self, data: bytes) -> tuple[list[bytes], int]:
@@ -52,32 +50,21 @@ class Template:
         The texts are not checked to be JSON strings; none is empty.
         """
         head, tail, padded = self._head, self._tail, bool(self._middle)
-        before, after = len(head), len(tail)
+        before, after = len(head), -len(tail)
         texts: list[bytes] = []
-        at = 0
-        while data.startswith(head, at):
-            if len(data) - at > _MANY * (before + after) and not padded:
-                at += self._read_many(data[at + before : at + _WINDOW], texts)
-            start = at + before
-            end = data.find(END, start)
-            stop = end - after
-            if stop <= start or not data.startswith(tail, stop):
-                break
-            text = data[start:stop]
-            if padded and not (text := self._unpadded(text)):
-                break
-            texts.append(text)
-            at = end + len(END)
-        return texts, at
-
-    def _read_many(self, data: bytes, texts: list[bytes]) -> int:
-        """Add the texts of all chunks but the last, of whose first one the head is cut off; their length."""
-        *many, last = data.split(self._joint)
-        # a line break is in no string: there is a chunk of another kind between two of this one
-        if not all(many) or b"\n" in b"".join(many):
-            return 0
-        texts += many
-        return len(data) - len(last)
+        length = 0
+        rest, pieces = data, [b""]
+        while pieces and rest.startswith(head):
+            *pieces, rest = rest.split(END, _AT_ONCE)  # faster than to look for the end of each
+            for piece in pieces:
+                strings = text = piece[before:after]
+                if padded:
+                    text = self._unpadded(strings)
+                if not text or head + strings + tail != piece:
+                    return texts, length
+                texts.append(text)
+                length += len(piece) + len(END)
+        return texts, length
 
     def fill(self, text: bytes, padding: bytes) -> bytes:
         """The chunk with these strings."""

@@ -44,6 +44,17 @@ class ObjectScanner:
         """What was read is no prefix of a JSON object."""
         return self._state == _BROKEN
 
+    @property
+    def depth(self) -> int:
+        """How many containers are open."""
+        return len(self._stack)
+
+    def copy(self) -> ObjectScanner:
+        """Another one that has read the same."""
+        other = ObjectScanner()
+        other.__dict__.update(self.__dict__, _stack=self._stack.copy())
+        return other
+
     def feed(self, text: str) -> int:
         """Read `text`; return how many of its characters belong to the object.
 

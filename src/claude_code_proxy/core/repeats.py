@@ -41,7 +41,7 @@ class _Repetition:
 class RepeatingConverter:
     """A `StreamConverter` that gives the same bytes for less: chunks that repeat are not parsed.
 
-    Of the decoder it uses `holes` and `repeated`, of the writer `passes` and `passed`.
+    Of the decoder it uses `holes` and `repeated`, of the writer `passes`, `pass_arguments` and `said`.
     """
 
     def __init__(self, plain: StreamConverter) -> None:
@@ -146,13 +146,15 @@ class RepeatingConverter:
 
     def _write(self, delta: Delta, texts: list[str]) -> bytes | None:
         """The events of deltas like `delta` with `texts`; None where each text is written as it came."""
+        text, writer = "".join(texts), self._reader.writer
         if not isinstance(delta, ToolArguments):
-            self._reader.writer.said.add("".join(texts))
+            writer.said.add(text)
             return None
         assert self._decoder is not None
-        deltas = [ToolArguments(delta.key, text) for text in texts]
-        self._decoder.repeated(deltas)
-        return sse.encode_all(self._reader.write(deltas))
+        self._decoder.repeated(delta._replace(text=text))
+        if writer.pass_arguments(delta.key, text):
+            return None
+        return sse.encode_all(self._reader.write([delta._replace(text=text) for text in texts]))
 
     def _read_one(self, data: bytes, out: list[bytes], *, alone: bool) -> bytes:
         """Read one event, or all of `data` where there is nothing to learn from it; the rest of `data`."""

@@ -8,7 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claude_code_proxy.core import wire
-from claude_code_proxy.core.answer.tool_json import RAW_ARGUMENTS, ArgumentGate, parse_arguments
+from claude_code_proxy.core.answer.tool_json import (
+    RAW_ARGUMENTS,
+    ArgumentGate,
+    OmittingGate,
+    parse_arguments,
+)
 from claude_code_proxy.core.report import Report
 from tests.core.test_json_prefix import OBJECT
 
@@ -102,6 +107,55 @@ def test_a_valid_object_passes_unchanged_and_at_once(value: dict[str, Any], data
         assert gate.complete == (end == len(text))
         assert gate.incomplete == (0 < end < len(text))
     assert out + gate.close() == text
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        ('{"a"', "{", "}", ":", ' "b', '"', "\\\\", "\\", "u00e9", "[1,", "2", "]", ",", " ", "x")
+    )
+    | st.text(max_size=3),
+    max_size=8,
+)
+
+
+@given(PIECES, PIECES, PIECES)
+def test_what_passes_at_once_would_have_passed_in_pieces(
+    before: list[str], at_once: list[str], after: list[str]
+) -> None:
+    plain, gate = ArgumentGate(Report()), ArgumentGate(Report())
+    assert [gate.feed(piece) for piece in before] == [plain.feed(piece) for piece in before]
+    one_by_one = [plain.feed(piece) for piece in at_once]
+    if gate.pass_on("".join(at_once)):
+        assert one_by_one == at_once
+    else:
+        assert [gate.feed(piece) for piece in at_once] == one_by_one
+    assert (gate.complete, gate.incomplete) == (plain.complete, plain.incomplete)
+    assert [gate.feed(piece) for piece in after] == [plain.feed(piece) for piece in after]
+    assert gate.close() == plain.close()
+
+
+@pytest.mark.parametrize(
+    ("pieces", "expected"),
+    [
+        (['{"a":"', "b c"], True),
+        (['{"a":"', 'b"}'], True),
+        (['{"a":', '"b\\'], True),
+        (['{"a":"', 'b"}x'], False),
+        (['{"a":"', "b\n"], False),
+        (['{"a":"b"}', " "], False),
+        (["{", '"a"'], False),
+        (["x", "y"], False),
+        (['{"a"', '{"a":1', ',"b'], False),
+        (['{"a":' + "[" * 255, "1"], True),
+        (['{"a":' + "[" * 256, "1"], False),
+    ],
+)
+def test_what_passes_at_once(pieces: list[str], expected: bool) -> None:
+    gate = ArgumentGate(Report())
+    for piece in pieces[:-1]:
+        gate.feed(piece)
+    assert gate.pass_on(pieces[-1]) is expected
+    assert not OmittingGate(Report(), frozenset()).pass_on(pieces[-1])
 
 
 @pytest.mark.parametrize(

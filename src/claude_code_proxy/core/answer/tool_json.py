@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.report import Report
 
 _LONGEST_NAMES = 200
+_DEEPEST_COPY = 256  # levels
 _SPACE = re.compile(r"\s*")
 RAW_ARGUMENTS = "_raw_arguments"
 """The key under which text that is no JSON reaches the client; its schema check then tells the model."""
@@ -131,6 +132,19 @@ class ArgumentGate:
         rest = text[taken:]
         return out + self._trailing(rest) if rest else out
 
+    def pass_on(self, text: str) -> bool:
+        """Take text of which `feed` would return all, also in pieces; False, and nothing taken, if not so."""
+        scanner = self._scanner
+        if not self._sent or self._cumulative or scanner.complete or scanner.depth > _DEEPEST_COPY:
+            return False
+        scanner = scanner.copy()
+        if scanner.feed(text) < len(text) or scanner.broken:
+            return False
+        self._scanner = scanner
+        self._sent.append(text)
+        self._size += len(text)
+        return True
+
     def close(self) -> str:
         """The call is over; return what still has to go out."""
         held, self._held = "".join(self._held), []
@@ -205,6 +219,10 @@ class OmittingGate(ArgumentGate):
         out = super().feed(text)  # which may come back to this method
         self._whole.append(out)
         return self._take() if self.complete else ""
+
+    def pass_on(self, text: str) -> bool:  # noqa: ARG002 - it is held
+        """None does."""
+        return False
 
     def close(self) -> str:
         """As of any gate."""

@@ -58,8 +58,7 @@ class BlockWriter:
 
     `finish` is why the upstream stopped and `usage` its last count, as far as it has said. `spoke`: something
     was written that the client acts upon (text, a tool call, a search); `reasoned`: the model reasoned, seen
-    by the client or not. Each method returns the events to send. Writing more after `end` or `fail` raises
-    `RuntimeError`, as any event out of order does.
+    by the client or not. Each method returns the events to send. One out of order raises `RuntimeError`.
     """
 
     def __init__(self, profile: Profile, reply: ReplyContext, report: Report) -> None:
@@ -110,7 +109,6 @@ class BlockWriter:
 
     def write(self, deltas: Iterable[Delta]) -> list[Event]:
         """Take deltas; the events they cause. A `Failure` is the caller's to handle with `fail`."""
-        self._check_running()
         for delta in deltas:
             if self.stopped and not isinstance(delta, Usage):
                 continue
@@ -133,7 +131,6 @@ class BlockWriter:
 
     def end(self) -> list[Event]:
         """The answer is complete: close everything, say why it stopped and what it cost."""
-        self._check_running()
         self._start()
         cut = self.open_tool == "partial"
         self._close()
@@ -183,6 +180,14 @@ class BlockWriter:
     def passes(self, delta: Delta) -> bool:
         """Whether more text like that of `delta`, just written as one event, may pass unread."""
         return self._stops is None or not isinstance(delta, Text)
+
+    def pass_arguments(self, key: int, text: str) -> bool:
+        """Take arguments that go out as they came, in whatever pieces; False, and none taken, if not so."""
+        block, waiting = self._open, self._parked or self.stopped
+        if waiting or not (isinstance(block, ToolUseBlock) and block.key == key and block.gate.pass_on(text)):
+            return False
+        self.said.add(text)
+        return True
 
     # --- what each delta does -------------------------------------------------------------------------
     def _take(self, delta: Delta) -> None:
@@ -329,10 +334,6 @@ class BlockWriter:
                 self._take(delta)
 
     # --- out ------------------------------------------------------------------------------------------
-    def _check_running(self) -> None:
-        if self.finished:
-            raise RuntimeError("the answer has ended")
-
     def _emit(self, event: Event) -> None:
         if (state := TRANSITIONS[self._state].get(event["type"])) is None:
             raise RuntimeError(f"{event['type']} cannot follow: the answer is {self._state}")
@@ -368,8 +369,7 @@ class BlockWriter:
 
     def _start_block(self, block: OpenBlock) -> None:
         self.spoke = self.spoke or not block.REASONING
-        self._index += 1
-        self._open = block
+        self._index, self._open = self._index + 1, block
         self._emit(events.block_start(self._index, block.start))
 
     def _delta(self, kind: str, field: str, value: str) -> None:

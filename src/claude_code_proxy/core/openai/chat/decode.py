@@ -134,10 +134,9 @@ class Decoder:
             return Hole(spoken, key) if plain else None
         return self._tools.hole(spoken) if isinstance(delta, ToolArguments) else None
 
-    def repeated(self, deltas: list[ToolArguments]) -> None:
+    def repeated(self, delta: ToolArguments) -> None:
         """Take note of arguments that were read from chunks like the last one, past this decoder."""
-        for delta in deltas:
-            self._tools.repeated(delta)
+        self._tools.repeated(delta)
 
     def answer(self, body: Any) -> list[Delta]:
         """The deltas of a whole answer. An answer without choices and without usage is a failure."""
