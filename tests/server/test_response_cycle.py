@@ -45,7 +45,7 @@ def cycle_of(
 ) -> tuple[RequestResponseCycle, Transport]:
     transport = Transport()
     cycle = kind(
-        scope={"method": method, "path": "/", "http_version": "1.1"},  # type: ignore[typeddict-item,arg-type]
+        scope={"method": method, "path": "/", "http_version": "1.1"},  # type: ignore[typeddict-item]
         transport=transport,
         flow=FlowControl(transport),
         logger=logging.getLogger(),
@@ -127,9 +127,8 @@ async def test_a_slow_client_is_waited_for() -> None:
     cycle, transport = cycle_of(ResponseCycle)
     await cycle.send({"type": "http.response.start", "status": 200, "headers": [JSON]})
     cycle.flow.pause_writing()
-    writing = asyncio.create_task(
-        cycle.send({"type": "http.response.body", "body": b"x", "more_body": False})  # type: ignore[arg-type]
-    )
+    last: Any = {"type": "http.response.body", "body": b"x", "more_body": False}
+    writing = asyncio.ensure_future(cycle.send(last))
     await asyncio.sleep(0.01)
     assert not writing.done()
     cycle.flow.resume_writing()

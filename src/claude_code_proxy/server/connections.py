@@ -182,7 +182,7 @@ class Connection(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """A piece of a body."""
         self._aside = 0
-        cycle = self.cycle
+        cycle: Any = self.cycle
         if not cycle.body:  # most bodies come in one piece, which need not be copied into a bytearray and out
             cycle.body, body = body, b""
         elif isinstance(cycle.body, bytes):
