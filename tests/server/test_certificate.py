@@ -90,6 +90,13 @@ async def test_a_renewed_certificate_is_taken(
     await certificate.look()
     assert "keeping the certificate of before" in caplog.text
     assert shown(config.ssl, authority) == first
+    if os.name != "nt":
+        assert chosen.tls_cert is not None
+        chosen.tls_cert.unlink()
+        os.mkfifo(chosen.tls_cert)  # reading it would not end
+        await certificate.look()
+        assert "no such file; keeping the certificate of before" in caplog.text
+        chosen.tls_cert.unlink()
     issue(authority, tmp_path, age=5)
     await certificate.look()
     assert shown(config.ssl, authority) != first

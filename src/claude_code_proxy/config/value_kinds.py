@@ -22,6 +22,7 @@ _WORDS: dict[Any, str] = {
     type(None): "null",
 }
 _LONGEST_SHOWN = 40
+_MOST_BITS = 4096  # of a number; Python writes 4300 digits at most
 
 
 class BadValue(ValueError):  # noqa: N818 - the module's own word, caught by name
@@ -76,6 +77,8 @@ def shown(value: object) -> str:
         return "a list"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        return "a number with thousands of digits"
     text = f'"{value}"' if isinstance(value, str) else str(value)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 

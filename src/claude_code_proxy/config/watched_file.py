@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from claude_code_proxy.config.problems import ConfigError, Problem
 
 Version = tuple[int, int, int] | None
 
@@ -43,6 +46,11 @@ class WatchedFile:
         self._taken = version
         return True
 
+    def check_there(self) -> None:
+        """Raises `ConfigError` where there is no file any more."""
+        if _version(self.path) is None:
+            raise ConfigError.of([Problem(self.path, None, "no such file")])
+
     def is_whole(self) -> bool:
         """Whether the file is still the version that was taken; else what was read of it may be cut off."""
         if _version(self.path) == self._taken:
@@ -52,9 +60,12 @@ class WatchedFile:
 
 
 def _version(path: Path) -> Version:
-    """What tells two versions apart: time of change in ns, size, inode; None when there is no such file."""
+    """What tells two versions apart: time of change in ns, size, inode; None when there is no such file.
+
+    Reading anything but a file could take for ever: a pipe, a device.
+    """
     try:
-        stat = path.stat()
+        found = path.stat()
     except OSError:
         return None
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+    return (found.st_mtime_ns, found.st_size, found.st_ino) if stat.S_ISREG(found.st_mode) else None

@@ -44,6 +44,8 @@ class Certificate:
         if not any(file.changed() for file in self._files):
             return
         try:
+            for file in self._files:
+                file.check_there()
             check_certificate(self._settings)
         except ConfigError as error:
             logger.warning("%s; keeping the certificate of before", error)

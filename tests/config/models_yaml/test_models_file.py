@@ -419,6 +419,32 @@ def test_removed_file_keeps_the_last_good_one(watched: Watched) -> None:
     assert len(watched.said) == 1
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no such files there")
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "loop"])
+@pytest.mark.timeout(20)
+def test_what_is_no_file_any_more_is_not_read(watched: Watched, kind: str) -> None:
+    watched.path.unlink()
+    match kind:
+        case "pipe":
+            os.mkfifo(watched.path)
+        case "device":
+            watched.path.symlink_to("/dev/zero")
+        case "folder":
+            watched.path.mkdir()
+        case _:
+            watched.path.symlink_to(watched.path)
+    watched.wait(5)
+    assert watched.ids() == ["one"]
+    assert len(watched.said) == 1
+
+
+def test_a_very_large_edit_is_not_read(watched: Watched) -> None:
+    watched.write(*(f"a{number}" for number in range(40_000)))
+    watched.wait(5)
+    assert watched.ids() == ["one"]
+    assert "larger than 1048576 bytes" in watched.said[0]
+
+
 def test_warnings_are_said_once_per_version(watched: Watched) -> None:
     watched.write("one", extra=", price: 1")
     watched.wait(5)
@@ -468,6 +494,8 @@ def test_a_file_that_is_written_while_it_is_read_is_not_taken(
         "2024-01-32 10:00:00",
         "2024-01-01 25:61:00",
         "9" * 5000,
+        f"0x{'f' * 9000}",
+        f"1{':59' * 5000}",
         "0x",
         "!!int x",
         "!!float x",

@@ -109,6 +109,7 @@ class ModelsFile:
     def _reload(self) -> None:
         path = self._file.path
         try:
+            self._file.check_there()
             table = load_custom_models(path)
         except ConfigError as error:
             if self._file.is_whole():

@@ -15,6 +15,7 @@ _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 _LONGEST_REASON = 200  # characters
+_LARGEST = 1 << 20  # bytes: twenty thousand entries, which take seconds
 
 
 def read_sections(path: Path, problems: list[Problem]) -> list[Section]:
@@ -42,6 +43,9 @@ def read_sections(path: Path, problems: list[Problem]) -> list[Section]:
 
 def _read_text(path: Path) -> str:
     try:
+        if path.stat().st_size > _LARGEST:
+            hint = 'one entry with "*" serves all models of a provider'
+            raise ConfigError.of([Problem(path, None, f"larger than {_LARGEST} bytes", hint)])
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         hint = "write one with: claude-code-proxy init"

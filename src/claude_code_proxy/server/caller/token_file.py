@@ -31,6 +31,7 @@ class TokenFile:
 
     def _reload(self) -> None:
         try:
+            self._file.check_there()
             hashes = _read(self._file.path)
         except ConfigError as error:
             logger.warning("%s\nkeeping the last good version of %s", error, self._file.path)
