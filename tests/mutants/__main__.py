@@ -239,7 +239,8 @@ def main() -> int:
     parser.add_argument("--left", action="store_true", help="try again what was not noticed before")
     options = parser.parse_args()
     RECORDS.parent.mkdir(exist_ok=True)
-    quiet = ["-qq", "-s", "--assert=plain", "-pno:cacheprovider", "-otimeout=0"]
+    # What is not closed in this process is no failure of the test that runs when Python notices.
+    quiet = ["-qq", "-s", "--assert=plain", "-pno:cacheprovider", "-pno:unraisableexception", "-otimeout=0"]
     code = pytest.main([*quiet, *options.tests], plugins=[Mutants(options)])
     _print(options.paths)
     return code
