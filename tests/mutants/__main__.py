@@ -78,11 +78,13 @@ class Mutants:
             self.turn[index] = places[self.tests[index].path]
             places[self.tests[index].path] += 1
         gc.collect()
-        self.functions: dict[tuple[str, tuple[str, int]], FunctionType] = {}
+        # A module that a test loads anew has its functions twice.
+        self.functions: dict[tuple[str, tuple[str, int]], list[FunctionType]] = {}
         for each in gc.get_objects():
             if isinstance(each, FunctionType):
                 code = each.__code__
-                self.functions[code.co_filename, (code.co_name, code.co_firstlineno)] = each
+                place = code.co_filename, (code.co_name, code.co_firstlineno)
+                self.functions.setdefault(place, []).append(each)
             elif isinstance(each, _lru_cache_wrapper) and each.__module__.startswith(
                 "claude_code_proxy.core"
             ):
@@ -120,19 +122,19 @@ class Mutants:
         for name, change in _named(path, tree):
             if zlib.crc32(name.encode()) % self.options.share or self.known.get(name) is not wanted:
                 continue
-            function = self.functions.get((str(path), _place(change.function)))
+            functions = self.functions.get((str(path), _place(change.function)))
             # What no line says, the statement around it does: several lines may be one instruction.
             found = (
                 {test for line in lines for test in reached.get(line, ()) if test} for lines in change.lines()
             )
             tests = next(filter(None, found), None)
-            if function is None or tests is None:
+            if functions is None or tests is None:
                 continue  # it runs while the module is imported
             order = sorted(
                 map(int, tests), key=lambda test: (-useful[test], self.turn[test], self.seconds[test])
             )
             while True:
-                noticed = self._fails(order, partial(_put, function, tree, path, change))
+                noticed = self._fails(order, partial(_put, functions, tree, path, change))
                 by = int.from_bytes(self.running[:4], "little")
                 if not noticed or self._is_sound(by):
                     break
@@ -174,9 +176,11 @@ class Mutants:
             os._exit(code)
 
 
-def _put(function: FunctionType, tree: ast.Module, path: Path, change: Change) -> None:
+def _put(functions: list[FunctionType], tree: ast.Module, path: Path, change: Change) -> None:
     with change.made():
-        function.__code__ = _code(compile(tree, path, "exec", dont_inherit=True), _place(change.function))
+        code = _code(compile(tree, path, "exec", dont_inherit=True), _place(change.function))
+    for function in functions:
+        function.__code__ = code
 
 
 def _records() -> list[dict[str, Any]]:
