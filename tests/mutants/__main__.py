@@ -39,6 +39,7 @@ CORE = REPOSITORY / "src/claude_code_proxy/core"
 RECORDS = REPOSITORY / "build/mutants.jsonl"
 PATIENCE = 5  # seconds of processor time that a test may take beyond what it takes with the unchanged code
 MEMORY = 4 << 30
+_NOT_MADE = 70
 
 
 class Mutants:
@@ -155,8 +156,10 @@ class Mutants:
     def _fails(self, tests: list[int], change: Callable[[], None]) -> bool:
         child = os.fork()
         if child:
-            return os.waitpid(child, 0)[1] != 0
-        code = 0
+            status = os.waitpid(child, 0)[1]
+            assert os.waitstatus_to_exitcode(status) != _NOT_MADE
+            return status != 0
+        code = _NOT_MADE
         try:
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
             quiet = os.open(os.devnull, os.O_RDWR)
@@ -178,7 +181,9 @@ class Mutants:
 
 def _put(functions: list[FunctionType], tree: ast.Module, path: Path, change: Change) -> None:
     with change.made():
-        code = _code(compile(tree, path, "exec", dont_inherit=True), _place(change.function))
+        module = compile(tree, path, "exec", dont_inherit=True)
+    place = _place(change.function)
+    code = next(each for each in _codes(module) if (each.co_name, each.co_firstlineno) == place)
     for function in functions:
         function.__code__ = code
 
@@ -207,12 +212,12 @@ def _place(function: Any) -> tuple[str, int]:
     return getattr(function, "name", "<lambda>"), min(lines)
 
 
-def _code(code: CodeType, place: tuple[str, int]) -> CodeType:
-    inner = [each for each in code.co_consts if isinstance(each, CodeType)]
-    for each in inner:
-        if (each.co_name, each.co_firstlineno) == place:
-            return each
-    return next(found for each in inner if (found := _code(each, place)))
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    """The code, and all that is nested in it."""
+    yield code
+    for each in code.co_consts:
+        if isinstance(each, CodeType):
+            yield from _codes(each)
 
 
 def _print(paths: list[str]) -> None:
