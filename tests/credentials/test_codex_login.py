@@ -180,6 +180,12 @@ async def test_two_sessions_renew_once(desk: Desk) -> None:
     assert len(desk.issuer.asked) == 1
 
 
+@pytest.mark.parametrize("end", [10**30, -(10**400), 10**400, "soon", [], {}])
+def test_an_end_that_is_no_time_is_none(desk: Desk, end: Any) -> None:
+    desk.write(tokens={"access_token": jwt(exp=end, iat=end), "refresh_token": "r1"}, last_refresh=None)
+    assert desk.login().fetch().expires_at is None
+
+
 def test_codex_renews_at_the_same_time(desk: Desk) -> None:
     """It has no lock: its tokens count, and ours are not written over them."""
     desk.now = NOW + HOUR

@@ -119,6 +119,8 @@ def test_the_plans_address_is_not_needed(desk: Desk, user: Answer) -> None:
         "http://api.githubcopilot.com",
         "https://githubcopilot.com.evil.example",
         "https://evil.example",
+        "https://[::1",
+        "https://[x]/",
         "x",
         5,
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from typing import Any
 
 import pytest
@@ -40,6 +41,22 @@ def test_an_issuer_that_is_down_may_come_back(answer: Answer) -> None:
     with Issuer(lambda _: answer) as issuer, pytest.raises(CredentialError, match=r"^GitHub ") as caught:
         ask(issuer.url, issuer="GitHub")
     assert caught.value.transient
+
+
+@pytest.mark.parametrize("body", [b"5\r\nhel", b"zz\r\n", b""])
+def test_a_refusal_that_is_cut_has_no_words(body: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 400 No\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
+
+        server = threading.Thread(target=serve)
+        server.start()
+        assert ask(f"http://127.0.0.1:{listener.getsockname()[1]}/") == Reply(400, {})
+        server.join()
 
 
 def test_an_issuer_that_does_not_answer() -> None:

@@ -214,3 +214,29 @@ async def test_a_source_with_nothing_newer_gives_the_same_again() -> None:
     source = of(issuer)
     await token(source)
     assert (await source.renew()).token == "t1"
+
+
+async def test_what_cannot_be_read_is_a_failure_like_others() -> None:
+    issuer = Issuer()
+    issuer.life = "soon"  # type: ignore[assignment] # no issuer keeps to types
+    source = Renewing(issuer, clock=issuer.clock)
+    for _ in range(2):
+        with pytest.raises(CredentialError, match=r"cannot be read \(TypeError\)") as caught:
+            await token(source)
+        assert caught.value.transient
+    assert issuer.fetched == 1
+
+
+async def test_a_request_waits_for_so_long_only() -> None:
+    issuer = Issuer(life=100.0)
+    source = Renewing(issuer, clock=issuer.clock, pause=0.0, longest=0.05)
+    assert await token(source) == "t1"
+    issuer.slow = 0.3
+    issuer.now += 99  # it is still good
+    assert await token(source) == "t1"
+    with pytest.raises(CredentialError, match=r"within 0\.05 s") as caught:
+        await source.renew()
+    assert caught.value.transient
+    await asyncio.sleep(0.4)
+    issuer.slow = 0.0
+    assert await token(source) == "t2"  # what came after all

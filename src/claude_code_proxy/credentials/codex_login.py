@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from .account import Account, claims
 from .issuer_http import Reply, ask
@@ -24,6 +24,8 @@ _CLIENT = "app_EMoamEEZ73f0CkXaXp7hrann"
 _ENDED = ("refresh_token_expired", "refresh_token_reused", "refresh_token_invalidated")
 _UNKNOWN_LIFE = 8 * 86_400.0
 """Seconds after which Codex renews a token that does not say when it ends."""
+_NO_TIME = 1e12
+"""Unix seconds that nobody means."""
 _OPENAI = "https://api.openai.com/auth"
 _RUN = "codex login"
 
@@ -128,9 +130,9 @@ class CodexLogin:
         said = claims(state["tokens"]["access_token"])
         renewed = _seconds_of(state.get("last_refresh"))
         exp, iat = said.get("exp"), said.get("iat")
-        if isinstance(exp, int | float):
+        if _is_time(exp):
             # The issuer's clock may be another one; how long a token lives is the same by both.
-            if isinstance(iat, int | float) and renewed is not None and renewed <= self._clock() + LEAD:
+            if _is_time(iat) and renewed is not None and renewed <= self._clock() + LEAD:
                 return renewed + (exp - iat)
             return float(exp)
         return None if renewed is None else renewed + _UNKNOWN_LIFE
@@ -202,6 +204,10 @@ def _claim(tokens: Mapping[str, Any], name: str) -> str:
         if isinstance(said, dict) and isinstance(said.get(name), str):
             return str(said[name])
     return ""
+
+
+def _is_time(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and abs(value) < _NO_TIME
 
 
 def _seconds_of(text: object) -> float | None:

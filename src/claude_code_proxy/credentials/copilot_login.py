@@ -156,7 +156,10 @@ class CopilotLogin:
     def _base(self, reply: Reply) -> str:
         """The address of the user's plan, if it is one of GitHub's; "" where it tells none."""
         base = reply.text("endpoints", "api")
-        parts = urlsplit(base)
+        try:
+            parts = urlsplit(base)
+        except ValueError:
+            return ""
         host = parts.hostname or ""
         is_theirs = host == _HOST or host.endswith(f".{_HOST}")
         return base.rstrip("/") if parts.scheme == "https" and is_theirs else ""

@@ -91,7 +91,9 @@ def ask(
 
 
 def _rest_of(error: Any) -> bytes:
+    from http.client import HTTPException
+
     try:
         return bytes(error.read(_MOST))
-    except OSError:
+    except (OSError, HTTPException):
         return b""

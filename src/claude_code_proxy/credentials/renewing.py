@@ -17,6 +17,8 @@ _LEAST = 0.1
 """The share of the lead in which requests wait for the new one."""
 PAUSE = 10.0
 """Seconds between two renewals, whatever is refused and whatever fails."""
+LONGEST = 90.0
+"""Seconds that a request waits: an issuer that sends a byte now and then meets no limit of a socket."""
 
 
 class Renewing:
@@ -29,10 +31,12 @@ class Renewing:
         *,
         clock: Callable[[], float] = time.time,
         pause: float = PAUSE,
+        longest: float = LONGEST,
     ) -> None:
         self._fetcher = fetcher
         self._clock = clock
         self._pause = pause
+        self._longest = longest
         self._held: Credential | None = None
         self._fetched_at = self._renewed_at = -math.inf  # of time.monotonic, as the one below
         self._failed: CredentialError | None = None
@@ -76,12 +80,16 @@ class Renewing:
             raise CredentialError(str(failed), failed.hint, transient=failed.transient)
         try:
             # The request may be given up; what the issuer answers must be kept all the same.
-            return await asyncio.shield(self._begin(refused))
-        except CredentialError:
+            async with asyncio.timeout(self._longest):
+                return await asyncio.shield(self._begin(refused))
+        except (CredentialError, TimeoutError) as error:
             if refused is None and self._is_usable():
                 assert self._held is not None
                 return self._held
-            raise
+            if isinstance(error, CredentialError):
+                raise
+            words = f"the issuer of the token did not answer within {self._longest:g} s"
+            raise CredentialError(words, transient=True) from None
 
     def _is_usable(self) -> bool:
         """Whether what is held has not expired."""
@@ -102,6 +110,10 @@ class Renewing:
         except CredentialError as error:
             self._failed, self._failed_at = error, time.monotonic()
             raise
+        except Exception as error:  # what an issuer may answer, nobody knows all of it
+            words = f"what the issuer of the token answered cannot be read ({type(error).__name__})"
+            self._failed, self._failed_at = CredentialError(words, transient=True), time.monotonic()
+            raise self._failed from error
         finally:
             # Of before: what somebody writes meanwhile is read again, as is what fetching itself wrote.
             self._stamp = stamp
