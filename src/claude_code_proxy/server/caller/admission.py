@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from claude_code_proxy.config.settings import ServerSettings
 from claude_code_proxy.core import sealed_keys
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
@@ -21,7 +19,7 @@ class Admission:
         self.bytes = 0
         self._settings = settings
         # By a hash that only this process can make: nothing of a key is kept, and it goes with the request.
-        self._by_key: Counter[int] = Counter()
+        self._by_key: dict[int, int] = {}
 
     @property
     def is_full(self) -> bool:
@@ -32,12 +30,12 @@ class Admission:
         """Let a request in. Raises `ApiError` 529 and 429 beyond a limit, 400 for an id that is too long."""
         settings = self._settings
         key = call.admitted_as = hash(tuple(map(call.headers.get, _KEY_HEADERS)))
-        self._by_key[key] += 1
+        of_key = self._by_key[key] = self._by_key.get(key, 0) + 1
         self.requests += 1
         self.calls.add(call)
         if self.requests > settings.max_requests:
             raise _overloaded("requests", "max_requests")
-        if self._by_key[key] > settings.max_requests_per_key:
+        if of_key > settings.max_requests_per_key:
             raise ApiError(
                 429,
                 "rate_limit_error",

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import defaultdict, deque
 from contextlib import closing
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from claude_code_proxy.server.log import logger
@@ -26,6 +27,7 @@ VERSION = 1
 """`PRAGMA user_version` of a file that this program wrote."""
 _BATCH_SECONDS = 1.0
 _MOST_WAITING = 10_000
+_QUARTER = 900  # seconds
 _MOST = 1 << 50  # of one number of one request
 _WAIT = 5.0  # seconds for another process's write
 _KEYS = ("day", "model", "provider", "session", "class")
@@ -138,12 +140,18 @@ def _row(record: ExchangeRecord) -> tuple[tuple[str, ...], tuple[int, ...]]:
             usage.thinking_tokens or 0,
         )
     )
-    day = time.strftime("%Y-%m-%d", time.localtime(record.ended))
+    day = _day(int(record.ended // _QUARTER))
     keys = day, record.model or "unknown", record.provider, record.session_id, record.request_class
     # What others say may be more than the file takes: lone surrogates, numbers beyond 64 bits.
     texts = tuple(key if key.isascii() else key.encode("utf-8", "replace").decode() for key in keys)
     numbers = (1, int(record.outcome == "error"), *tokens, round(record.seconds * 1000))
     return texts, tuple(min(number, _MOST) for number in numbers)
+
+
+@lru_cache(maxsize=16)
+def _day(quarter: int) -> str:
+    """The local day of a quarter of an hour since 1970: no time zone changes its day within one."""
+    return time.strftime("%Y-%m-%d", time.localtime(quarter * _QUARTER))
 
 
 class UsageRow(NamedTuple):
