@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
 CORE = REPOSITORY / "src/claude_code_proxy/core"
 RECORDS = REPOSITORY / "build/mutants.jsonl"
-PATIENCE = 5  # seconds of processor time that a test may take beyond what it takes with the unchanged code
+SLOW = 0.1  # seconds of processor time of a test that has to wait for the others
+PATIENCE = 2  # seconds of processor time that a test may take beyond what it takes with the unchanged code
 MEMORY = 4 << 30
 _NOT_MADE = 70
 
@@ -73,11 +74,11 @@ class Mutants:
         self.seconds = [self._measure(measured, index) for index in range(len(self.tests))]
         measured.stop()
         # The fastest test of each file, then the second fastest: different files ask for different things.
-        places: Counter[Path] = Counter()
-        self.turn = [0] * len(self.tests)
+        turns: Counter[Path] = Counter()
+        self.turn = [(False, 0)] * len(self.tests)
         for index in sorted(range(len(self.tests)), key=self.seconds.__getitem__):
-            self.turn[index] = places[self.tests[index].path]
-            places[self.tests[index].path] += 1
+            self.turn[index] = self.seconds[index] > SLOW, turns[self.tests[index].path]
+            turns[self.tests[index].path] += 1
         gc.collect()
         # A module that a test loads anew has its functions twice.
         self.functions: dict[tuple[str, tuple[str, int]], list[FunctionType]] = {}
