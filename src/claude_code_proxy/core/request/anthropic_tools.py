@@ -228,7 +228,7 @@ def toolset_members(tool: dict[str, Any]) -> dict[str, dict[str, Any]] | None:
         config = configs.get(name)
         config = config if isinstance(config, dict) else {}
         enabled = config.get("enabled")
-        if enabled is False or (enabled is None and toolset == "browser" and name in _OFF_BY_DEFAULT):
+        if enabled is False or (enabled is None and name in _OFF_BY_DEFAULT):
             continue
         if toolset == "browser" and name not in _NO_TAB:
             schema = {**schema, "properties": {**schema["properties"], "tab_id": _TEXT}}
