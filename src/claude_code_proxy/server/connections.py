@@ -15,7 +15,7 @@ from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
 
 from .caller import ids
-from .caller.call import ADMIN, ENDING, SPARE
+from .caller.call import ADMIN, DEPARTURE, ENDING, SPARE, Departure
 from .response_cycle import ResponseCycle
 
 if TYPE_CHECKING:
@@ -119,6 +119,8 @@ class Connection(HttpToolsProtocol):
         """Forget it."""
         self._connections.remove(self)
         super().connection_lost(exc)
+        if self.cycle is not None:
+            self.cycle.scope["state"][DEPARTURE].come()
 
     def shutdown(self) -> None:
         """End after the request under way, or one that may be on its way."""
@@ -156,6 +158,7 @@ class Connection(HttpToolsProtocol):
             self._problem = invalid_request(f"more than {_MOST_WAITING} requests wait on one connection")
             raise self._problem
         super().on_message_begin()
+        self.scope["state"][DEPARTURE] = Departure()
         if self.is_spare:
             self.scope["state"][SPARE] = True
         elif self._connections.for_admins:
@@ -193,6 +196,8 @@ class Connection(HttpToolsProtocol):
         """A body is complete."""
         self._in_body = False
         super().on_message_complete()
+        if not self.pipeline:
+            self.flow.resume_reading()  # to hear of an end; a large body has paused it
 
     def send_400_response(self, msg: str) -> None:
         """Say what is wrong with a head, in Anthropic's shape."""

@@ -6,7 +6,6 @@ model's provider never goes there, and the search key goes nowhere else.
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -85,13 +84,11 @@ async def _serve_pages(
 @asynccontextmanager
 async def _watched(call: Call) -> AsyncIterator[None]:
     """A client that goes away ends what is done for it."""
-    task = asyncio.current_task()
-    assert task is not None
-    watcher = asyncio.create_task(call.watch(task))
+    unwatch = call.watch()
     try:
         yield
     finally:
-        watcher.cancel()
+        unwatch()
 
 
 async def _search(gateway: Gateway, call: Call, url: str, query: str) -> Any:

@@ -42,7 +42,36 @@ ADMIN = "admin"
 _IN_FILE = "api_base in models.yaml"
 _BASE = re.compile(r"\bapi_base\b")
 
+DEPARTURE = "departure"
+"""In a scope's `state`: the `Departure` of the client."""
+
 HeaderList = list[tuple[bytes, bytes]]
+
+
+class Departure:
+    """The moment when a client leaves: who must know of it is called, since a task that waits costs more."""
+
+    __slots__ = ("_has_come", "_then")
+
+    def __init__(self) -> None:
+        self._has_come = False
+        self._then: Callable[[], None] | None = None
+
+    def call(self, then: Callable[[], None]) -> Callable[[], None]:
+        """Call `then` when the client leaves, at once if it has; returns what keeps that from happening."""
+        self._then = then
+        if self._has_come:
+            then()
+        return self._forget
+
+    def come(self) -> None:
+        """The client has left."""
+        self._has_come = True
+        if self._then is not None:
+            self._then()
+
+    def _forget(self) -> None:
+        self._then = None
 
 
 class Call:
@@ -238,16 +267,28 @@ class Call:
             self.sending_since = None
 
     # --- the client's side ----------------------------------------------------------------------------
-    async def watch(self, task: asyncio.Task[Any]) -> None:
-        """Wait until the client goes away; if the answer was not complete by then, cancel `task`.
+    def watch(self) -> Callable[[], object]:
+        """Cancel the current task if the client goes away before the answer is complete.
 
-        Only to be called when the request body has been read.
+        Returns what ends the watch. Only to be called when the request body has been read.
         """
+        task = asyncio.current_task()
+        assert task is not None
+
+        def leave() -> None:
+            if not self.ended:
+                self.gone = True
+                task.cancel()
+
+        departure: Departure | None = self._state.get(DEPARTURE)
+        if departure is None:  # the connection is none of ours
+            return asyncio.ensure_future(self._until_gone(leave)).cancel
+        return departure.call(leave)
+
+    async def _until_gone(self, leave: Callable[[], None]) -> None:
         while (await self.receive())["type"] != "http.disconnect":
             pass
-        if not self.ended:
-            self.gone = True
-            task.cancel()
+        leave()
 
 
 def _merge(raw: HeaderList) -> dict[str, str]:

@@ -69,16 +69,14 @@ async def events(gateway: Gateway, call: Call) -> None:
     if feed.viewers >= MAX_VIEWERS:
         raise ApiError(529, "overloaded_error", f"{MAX_VIEWERS} viewers look at this server already")
     feed.viewers += 1
-    task = asyncio.current_task()
-    assert task is not None
-    watcher = asyncio.get_running_loop().create_task(call.watch(task))
+    unwatch = call.watch()
     try:
         await call.start(200, kind)
         server = {"version": __version__, "pid": os.getpid(), "workers": gateway.settings.workers}
         await call.write(_event({"server": server, "now": time.time()}))
         await _tell(Viewer(feed), call)
     finally:
-        watcher.cancel()
+        unwatch()
         feed.viewers -= 1
 
 

@@ -124,7 +124,7 @@ class Exchange:
         task = asyncio.current_task()
         assert task is not None
         self._task = task
-        self._watcher = self._loop.create_task(self.call.watch(task))
+        self._unwatch = self.call.watch()
         self._timer.start(min(self._limits.hold, self._limits.first_byte))
         return self
 
@@ -140,7 +140,7 @@ class Exchange:
             return dealt_with
         finally:
             self._timer.stop()
-            self._watcher.cancel()
+            self._unwatch()
             if self._speech is not None:
                 self._speech.cancel()
             if self._response is not None:
