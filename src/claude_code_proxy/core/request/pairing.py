@@ -7,28 +7,25 @@ All rules look backwards only, so that a longer conversation keeps the upstream 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
-
-from claude_code_proxy.core.continuity import ToolId, open_tool_id, upstream_tool_id
-from claude_code_proxy.core.conversation import AssistantTurn, Text, ToolCall, ToolResult, UserTurn
-from claude_code_proxy.core.request.drafts import AssistantDraft, CallDraft, ResultDraft
-from claude_code_proxy.core.request.fields import check_nesting
-from claude_code_proxy.core.request.refused_arguments import refused_arguments
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from claude_code_proxy.core.continuity import ToolNames
-    from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.core.report import Report
-    from claude_code_proxy.core.request.drafts import Draft, UserDraft
 from collections.abc import Iterable
+from typing import TypeAlias
 
-from claude_code_proxy.core.continuity import ToolNames
-from claude_code_proxy.core.conversation import AssistantPart, Turn, UserPart
+from claude_code_proxy.core.continuity import ToolId, ToolNames, open_tool_id, upstream_tool_id
+from claude_code_proxy.core.conversation import (
+    AssistantPart,
+    AssistantTurn,
+    Text,
+    ToolCall,
+    ToolResult,
+    Turn,
+    UserPart,
+    UserTurn,
+)
 from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.report import Report
-from claude_code_proxy.core.request.drafts import Draft, UserDraft
+from claude_code_proxy.core.request.drafts import AssistantDraft, CallDraft, Draft, ResultDraft, UserDraft
+from claude_code_proxy.core.request.fields import check_nesting
+from claude_code_proxy.core.request.refused_arguments import refused_arguments
 
 MISSING_RESULT = "[Tool result missing: the call was interrupted]"
 
