@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from claude_code_proxy.core.deltas import Page, WebFetch
-from claude_code_proxy.core.request.fields import role_of, type_of
+from claude_code_proxy.core.wire import type_of, value_at
 
 MAX_RESULTS = 10
 MAX_QUERY = 400
@@ -79,10 +79,11 @@ def asked(request: dict[str, Any], *, claude_code: bool, fetches: bool = False) 
     messages = request.get("messages")
     if not isinstance(tools, list) or not tools or not isinstance(messages, list) or not messages:
         return None
-    choice = request.get("tool_choice")
-    kind = choice.get("type") if isinstance(choice, dict) else None
+    kind = value_at(request, "tool_choice", "type")
     if all(type_of(tool).startswith(_WEB_TOOLS) for tool in tools):
-        side_request = claude_code and all(role_of(message) in ("user", "system") for message in messages)
+        side_request = claude_code and all(
+            value_at(message, "role") in ("user", "system") for message in messages
+        )
         if kind in ("any", "tool") or side_request:
             search = next((tool for tool in tools if type_of(tool).startswith("web_search")), None)
             return _pages(tools[0], messages) if search is None else Asked(_query(messages), _filters(search))
@@ -153,7 +154,7 @@ def _listed(page: Page) -> str:
 
 def _with_text(request: dict[str, Any], text: str) -> dict[str, Any]:
     messages = list(request["messages"])
-    at = max(index for index, message in enumerate(messages) if role_of(message) == "user")
+    at = max(index for index, message in enumerate(messages) if value_at(message, "role") == "user")
     content = messages[at].get("content")
     blocks = [{"type": "text", "text": content}] if isinstance(content, str) else list(content or ())
     messages[at] = {**messages[at], "content": [*blocks, {"type": "text", "text": text}]}
@@ -173,7 +174,7 @@ def _query(messages: list[Any]) -> str | None:
 
 def _text(messages: list[Any]) -> str:
     """The last user's text."""
-    users = [message for message in messages if role_of(message) == "user"]
+    users = [message for message in messages if value_at(message, "role") == "user"]
     content = users[-1].get("content") if users else None
     blocks = content if isinstance(content, list) else [{"type": "text", "text": content}]
     texts = [block.get("text") for block in blocks if type_of(block) == "text"]
@@ -193,9 +194,7 @@ def _hosts(domains: Any) -> tuple[str, ...]:
 
 def _entries(payload: Any) -> Iterator[dict[str, Any]]:
     for path in ((), *_LISTS):
-        value = payload
-        for key in path:
-            value = value.get(key) if isinstance(value, dict) else None
+        value = value_at(payload, *path)
         if isinstance(value, list):
             yield from (entry for entry in value if isinstance(entry, dict))
             return

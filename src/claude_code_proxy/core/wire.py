@@ -265,3 +265,36 @@ def _pieces(data: bytes) -> Iterator[bytes]:
             piece = data[start : start + _PIECE + 1]
         yield piece
         start += len(piece)
+
+
+# --- what stands in JSON of any shape: nothing here fails ---
+
+
+def value_at(value: Any, *path: str) -> Any:
+    """What stands at `path`, key by key; None where there is nothing, or no object on the way."""
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def object_at(value: Any, *path: str) -> dict[str, Any]:
+    """The object at `path`; {} for anything else."""
+    found = value_at(value, *path)
+    return found if isinstance(found, dict) else {}
+
+
+def list_at(value: Any, *path: str) -> list[Any]:
+    """The array at `path`; [] for anything else."""
+    found = value_at(value, *path)
+    return found if isinstance(found, list) else []
+
+
+def type_of(block: Any) -> str:
+    """The type of a block, a tool or an edit; "" where it has none."""
+    kind = value_at(block, "type")
+    return kind if isinstance(kind, str) else ""
+
+
+def objects_in(value: Any) -> list[dict[str, Any]]:
+    """The objects of an array; [] for what is no array."""
+    return [item for item in list_at(value) if isinstance(item, dict)]

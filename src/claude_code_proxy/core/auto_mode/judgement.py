@@ -13,6 +13,7 @@ from claude_code_proxy.core import wire
 from claude_code_proxy.core.auto_mode import transcript
 from claude_code_proxy.core.auto_mode.policy import POLICY
 from claude_code_proxy.core.auto_mode.tool_uses import ToolUse, is_harmless
+from claude_code_proxy.core.wire import list_at, object_at, type_of
 
 KIND = "dangerous_tool_use"
 BETA = "dangerous-tool-use-*"
@@ -34,11 +35,9 @@ _ORNAMENT = "*`-•> \t\r"
 
 def context_of(body: Mapping[str, Any]) -> dict[str, Any] | None:
     """The `classifier_context` of a request that wants its tool calls judged; None for any other request."""
-    listed = body.get("safeguards")
-    for entry in listed if isinstance(listed, list) else ():
-        if isinstance(entry, dict) and entry.get("type") == KIND:
-            context = entry.get("classifier_context")
-            return context if isinstance(context, dict) else {}
+    for entry in list_at(body, "safeguards"):
+        if type_of(entry) == KIND:
+            return object_at(entry, "classifier_context")
     return None
 
 
@@ -124,9 +123,7 @@ def _cited(word: str, rules: str | None, index: str | None, context: Mapping[str
 
 
 def _rules(context: Mapping[str, Any], name: str) -> list[Any]:
-    rules = context.get("auto_mode")
-    found = rules.get(name) if isinstance(rules, dict) else None
-    return found if isinstance(found, list) else []
+    return list_at(context, "auto_mode", name)
 
 
 def _facts(context: Mapping[str, Any]) -> str:

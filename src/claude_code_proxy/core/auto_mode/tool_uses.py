@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from claude_code_proxy.core import wire
+from claude_code_proxy.core.wire import list_at, object_at, objects_in
 
 _NO_EFFECT = frozenset(
     {
@@ -58,8 +59,8 @@ class ToolUses:
 
 def calls_of(content: Any) -> Iterable[ToolUse]:
     """The calls among the blocks of a message."""
-    for block in content if isinstance(content, list) else ():
-        if isinstance(block, dict) and block.get("type") == "tool_use":
+    for block in objects_in(content):
+        if block.get("type") == "tool_use":
             yield ToolUse(str(block.get("id")), str(block.get("name")), block.get("input"))
 
 
@@ -90,11 +91,8 @@ def _is_trusted(path: Any, context: Mapping[str, Any], *, writes: bool) -> bool:
 
 
 def _trusted_folders(context: Mapping[str, Any]) -> list[str]:
-    trusted = context.get("trusted_directories")
-    if not isinstance(trusted, dict):
-        return []
-    additional = trusted.get("additional")
-    entries = [trusted.get("primary"), *(additional if isinstance(additional, list) else ())]
+    trusted = object_at(context, "trusted_directories")
+    entries = [trusted.get("primary"), *list_at(trusted, "additional")]
     paths = [entry.get("path") if isinstance(entry, dict) else entry for entry in entries]
     return [path for path in paths if isinstance(path, str) and path.startswith("/") and len(path) > 1]
 

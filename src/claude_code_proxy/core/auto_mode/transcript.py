@@ -11,6 +11,7 @@ from typing import Any
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.auto_mode.tool_uses import ToolUse, calls_of, is_harmless
+from claude_code_proxy.core.wire import objects_in
 
 MAX_USER_TEXT = 20_000
 """Characters of one text of the user; of a longer one, its beginning and its end."""
@@ -21,19 +22,15 @@ _REMINDER = "<system-reminder>"
 
 def instructions(body: Mapping[str, Any]) -> list[str]:
     """What the client put before the conversation: the project's instructions, in its first message."""
-    messages = body.get("messages")
-    for message in messages if isinstance(messages, list) else ():
-        if isinstance(message, dict) and message.get("role") == "user":
+    for message in objects_in(body.get("messages")):
+        if message.get("role") == "user":
             return [text for text in _texts(message) if text.lstrip().startswith(_REMINDER)]
     return []
 
 
 def lines(body: Mapping[str, Any], context: Mapping[str, Any], author: str) -> Iterator[str]:
     """The user's texts, called `author`, and the calls that may have had an effect, one line each."""
-    messages = body.get("messages")
-    for message in messages if isinstance(messages, list) else ():
-        if not isinstance(message, dict):
-            continue
+    for message in objects_in(body.get("messages")):
         if message.get("role") == "user":
             for text in _texts(message):
                 if not text.lstrip().startswith(_REMINDER):
@@ -52,8 +49,8 @@ def call_line(call: ToolUse) -> str:
 def _texts(message: Mapping[str, Any]) -> Iterator[str]:
     content = message.get("content")
     blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
-    for block in blocks if isinstance(blocks, list) else ():
-        if isinstance(block, dict) and block.get("type") == "text":
+    for block in objects_in(blocks):
+        if block.get("type") == "text":
             text = block.get("text")
             if isinstance(text, str) and text.strip():
                 yield text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from claude_code_proxy.core.request.fields import objects_in
+from claude_code_proxy.core.wire import objects_in
 
 
 def tool_changes(request: dict[str, Any]) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from claude_code_proxy.core.context_management.edits import COMPACT, Compact, re
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
 from claude_code_proxy.core.request.blocks import is_summary
 from claude_code_proxy.core.request.fields import kind_of
+from claude_code_proxy.core.wire import list_at, object_at, objects_in, type_of, value_at
 
 
 class Wanted(NamedTuple):
@@ -28,8 +29,8 @@ class Wanted(NamedTuple):
 
 def wanted(request: dict[str, Any]) -> Wanted | None:
     """What `request` asks for, if anything. Raises `ApiError` 400 for what cannot be meant."""
-    compaction = request.get("compaction")
-    if isinstance(compaction, dict) and compaction.get("type") == "summarize":
+    compaction = object_at(request, "compaction")
+    if compaction.get("type") == "summarize":
         return _at_once(request, compaction)
     if not _has_edit(request):
         return None
@@ -49,8 +50,8 @@ def without(request: dict[str, Any]) -> dict[str, Any]:
 
 def has_news(messages: Any) -> bool:
     """Whether anything was said since the last summary, which else would only be summarized again."""
-    for message in reversed(messages if isinstance(messages, list) else []):
-        content = message.get("content") if isinstance(message, dict) else None
+    for message in reversed(list_at(messages)):
+        content = value_at(message, "content")
         blocks = content if isinstance(content, list) else [content]
         for block in reversed(blocks):
             if is_summary(block):
@@ -61,27 +62,21 @@ def has_news(messages: Any) -> bool:
 
 
 def _has_edit(request: dict[str, Any]) -> bool:
-    management = request.get("context_management")
-    edits = management.get("edits") if isinstance(management, dict) else None
-    return isinstance(edits, list) and any(map(_is_edit, edits))
+    return any(map(_is_edit, list_at(request, "context_management", "edits")))
 
 
 def _is_edit(edit: Any) -> bool:
-    return isinstance(edit, dict) and edit.get("type") == COMPACT
+    return type_of(edit) == COMPACT
 
 
 def _at_once(request: dict[str, Any], compaction: dict[str, Any]) -> Wanted:
     if request.get("context_management") is not None:
         raise invalid_request("compaction: cannot be combined with context_management")
-    messages = request.get("messages")
-    spoken = [
-        message
-        for message in (messages if isinstance(messages, list) else ())
-        if isinstance(message, dict) and message.get("role") in ("user", "assistant")
-    ]
+    messages = objects_in(request.get("messages"))
+    spoken = [message for message in messages if message.get("role") in ("user", "assistant")]
     if not any(message.get("content") for message in spoken):
         raise _refused("compaction_nothing_to_summarize", "there is nothing to summarize")
-    if spoken[-1].get("role") == "assistant" and _calls(spoken[-1].get("content")):
+    if spoken[-1].get("role") == "assistant" and _calls(spoken[-1]):
         raise _refused("compaction_incomplete_turn", "the last turn has tool calls without results")
     instructions = compaction.get("instructions")
     if instructions is not None and not isinstance(instructions, str):
@@ -93,6 +88,5 @@ def _refused(code: str, why: str) -> ApiError:
     return ApiError(400, "invalid_request_error", f"messages: {why}", details={"error_code": code})
 
 
-def _calls(content: Any) -> bool:
-    blocks = content if isinstance(content, list) else []
-    return any(isinstance(block, dict) and block.get("type") == "tool_use" for block in blocks)
+def _calls(message: dict[str, Any]) -> bool:
+    return any(type_of(block) == "tool_use" for block in list_at(message, "content"))

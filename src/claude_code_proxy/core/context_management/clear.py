@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 from claude_code_proxy.core.context_management.edits import ClearToolUses
 from claude_code_proxy.core.request.blocks import is_summary
-from claude_code_proxy.core.request.fields import role_of, text_or_empty, type_of
+from claude_code_proxy.core.request.fields import text_or_empty
 from claude_code_proxy.core.request.server_tools import RESULT_SUFFIX
+from claude_code_proxy.core.wire import list_at, type_of, value_at
 
 PLACEHOLDER = "[cleared]"
 """What stands in the place of a tool result."""
@@ -49,10 +50,10 @@ def clear_thinking(messages: Sequence[Any], turns: int) -> Cleared:
     thinking: list[list[int]] = []  # of each such turn, the messages that have it
     goes_on = False
     for index, message in enumerate(messages):
-        blocks = _blocks(message)
+        blocks = list_at(message, "content")
         if any(map(is_summary, blocks)):
             thinking, goes_on = [], False
-        if role_of(message) == "user":
+        if value_at(message, "role") == "user":
             goes_on = goes_on and any(type_of(block) == "tool_result" for block in blocks)
         elif any(type_of(block) in _THINKING for block in blocks):
             if not goes_on:
@@ -73,7 +74,9 @@ def clear_tool_uses(messages: Sequence[Any], edit: ClearToolUses) -> Cleared:
     A result that the model has not seen yet stays, and one that loads tools, which would be gone without it.
     """
     uses = _uses(messages)
-    seen = max((i for i, message in enumerate(messages) if role_of(message) == "assistant"), default=-1)
+    seen = max(
+        (i for i, message in enumerate(messages) if value_at(message, "role") == "assistant"), default=-1
+    )
     changed: dict[int, list[Any]] = {}
     number = 0
     for call, results in uses[: max(len(uses) - edit.keep, 0)]:
@@ -102,7 +105,7 @@ def _uses(messages: Sequence[Any]) -> list[_Use]:
     found: list[_Use] = []
     by_id: dict[str, _Use] = {}
     for index, message in enumerate(messages):
-        for place, block in enumerate(_blocks(message)):
+        for place, block in enumerate(list_at(message, "content")):
             kind = type_of(block)
             if is_summary(block):
                 found, by_id = [], {}
@@ -136,8 +139,3 @@ def _change(
 ) -> None:
     content = changed.setdefault(at.message, list(messages[at.message]["content"]))
     content[at.place] = {**content[at.place], field: value}
-
-
-def _blocks(message: Any) -> list[Any]:
-    content = message.get("content") if isinstance(message, dict) else None
-    return content if isinstance(content, list) else []

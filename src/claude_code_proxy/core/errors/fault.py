@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.header_values import whole_number
+from claude_code_proxy.core.wire import object_at, value_at
 
 _MAX_RAW_CHARS = 500
 _MAX_CHARS = 4096  # what is searched stays short, whatever an upstream sends: its beginning and its end
@@ -60,8 +61,7 @@ def read_fault(body: Any) -> Fault:
     inner = fields.get("error")
     if isinstance(inner, dict):
         fields = {**fields, **inner}
-    base = body.get("base_resp")
-    base_code = _integer(base.get("status_code")) if isinstance(base, dict) else 0
+    base_code = _integer(value_at(body, "base_resp", "status_code"))
     message, raw_codes = _message(body, error, fields)
     codes = raw_codes + _codes(fields, body)
     statuses = [_http_status(part.get(key)) for part in (fields, body) for key in _STATUS_KEYS]
@@ -87,8 +87,7 @@ _STATUS_KEYS = ("code", "status_code", "http_code", "status")
 
 def _message(body: dict[str, Any], error: Any, fields: dict[str, Any]) -> tuple[str, list[str]]:
     """The message, and code words found in an error nested as JSON text."""
-    metadata = fields.get("metadata")
-    raw = metadata.get("raw") if isinstance(metadata, dict) else None
+    raw = value_at(fields, "metadata", "raw")
     own = _words(error) if error else ""
     if isinstance(raw, str) and raw.strip():
         # OpenRouter's own message is only "Provider returned error"; the reason is in here.
@@ -102,8 +101,7 @@ def _message(body: dict[str, Any], error: Any, fields: dict[str, Any]) -> tuple[
 def _codes(fields: dict[str, Any], body: dict[str, Any]) -> list[str]:
     """The code words, most specific first."""
     codes: list[str] = []
-    inner = fields.get("innererror")
-    parts = [fields, inner if isinstance(inner, dict) else {}, body]
+    parts = [fields, object_at(fields, "innererror"), body]
     values = [part.get(key) for part in parts for key in ("code", "type", "status", "error_type")]
     details = fields.get("details")
     if isinstance(details, list):

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from claude_code_proxy.core.providers.profile import Profile
+from claude_code_proxy.core.wire import objects_in
 
 _ABOUT = re.compile(r"\b(?:images?|pictures?|photos?)\b", re.IGNORECASE)
 _BEYOND = re.compile(
@@ -74,7 +75,6 @@ def _count(message: str) -> int | None:
 def _images(sent: Mapping[str, Any]) -> Iterator[bool]:
     """One item for each image of an upstream body."""
     for message in sent.get("messages") or sent.get("input") or ():
-        content = message.get("content") or message.get("output")
-        for part in content if isinstance(content, list) else ():
+        for part in objects_in(message.get("content") or message.get("output")):
             if part.get("type") in ("image_url", "input_image"):
                 yield True

@@ -14,6 +14,7 @@ from typing import Any
 
 from claude_code_proxy.core.errors.fault import Fault
 from claude_code_proxy.core.header_values import http_date, whole_number
+from claude_code_proxy.core.wire import list_at, object_at, value_at
 
 _COUNTS = {
     "requests": ("requests", "req-minute"),
@@ -103,9 +104,8 @@ def retry_after(headers: Mapping[str, str], fault: Fault, now: float) -> dict[st
 
 def wait_in_body(fault: Fault, now: float) -> float | None:
     """How many seconds the body of an error says to wait, or None."""
-    details = fault.fields.get("details")
-    for item in details if isinstance(details, list) else ():
-        delay = item.get("retryDelay") if isinstance(item, dict) else None
+    for item in list_at(fault.fields, "details"):
+        delay = value_at(item, "retryDelay")
         if isinstance(delay, str) and (wait := parse_wait(delay, now)) is not None:
             return wait
     if found := _IN_TEXT.search(fault.message):
@@ -130,11 +130,8 @@ def plan_reset(fault: Fault, now: float) -> float | None:
 
 def _headers_in_body(fields: Mapping[str, Any]) -> dict[str, str]:
     """OpenRouter puts the headers of the provider behind it into `metadata.headers`."""
-    metadata = fields.get("metadata")
-    headers = metadata.get("headers") if isinstance(metadata, dict) else None
-    return (
-        {str(key).lower(): str(value) for key, value in headers.items()} if isinstance(headers, dict) else {}
-    )
+    headers = object_at(fields, "metadata", "headers")
+    return {str(key).lower(): str(value) for key, value in headers.items()}
 
 
 def _wait_until_reset(headers: Mapping[str, str], now: float) -> float | None:

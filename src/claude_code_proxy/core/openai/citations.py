@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from claude_code_proxy.core.deltas import Citation, Delta, Page, WebSearch
+from claude_code_proxy.core.wire import list_at
 
 _MOST_PAGES = 100
 
@@ -35,8 +36,7 @@ class Citations:
     def read_lists(self, payload: dict[str, Any], found: list[Delta]) -> None:
         """Take `search_results`, which have titles, and the addresses in `citations`."""
         for field in ("search_results", "citations"):
-            entries = payload.get(field)
-            for entry in entries if isinstance(entries, list) else ():
+            for entry in list_at(payload, field):
                 self._add(entry if isinstance(entry, dict) else {"url": entry}, found)
 
     def read_parts(self, parts: Any, found: list[Delta]) -> None:

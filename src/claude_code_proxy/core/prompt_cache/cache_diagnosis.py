@@ -11,6 +11,7 @@ import hashlib
 from typing import Any, NamedTuple
 
 from claude_code_proxy.core import wire
+from claude_code_proxy.core.wire import list_at, value_at
 
 _PREFIX = "msg_"
 _VERSION = b"\xc1"
@@ -57,8 +58,7 @@ def diagnose(
 
 def fingerprints(request: dict[str, Any], tokens: int, count: int | None = None) -> Prompt:
     """Those of `request`, of its first `count` messages."""
-    listed = request.get("messages")
-    messages = listed if isinstance(listed, list) else []
+    messages = list_at(request, "messages")
     count = len(messages) if count is None else count
     model, system, tools, others, said = (
         hashlib.blake2b(wire.dumps(value), digest_size=size).digest()
@@ -136,13 +136,13 @@ def _system(value: Any) -> Any:
 
 
 def _is_billing(block: Any) -> bool:
-    text = block.get("text") if isinstance(block, dict) else None
+    text = value_at(block, "text")
     return isinstance(text, str) and text.startswith(_BILLING)
 
 
 def _message(message: Any) -> Any:
     """A message in one form: clients write a text as a block where they mark it, and as a string else."""
-    content = message.get("content") if isinstance(message, dict) else None
+    content = value_at(message, "content")
     if isinstance(content, str):
         return {**message, "content": [{"type": "text", "text": content}]}
     return without_marks(message)

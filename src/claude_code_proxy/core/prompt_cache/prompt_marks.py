@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.bounded_map import BoundedMap
+from claude_code_proxy.core.wire import value_at
 
 _NAME = b'"cache_control"'
 _MARK = re.compile(_NAME + rb":\s*(?:\{[^{}]*\}|null)")
@@ -124,7 +125,6 @@ def _tools(raw: memoryview) -> list[tuple[str, bytes]]:
     found: list[tuple[str, bytes]] = []
     for part in wire.elements(raw) or []:
         data = _unmarked(part)
-        tool: Any = wire.loads(data)
-        name = tool.get("name") if isinstance(tool, dict) else None
+        name = value_at(wire.loads(data), "name")
         found.append((name if isinstance(name, str) else "", data))
     return found

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from claude_code_proxy.core.providers.profile import SentHeader
+from claude_code_proxy.core.wire import objects_in
 
 
 def sent_headers(rows: Sequence[SentHeader], request: Mapping[str, Any]) -> dict[str, str]:
     """Those of `rows` that are for the Messages request `request`, by name."""
     if not rows:
         return {}
-    messages = request.get("messages")
-    turns = [turn for turn in messages if isinstance(turn, dict)] if isinstance(messages, list) else []
+    turns = objects_in(request.get("messages"))
     true = {"always", "user_turn" if _is_users(turns) else "agent_turn"}
     if any(block.get("type") == "image" for turn in turns for block in _blocks(turn, inside=True)):
         true.add("image")
@@ -30,9 +30,7 @@ def _is_users(turns: Sequence[Mapping[str, Any]]) -> bool:
 
 def _blocks(turn: Mapping[str, Any], *, inside: bool) -> Iterator[Mapping[str, Any]]:
     """The blocks of a message, with `inside` those of its tool results too."""
-    content = turn.get("content")
-    for block in content if isinstance(content, list) else ():
-        if isinstance(block, dict):
-            yield block
-            if inside and block.get("type") == "tool_result":
-                yield from _blocks(block, inside=False)
+    for block in objects_in(turn.get("content")):
+        yield block
+        if inside and block.get("type") == "tool_result":
+            yield from _blocks(block, inside=False)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from claude_code_proxy.core.wire import object_at
+
 Schema = dict[str, Any]
 
 _TEXT: Schema = {"type": "string"}
@@ -221,12 +223,10 @@ def toolset_members(tool: dict[str, Any]) -> dict[str, dict[str, Any]] | None:
     if found is None:
         return None
     toolset, members = found
-    configs = tool.get("configs")
-    configs = configs if isinstance(configs, dict) else {}
+    configs = object_at(tool, "configs")
     tools: dict[str, dict[str, Any]] = {}
     for name, (description, schema) in members.items():
-        config = configs.get(name)
-        config = config if isinstance(config, dict) else {}
+        config = object_at(configs, name)
         enabled = config.get("enabled")
         if enabled is False or (enabled is None and name in _OFF_BY_DEFAULT):
             continue

@@ -26,7 +26,7 @@ from claude_code_proxy.core.request.fields import (
     text_or_empty,
 )
 from claude_code_proxy.core.request.media import NO_RESULT_IMAGES, Media, PdfText
-from claude_code_proxy.core.wire import WireError, loads
+from claude_code_proxy.core.wire import WireError, loads, type_of
 
 Read: TypeAlias = Callable[["ContentReader", dict[str, Any], str, list[Any]], None]
 
@@ -40,12 +40,7 @@ class Summary(NamedTuple):
 
 def is_summary(block: Any) -> bool:
     """Whether `block` is a `compaction` block with a text; one without stands for nothing."""
-    return (
-        isinstance(block, dict)
-        and block.get("type") == "compaction"
-        and isinstance(block.get("content"), str)
-        and bool(block["content"])
-    )
+    return type_of(block) == "compaction" and isinstance(block.get("content"), str) and bool(block["content"])
 
 
 class ContentReader:

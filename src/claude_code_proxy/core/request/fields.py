@@ -30,22 +30,6 @@ def kind_of(value: Any) -> str:
             return "an object"
 
 
-def type_of(block: Any) -> str:
-    """The type of a block, a tool or an edit; "" where it has none, whatever `block` is."""
-    kind = block.get("type") if isinstance(block, dict) else None
-    return kind if isinstance(kind, str) else ""
-
-
-def role_of(message: Any) -> Any:
-    """The role of a message; None where it has none, whatever `message` is."""
-    return message.get("role") if isinstance(message, dict) else None
-
-
-def objects_in(value: Any) -> list[dict[str, Any]]:
-    """The objects of an array; [] for what is no array."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
 def required_text(owner: Mapping[str, Any], key: str, path: str) -> str:
     """The non-empty string at `key`. Raises `ApiError` 400 otherwise."""
     value = owner.get(key)

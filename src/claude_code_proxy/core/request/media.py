@@ -12,6 +12,7 @@ from claude_code_proxy.core.images import media_type, read_base64_image
 from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.request.fields import kind_of, required_text, text_or_empty
+from claude_code_proxy.core.wire import objects_in
 
 NO_VISION = "[image omitted: the model does not accept images]"
 NO_RESULT_IMAGES = "[image omitted: the provider does not accept images in tool results]"
@@ -141,29 +142,22 @@ def image_type(data: str) -> str | None:
 def _count_images(content: Any) -> int:
     """The images of a message, those in tool results too."""
     found = 0
-    for block in content if isinstance(content, list) else ():
-        if isinstance(block, dict):
-            found += block.get("type") == "image"
-            found += _count_images(block.get("content")) if block.get("type") == "tool_result" else 0
+    for block in objects_in(content):
+        found += block.get("type") == "image"
+        found += _count_images(block.get("content")) if block.get("type") == "tool_result" else 0
     return found
 
 
 def has_pdf(request: dict[str, Any]) -> bool:
     """Whether any message of `request` has a PDF in it, also inside a tool result."""
-    messages = request.get("messages")
-    return isinstance(messages, list) and any(
-        isinstance(message, dict) and _holds_pdf(message.get("content")) for message in messages
-    )
+    return any(_holds_pdf(message.get("content")) for message in objects_in(request.get("messages")))
 
 
 def _holds_pdf(content: Any) -> bool:
-    return isinstance(content, list) and any(
-        isinstance(block, dict)
-        and (
-            block.get("type") == "document"
-            or (block.get("type") == "tool_result" and _holds_pdf(block.get("content")))
-        )
-        for block in content
+    return any(
+        block.get("type") == "document"
+        or (block.get("type") == "tool_result" and _holds_pdf(block.get("content")))
+        for block in objects_in(content)
     )
 
 

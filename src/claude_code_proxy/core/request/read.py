@@ -33,9 +33,11 @@ from claude_code_proxy.core.request.fields import (
 )
 from claude_code_proxy.core.request.media import PdfText
 from claude_code_proxy.core.request.pairing import pair
+from claude_code_proxy.core.request.repeated_calls import only_results
 from claude_code_proxy.core.request.thinking import read_thinking
 from claude_code_proxy.core.request.tool_cache import ToolCache
 from claude_code_proxy.core.request.tools import ToolSet
+from claude_code_proxy.core.wire import list_at, type_of
 
 BILLING_PREFIX = "x-anthropic-billing-header:"
 """Claude Code's first system block: transport metadata that differs per conversation, no instruction."""
@@ -106,7 +108,7 @@ def _refuse_unservable(body: dict[str, Any]) -> None:
             details={"error_code": "thread_unsupported_request", "unsupported": ["thread"]},
         )
     compaction = body.get("compaction")
-    if isinstance(compaction, dict) and compaction.get("type") == "summarize":
+    if type_of(compaction) == "summarize":
         raise invalid_request("compaction: the provider cannot summarize; ask for a summary in a message")
 
 
@@ -149,7 +151,9 @@ class _Messages:
             content = message.get("content")
             match message.get("role"):
                 case "user":
-                    attached = index == last_user and not _has_results(content)
+                    attached = index == last_user and not any(
+                        type_of(block) == "tool_result" for block in list_at(content)
+                    )
                     items = self.reader.user(content, f"{path}.content", attached=attached)
                     self._add_summary(path)
                     self.drafts.user(items, path)
@@ -211,7 +215,7 @@ class _Messages:
 
     def _change_tools(self, changes: Sequence[Any], path: str) -> None:
         for index, block in enumerate(changes):
-            kind = block.get("type") if isinstance(block, dict) else None
+            kind = type_of(block)
             if kind == "tool_addition":
                 self._tools.add(block, f"{path}.{index}")
             elif kind == "tool_removal":
@@ -239,7 +243,7 @@ def _last_of_user(messages: list[dict[str, Any]]) -> tuple[int, int]:
     for index in range(len(messages) - 1, -1, -1):
         if messages[index].get("role") == "user":
             last_user = max(last_user, index)
-            if not _only_results(messages[index].get("content")):
+            if not only_results(messages[index].get("content")):
                 return last_user, index
     return last_user, -1
 
@@ -247,19 +251,6 @@ def _last_of_user(messages: list[dict[str, Any]]) -> tuple[int, int]:
 def _last_compacted(messages: list[dict[str, Any]]) -> int:
     """The index of the last message with a summary of those before it, which then count no more; else 0."""
     for index in range(len(messages) - 1, -1, -1):
-        content = messages[index].get("content")
-        if isinstance(content, list) and any(map(is_summary, content)):
+        if any(map(is_summary, list_at(messages[index], "content"))):
             return index
     return 0
-
-
-def _has_results(content: Any) -> bool:
-    return isinstance(content, list) and any(
-        isinstance(block, dict) and block.get("type") == "tool_result" for block in content
-    )
-
-
-def _only_results(content: Any) -> bool:
-    return isinstance(content, list) and all(
-        isinstance(block, dict) and block.get("type") == "tool_result" for block in content
-    )

@@ -13,6 +13,7 @@ from typing import Any
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.conversation import Text
 from claude_code_proxy.core.request.drafts import CallDraft, ResultDraft
+from claude_code_proxy.core.wire import list_at
 
 _EMPTY: tuple[Any, ...] = ("", None, [], {})
 _WRITTEN = (':""', ":null", ":[]", ":{}")
@@ -40,10 +41,6 @@ def optional(schema: Any, names: Iterable[str]) -> frozenset[str]:
     """Those of `names` that `schema`, a tool's JSON Schema, allows to leave out."""
     if not isinstance(schema, dict):
         return frozenset(names)
-    branches = [schema, *(one for key in ("allOf", "anyOf", "oneOf") for one in _list(schema.get(key)))]
-    required = [_list(branch.get("required")) for branch in branches if isinstance(branch, dict)]
+    branches = [schema, *(one for key in ("allOf", "anyOf", "oneOf") for one in list_at(schema, key))]
+    required = [list_at(branch, "required") for branch in branches]
     return frozenset(name for name in names if not any(name in listed for listed in required))
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []

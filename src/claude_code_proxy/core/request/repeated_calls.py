@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from claude_code_proxy.core.auto_mode.tool_uses import calls_of
+from claude_code_proxy.core.wire import list_at, type_of, value_at
 
 ENOUGH = 3
 """Times in a row from which it is worth a word."""
@@ -23,23 +24,20 @@ def repeated_call(messages: Any) -> Repeated | None:
 
     Only the last hundred turns count. Takes any object without failing.
     """
-    if not isinstance(messages, list):
-        return None
     last: list[tuple[str, Any]] = []
     times = 0
-    for message in reversed(messages):
-        role = message.get("role") if isinstance(message, dict) else None
+    for message in reversed(list_at(messages)):
+        role = value_at(message, "role")
         if role == "assistant":
             calls = [(call.name, call.input) for call in calls_of(message.get("content"))]
             if not calls or (last and calls != last) or times == _MOST:
                 break
             last, times = calls, times + 1
-        elif role == "user" and not _only_results(message.get("content")):
+        elif role == "user" and not only_results(message.get("content")):
             break
     return Repeated(last[0][0], times) if times >= ENOUGH else None
 
 
-def _only_results(content: Any) -> bool:
-    return isinstance(content, list) and all(
-        isinstance(block, dict) and block.get("type") == "tool_result" for block in content
-    )
+def only_results(content: Any) -> bool:
+    """Whether the content of a message is tool results and nothing else."""
+    return isinstance(content, list) and all(type_of(block) == "tool_result" for block in content)

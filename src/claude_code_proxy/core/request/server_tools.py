@@ -10,6 +10,7 @@ from typing import Any
 
 from claude_code_proxy.core.continuity import page_text
 from claude_code_proxy.core.request.fields import json_text, text_or_empty
+from claude_code_proxy.core.wire import objects_in, value_at
 
 RESULT_SUFFIX = "_tool_result"
 
@@ -33,11 +34,8 @@ def result_line(block: dict[str, Any], path: str) -> str:
 
 def found_tools(block: dict[str, Any]) -> list[str]:
     """The names that the result of a server tool search refers to."""
-    content = block.get("content")
-    references = content.get("tool_references") if isinstance(content, dict) else None
-    if not isinstance(references, list):
-        return []
-    names = [reference.get("tool_name") for reference in references if isinstance(reference, dict)]
+    references = objects_in(value_at(block, "content", "tool_references"))
+    names = [reference.get("tool_name") for reference in references]
     return [name for name in names if isinstance(name, str)]
 
 
@@ -71,11 +69,7 @@ def _page(url: str, entry: dict[str, Any]) -> str:
         case {"type": "text", "data": str(text)} | {"type": "content", "content": str(text)}:
             return f"{head}\n{text}"
         case {"type": "content", "content": list(blocks)}:
-            texts = [block["text"] for block in blocks if isinstance(block, dict) and _has_text(block)]
+            texts = [block["text"] for block in objects_in(blocks) if isinstance(block.get("text"), str)]
             return "\n\n".join([head, *texts])
         case _:
             return f"{head}\n[the page is no text]"
-
-
-def _has_text(block: dict[str, Any]) -> bool:
-    return isinstance(block.get("text"), str)

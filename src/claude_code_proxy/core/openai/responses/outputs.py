@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from claude_code_proxy.core.deltas import Page
-from claude_code_proxy.core.request.fields import objects_in
+from claude_code_proxy.core.wire import list_at, object_at, objects_in
 
 _GOES_BACK = ("type", "id", "summary", "content", "encrypted_content")
 
@@ -46,10 +46,8 @@ def sealed_item(content: dict[str, Any]) -> dict[str, Any] | None:
 
 def searched_pages(content: dict[str, Any]) -> tuple[str, tuple[Page, ...] | None]:
     """The query of a `web_search_call` item and the pages that it names; None for a search that failed."""
-    action = content.get("action")
-    action = action if isinstance(action, dict) else {}
-    queries = action.get("queries")
-    candidates = [action.get("query"), *(queries if isinstance(queries, list) else ()), action.get("url")]
+    action = object_at(content, "action")
+    candidates = [action.get("query"), *list_at(action, "queries"), action.get("url")]
     query = next((text for text in candidates if isinstance(text, str) and text), "")
     if content.get("status") == "failed":
         return query, None
