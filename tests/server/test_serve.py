@@ -135,3 +135,37 @@ def test_a_taken_port_is_said(tmp_path: Path) -> None:
     assert f"port {port}" in ended.stderr
     assert "another port: --port" in ended.stderr
     assert ended.stdout == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a Linux device")
+@pytest.mark.parametrize("where", ["full disk", "nobody reads"])
+def test_it_serves_although_its_first_line_goes_nowhere(tmp_path: Path, where: str) -> None:
+    models = tmp_path / "models.yaml"
+    models.write_text("- {model_id: m, api_base: 'http://127.0.0.1:1'}\n")
+    reading, writing = os.pipe()
+    os.close(reading)
+    if where == "full disk":
+        os.close(writing)
+        writing = os.open("/dev/full", os.O_WRONLY)
+    program = "from claude_code_proxy.cli.server_command.main import run; import sys; sys.exit(run())"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, "serve", "--port", "0", "--models", str(models)],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writing)
+    try:
+        assert process.stderr is not None
+        said = ""
+        while "ANTHROPIC_BASE_URL" not in said:
+            said = process.stderr.readline()
+            assert said, "it ended"
+        found = re.search(r"http://127\.0\.0\.1:\d+", said)
+        assert found is not None
+        assert get(f"{found[0]}/health")["status"] == "ok"
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import os
 import signal
 import socket
 import sys
@@ -87,7 +88,7 @@ def serve(settings: ServerSettings) -> int:
     if hasattr(signal, "SIGHUP") and not _has_terminal():
         # Files are read again by themselves; a terminal that is closed ends what runs in it.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    print(f"claude-code-proxy listening on {url}", flush=True)  # noqa: T201
+    _say(f"claude-code-proxy listening on {url}")
     log.configure(settings.log_level, settings.log_format)
     where = url
     if admin is not None:
@@ -173,6 +174,14 @@ def _listener(flag: str, host: str, port: int) -> socket.socket | None:
             hint if error.errno == errno.EADDRINUSE else "",
         )
         return None
+
+
+def _say(line: str) -> None:
+    """Print a line; where the disk is full or nobody reads on, it and what follows goes nowhere."""
+    try:
+        print(line, flush=True)  # noqa: T201
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _url(settings: ServerSettings, listener: socket.socket, host: str) -> str:

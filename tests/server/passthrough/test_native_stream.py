@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 
 import pytest
 
+from claude_code_proxy.core.deltas import Usage
 from claude_code_proxy.server.passthrough.native_stream import NativeStream
 
 MIB = 1 << 20
@@ -49,3 +51,18 @@ def test_no_event_takes_long(event: bytes) -> None:
     began = time.thread_time()
     NativeStream("m", "r").feed(event + b"\n\n")
     assert time.thread_time() - began < 1
+
+
+def test_counts_of_any_name_take_no_memory() -> None:
+    stream = NativeStream(None, "r")
+    tracemalloc.start()
+    try:
+        for number in range(200):
+            usage = ",".join(f'"k{number}_{at}":{at + 1}' for at in range(200))
+            stream.feed(b'data: {"type":"message_delta","usage":{%b}}\n\n' % usage.encode())
+        stream.feed(b'data: {"type":"message_delta","usage":{"output_tokens":7,"input_tokens":0}}\n\n')
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert stream.usage == Usage(0, 7)
+    assert taken < 1 << 20

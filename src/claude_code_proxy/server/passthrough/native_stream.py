@@ -25,6 +25,7 @@ _TYPE = re.compile(
 )
 _START = b'"message_start"'
 _is_delta = methodcaller("startswith", b"event: content_block_delta")
+_COUNTS = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 _EMPTY_DELTAS = {
     "text": {"type": "text_delta", "text": ""},
     "thinking": {"type": "thinking_delta", "thinking": ""},
@@ -168,10 +169,10 @@ def _last_end(held: bytearray, start: int) -> int:
 
 
 def counts(usage: Any) -> dict[str, int]:
-    """The positive numbers of a usage object; zero and null do not overwrite what was known."""
+    """The positive counts of a usage object; zero and null do not overwrite what was known."""
     if not isinstance(usage, dict):
         return {}
-    found = {key: value for key, value in usage.items() if isinstance(value, int) and value > 0}
+    found = {key: value for key in _COUNTS if isinstance(value := usage.get(key), int) and value > 0}
     details = usage.get("output_tokens_details")
     if isinstance(details, dict) and isinstance(details.get("thinking_tokens"), int):
         found["thinking_tokens"] = details["thinking_tokens"]
