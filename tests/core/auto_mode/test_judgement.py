@@ -16,7 +16,11 @@ from claude_code_proxy.core.providers.profile import Profile
 
 CONTEXT: dict[str, Any] = {
     "v": 1,
+    "platform": "linux",
     "live_cwd": "/w",
+    "home_dir": "/h",
+    "trusted_directories": {"primary": {"path": "/w"}},
+    "rules": ["r"],
     "git_state": {"status": "changes with each request"},
     "auto_mode": {
         "allow": ["make is fine"],
@@ -57,12 +61,23 @@ def test_who_asks(safeguards: Any, context: Any) -> None:
 
 
 def test_the_request() -> None:
-    request = asked([{"role": "user", "content": "build it"}], author="parent")
+    harmless = {"type": "tool_use", "id": "1", "name": "Edit", "input": {"file_path": "/w/x"}}
+    before = [{"role": "user", "content": "build it"}, {"role": "assistant", "content": [harmless]}]
+    request = asked(before, author="parent")
     policy, facts = [block["text"] for block in request["system"]]
     assert policy == POLICY
-    assert 'live_cwd: "/w"' in facts
-    assert 'allow.0: "make is fine"\nsoft_deny.0: "no deploys"\nsoft_deny.1: {"text":"x"}' in facts
-    assert "git_state" not in facts
+    assert facts.splitlines() == [
+        "Where the agent works, and the person's rules:",
+        'platform: "linux"',
+        'live_cwd: "/w"',
+        'home_dir: "/h"',
+        'trusted_directories: {"primary":{"path":"/w"}}',
+        'rules: ["r"]',
+        'allow.0: "make is fine"',
+        'soft_deny.0: "no deploys"',
+        'soft_deny.1: {"text":"x"}',
+        'hard_deny.0: "no rm"',
+    ]
     assert request["messages"][0]["content"] == (
         "The conversation so far:\n"
         '{"parent":"build it"}\n'
