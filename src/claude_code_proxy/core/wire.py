@@ -88,8 +88,7 @@ def loads_bounded(data: bytes | str) -> Any:
     if has_more_elements(raw, MOST_ELEMENTS):
         raise WireError(f"more than {MOST_ELEMENTS} elements", 0, 1, 1)
     value = loads(data)
-    may_be_deep = len(raw) > 2 * MOST_LEVELS and raw.count(b"[") + raw.count(b"{") > MOST_LEVELS
-    if may_be_deep and is_deeper(value, MOST_LEVELS):
+    if len(raw) > 2 * MOST_LEVELS and is_deeper(value, MOST_LEVELS):
         raise WireError(_TOO_DEEP, 0, 1, 1)
     return value
 
