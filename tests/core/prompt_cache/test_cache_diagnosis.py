@@ -53,6 +53,7 @@ def told(first: dict[str, Any], then: dict[str, Any], tokens: int = 1000) -> Any
 def test_marks_and_forms_and_what_is_appended_change_nothing() -> None:
     assert told(FIRST, NEXT) is None
     assert told(FIRST, FIRST) is None
+    assert told({**FIRST, "system": "Be kind"}, FIRST) is None
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,7 @@ COUNTED: list[tuple[str, dict[str, Any]]] = [
         "tool call",
         {"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "", "arguments": WORDS}}]}]},
     ),
+    ("tool name", {"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": WORDS}}]}]}),
 ]
 
 
@@ -77,6 +78,7 @@ def test_tools_and_schema_count() -> None:
     assert (
         estimate({"response_format": {"type": "json_schema", "json_schema": {"schema": WORDS}}}) >= bare + 13
     )
+    assert estimate({"text": {"format": {"type": "json_schema", "schema": WORDS}}}) >= bare + 13
     assert estimate({"response_format": {"type": "json_object"}}) == bare
 
 
