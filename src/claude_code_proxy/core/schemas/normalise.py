@@ -250,6 +250,8 @@ class Normaliser:
         if nullable:
             flat = [{key: item[key] for key in item if key != "nullable"} for item in flat]
         united = any_of(flat)
+        if "$ref" in united and notes:
+            united = {"anyOf": [united]}  # nothing may stand beside a reference
         if "anyOf" in united and self._dialect.bare_any_of:
             first, *others = united["anyOf"]
             united = {"anyOf": [_described(first, notes), *others]}
