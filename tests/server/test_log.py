@@ -222,3 +222,30 @@ def test_lines_for_a_full_disk_are_counted(loggers: None, tmp_path: Path) -> Non
     full.close()
     free.close()
     assert re.search(r"INFO a request\n11 lines of the log were lost\n\Z", (tmp_path / "log").read_text())
+
+
+def test_a_busy_server_writes_more_lines_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    batches: list[bytes] = []
+
+    def keep(_: int, data: bytes) -> bool:
+        batches.append(data)
+        return True
+
+    monkeypatch.setattr(log, "_write", keep)
+    monkeypatch.setattr(log, "_BATCH_SECONDS", 0.01)
+    monkeypatch.setattr(log, "_BUSY_BATCH_SECONDS", 30.0)
+    monkeypatch.setattr(log, "_BUSY", 3)
+    sink = log._Sink()
+    written = [b"%d\n" % number for number in range(200)]
+    for line in written:
+        sink.write(2, line)
+        time.sleep(0.001)
+    sink.flush(5)
+    assert b"".join(batches) == b"".join(written)
+    assert len(batches) < 10  # 20 and more where each takes a hundredth of a second
+    time.sleep(0.1)
+    sink.write(2, b"after a pause\n")
+    ends = time.monotonic() + 20
+    while batches[-1] != b"after a pause\n":
+        assert time.monotonic() < ends
+        time.sleep(0.005)

@@ -290,10 +290,10 @@ def list_at(value: Any, *path: str) -> list[Any]:
 
 def type_of(block: Any) -> str:
     """The type of a block, a tool or an edit; "" where it has none."""
-    kind = value_at(block, "type")
+    kind = block.get("type") if isinstance(block, dict) else None
     return kind if isinstance(kind, str) else ""
 
 
 def objects_in(value: Any) -> list[dict[str, Any]]:
     """The objects of an array; [] for what is no array."""
-    return [item for item in list_at(value) if isinstance(item, dict)]
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

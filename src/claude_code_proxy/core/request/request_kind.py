@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from claude_code_proxy.core.wire import type_of, value_at
-
 CLASSES = ("main", "subagent", "workflow", "compaction", "auxiliary", "side_reply")
 """Claude Code's words in `x-claude-code-request-class` (with CLAUDE_CODE_GATEWAY_HINT_HEADERS=1; 2.1.273)."""
 KINDS = (*CLASSES, "title", "web_search", "classifier", "long_context")
@@ -64,9 +62,12 @@ def _is_of_kind(kind: str, request_class: str, body: Mapping[str, Any]) -> bool:
 
 def _wants_title(body: Mapping[str, Any]) -> bool:
     """Whether the answer is to be a JSON object with a title and nothing else (2.1.197 to 2.1.332)."""
-    value = value_at(body, "output_config", "format", "schema", "properties")
+    value: Any = body
+    for key in ("output_config", "format", "schema", "properties"):
+        value = value.get(key) if isinstance(value, dict) else None
     return isinstance(value, dict) and list(value) == ["title"]
 
 
 def _searches(tool: Any) -> bool:
-    return type_of(tool).startswith("web_search")
+    kind = tool.get("type") if isinstance(tool, dict) else None
+    return isinstance(kind, str) and kind.startswith("web_search")
