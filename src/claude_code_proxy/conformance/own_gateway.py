@@ -49,9 +49,8 @@ def litellm_yaml(upstream: str, model: str) -> str:
 @contextlib.asynccontextmanager
 async def own_proxy(upstream: str, model: str) -> AsyncIterator[str]:
     """Run claude-code-proxy with `model` at `upstream`; yields its base URL. Raises `ProcessError`."""
-    running = (
-        contextlib.ExitStack()
-    )  # for the threads that start it and end it: the upstream answers meanwhile
+    # threads start it and end it: the upstream answers meanwhile
+    running = contextlib.ExitStack()
     try:
         yield await asyncio.to_thread(running.enter_context, _proxy(models_yaml(upstream, model)))
     finally:

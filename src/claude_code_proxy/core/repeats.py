@@ -154,7 +154,7 @@ class RepeatingConverter:
         self._decoder.repeated(delta._replace(text=text))
         if writer.pass_arguments(delta.key, text):
             return None
-        return sse.encode_all(self._reader.write([delta._replace(text=text) for text in texts]))
+        return sse.encode_all(self._reader.write([delta._replace(text=piece) for piece in texts]))
 
     def _read_one(self, data: bytes, out: list[bytes], *, alone: bool) -> bytes:
         """Read one event, or all of `data` where there is nothing to learn from it; the rest of `data`."""

@@ -6,7 +6,7 @@ model's provider never goes there, and the search key goes nowhere else.
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -23,7 +23,7 @@ from claude_code_proxy.server.convert.serve_converted import serve_converted
 from claude_code_proxy.server.upstream import forwarded_headers
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import Iterator
 
     from claude_code_proxy.config.models_yaml.model import ModelConfig
     from claude_code_proxy.core.web_search import Asked
@@ -74,15 +74,15 @@ async def _serve_pages(
         text = web_search.NO_FETCH if gateway.pages is None else web_search.NO_ADDRESS
         await _answer(call, config, request, text, "web_fetch_unavailable")
         return
-    async with _watched(call):
+    with _watched(call):
         fetched = await gateway.pages.fetch(asked)
     call.noted.append(Notice("web_fetch_emulated", "tools", "emulated", "the proxy fetched the pages"))
     request = web_search.with_pages(request, fetched)
     await serve_converted(gateway, call, config, request, size, tuple(fetched))
 
 
-@asynccontextmanager
-async def _watched(call: Call) -> AsyncIterator[None]:
+@contextmanager
+def _watched(call: Call) -> Iterator[None]:
     """A client that goes away ends what is done for it."""
     unwatch = call.watch()
     try:
@@ -98,7 +98,7 @@ async def _search(gateway: Gateway, call: Call, url: str, query: str) -> Any:
         name = gateway.settings.search_key_header
         sent[name] = f"Bearer {key}" if name.lower() == "authorization" else key
     address = url.replace("{query}", quote(query, safe=""))
-    async with _watched(call):
+    with _watched(call):
         seconds = gateway.settings.search_timeout
         status, data = await gateway.upstreams.get(address, sent, seconds=seconds, limit=MAX_ANSWER)
     if status != 200:

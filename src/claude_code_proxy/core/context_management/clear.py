@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from claude_code_proxy.core.context_management.edits import ClearToolUses
 from claude_code_proxy.core.request.blocks import is_summary
-from claude_code_proxy.core.request.fields import text_or_empty
+from claude_code_proxy.core.request.fields import has_results, text_or_empty
 from claude_code_proxy.core.request.server_tools import RESULT_SUFFIX
 from claude_code_proxy.core.wire import list_at, type_of, value_at
 
@@ -54,7 +54,7 @@ def clear_thinking(messages: Sequence[Any], turns: int) -> Cleared:
         if any(map(is_summary, blocks)):
             thinking, goes_on = [], False
         if value_at(message, "role") == "user":
-            goes_on = goes_on and any(type_of(block) == "tool_result" for block in blocks)
+            goes_on = goes_on and has_results(blocks)
         elif any(type_of(block) in _THINKING for block in blocks):
             if not goes_on:
                 thinking.append([])

@@ -8,6 +8,7 @@ from typing import Any
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.api import invalid_request
+from claude_code_proxy.core.wire import list_at, type_of
 
 _DEEPEST = 250
 """What orjson serialises (254 levels), less the four that the upstream body puts around a value."""
@@ -28,6 +29,16 @@ def kind_of(value: Any) -> str:
             return "an array"
         case _:
             return "an object"
+
+
+def has_results(content: Any) -> bool:
+    """Whether there is a tool result in the content of a message."""
+    return any(type_of(block) == "tool_result" for block in list_at(content))
+
+
+def only_results(content: Any) -> bool:
+    """Whether the content of a message is tool results and nothing else."""
+    return isinstance(content, list) and all(type_of(block) == "tool_result" for block in content)
 
 
 def required_text(owner: Mapping[str, Any], key: str, path: str) -> str:

@@ -26,14 +26,15 @@ from claude_code_proxy.core.request.blocks import ContentReader, is_summary
 from claude_code_proxy.core.request.drafts import Drafts, UserDraft
 from claude_code_proxy.core.request.fields import (
     boolean_or_none,
+    has_results,
     kind_of,
     list_or_none,
     object_or_none,
+    only_results,
     text_or_empty,
 )
 from claude_code_proxy.core.request.media import PdfText
 from claude_code_proxy.core.request.pairing import pair
-from claude_code_proxy.core.request.repeated_calls import only_results
 from claude_code_proxy.core.request.thinking import read_thinking
 from claude_code_proxy.core.request.tool_cache import ToolCache
 from claude_code_proxy.core.request.tools import ToolSet
@@ -151,9 +152,7 @@ class _Messages:
             content = message.get("content")
             match message.get("role"):
                 case "user":
-                    attached = index == last_user and not any(
-                        type_of(block) == "tool_result" for block in list_at(content)
-                    )
+                    attached = index == last_user and not has_results(content)
                     items = self.reader.user(content, f"{path}.content", attached=attached)
                     self._add_summary(path)
                     self.drafts.user(items, path)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from claude_code_proxy.core.auto_mode.tool_uses import calls_of
-from claude_code_proxy.core.wire import list_at, type_of, value_at
+from claude_code_proxy.core.request.fields import only_results
+from claude_code_proxy.core.wire import list_at, value_at
 
 ENOUGH = 3
 """Times in a row from which it is worth a word."""
@@ -36,8 +37,3 @@ def repeated_call(messages: Any) -> Repeated | None:
         elif role == "user" and not only_results(message.get("content")):
             break
     return Repeated(last[0][0], times) if times >= ENOUGH else None
-
-
-def only_results(content: Any) -> bool:
-    """Whether the content of a message is tool results and nothing else."""
-    return isinstance(content, list) and all(type_of(block) == "tool_result" for block in content)
