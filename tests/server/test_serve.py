@@ -110,6 +110,16 @@ def test_a_default_model_must_be_there(tmp_path: Path) -> None:
         serve(ServerSettings(models=models, default_model="demmo"))
 
 
+def test_a_bad_capture_folder_is_said_before_the_address(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = tmp_path / "models.yaml"
+    models.write_text("- {model_id: demo, api_base: 'http://127.0.0.1:1'}\n")
+    with pytest.raises(ConfigError, match="--capture: .*models.yaml/x: Not a directory"):
+        serve(ServerSettings(models=models, port=0, capture=models / "x"))
+    assert capsys.readouterr().out == ""
+
+
 def test_several_workers_share_the_port(tmp_path: Path) -> None:
     with served(tmp_path, workers=2) as (process, base):
         assert get(f"{base}/health")["status"] == "ok"

@@ -18,6 +18,7 @@ from claude_code_proxy.config.models_yaml.models_file import load_models
 from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.core.hosts import is_loopback
 from claude_code_proxy.server.caller.token_file import TokenFile
+from claude_code_proxy.server.capture.capture_folder import open_capture_folder
 from claude_code_proxy.server.hooks.user_hooks import compile_hooks
 from claude_code_proxy.server.records.metrics import Metrics, shared_counts
 
@@ -66,6 +67,8 @@ def serve(settings: ServerSettings) -> int:
         if tokens is not None:
             TokenFile(tokens)
     check_certificate(settings)
+    if settings.capture is not None:
+        open_capture_folder(settings.capture)
     if settings.hooks is not None:
         compile_hooks(settings.hooks)
     if settings.metrics:

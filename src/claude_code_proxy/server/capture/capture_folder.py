@@ -33,7 +33,7 @@ class CaptureFolder:
     """
 
     def __init__(self, path: Path, count: int, size: int, warn: Warn, *, redact: bool = False) -> None:
-        _open_folder(path)
+        open_capture_folder(path)
         self._path = path
         self._count = count
         self._size = size
@@ -123,7 +123,8 @@ def _listed(path: Path) -> list[str]:
     return sorted(file.name for file in path.iterdir() if _NAME.fullmatch(file.name))
 
 
-def _open_folder(path: Path) -> None:
+def open_capture_folder(path: Path) -> None:
+    """Make the folder where it is missing. Raises `ConfigError` like `CaptureFolder`."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         mode = path.stat().st_mode
