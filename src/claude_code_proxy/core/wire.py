@@ -32,6 +32,8 @@ _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeError)
 _BUT_LAST = itemgetter(slice(None, -1))
 _ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
+Raw = bytes | memoryview
+"""A part of a JSON text."""
 
 
 class WireError(ValueError):
@@ -135,7 +137,7 @@ _CONTAINERS = frozenset((dict, list))
 _MANY = 20_000
 
 
-def fields(data: bytes) -> dict[str, memoryview] | None:
+def fields(data: bytes) -> dict[str, Raw] | None:
     """The bytes of each value of a JSON object; None where `data` is none, or no valid JSON."""
     try:
         return {key: memoryview(raw) for key, raw in _FIELDS.decode(data).items()}
@@ -143,7 +145,7 @@ def fields(data: bytes) -> dict[str, memoryview] | None:
         return None
 
 
-def elements(data: memoryview) -> list[memoryview] | None:
+def elements(data: Raw) -> list[memoryview] | None:
     """The bytes of each element of a JSON array, like `fields`."""
     try:
         return [memoryview(raw) for raw in _ELEMENTS.decode(data)]

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from claude_code_proxy.core import wire
 from claude_code_proxy.core.deltas import Usage
 from claude_code_proxy.core.prompt_cache.cache_proof import CacheLoss, CacheProof
+from claude_code_proxy.core.report import Notice
 
 MARK = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
 TOOLS = [{"name": "Read", "input_schema": {}}, {"name": "Bash", "input_schema": {}}]
@@ -53,10 +55,15 @@ def raw(body: Any, separators: tuple[str, str] = (",", ":")) -> bytes:
     return json.dumps(body, separators=separators).encode()
 
 
+def look(proof: CacheProof, who: int, body: bytes, used: Usage, *codes: str) -> CacheLoss | None:
+    notices = [Notice(code, "", "changed", "") for code in codes]
+    return proof.look(who, wire.fields(body) or {}, used, notices)
+
+
 def second(body: Any, read: int = 0, **how: Any) -> CacheLoss | None:
     proof = CacheProof()
-    assert proof.look(1, raw(FIRST, **how), usage(0)) is None
-    return proof.look(1, raw(body, **how), usage(read, 60_000))
+    assert look(proof, 1, raw(FIRST, **how), usage(0)) is None
+    return look(proof, 1, raw(body, **how), usage(read, 60_000))
 
 
 @pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
@@ -102,17 +109,17 @@ def test_one_text_in_either_form(text: str) -> None:
     }
     then = {**NEXT, "messages": [{"role": "user", "content": text}, *PLAIN[1:]]}
     proof = CacheProof()
-    proof.look(1, raw(first), usage(0))
-    assert proof.look(1, raw(then), usage(0)) is None
+    look(proof, 1, raw(first), usage(0))
+    assert look(proof, 1, raw(then), usage(0)) is None
 
 
 def test_two_texts_are_not_one() -> None:
     two = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
     one = '[{"type":"text","text":"a"},{"type":"text","text":"b"}]'
     proof = CacheProof()
-    proof.look(1, raw({**FIRST, "messages": [TURNS[0], {"role": "user", "content": two}]}), usage(0))
+    look(proof, 1, raw({**FIRST, "messages": [TURNS[0], {"role": "user", "content": two}]}), usage(0))
     then = {**FIRST, "messages": [TURNS[0], {"role": "user", "content": one}, TURNS[1]]}
-    assert proof.look(1, raw(then), usage(0)) is not None
+    assert look(proof, 1, raw(then), usage(0)) is not None
 
 
 @pytest.mark.parametrize(
@@ -129,7 +136,7 @@ def test_two_texts_are_not_one() -> None:
 )
 def test_marks_are_taken_out(written: str, without: str) -> None:
     def of(tools: str) -> CacheLoss | None:
-        return proof.look(1, b'{"messages":["m"],"tools":[%b]}' % tools.encode(), usage(0))
+        return look(proof, 1, b'{"messages":["m"],"tools":[%b]}' % tools.encode(), usage(0))
 
     proof = CacheProof()
     of(written)
@@ -141,8 +148,8 @@ def test_no_tools_before_or_after() -> None:
     without = {key: value for key, value in NEXT.items() if key != "tools"}
     assert str(second(without)) == "tool list changed: -2 removed, 50,000 tokens read again"
     proof = CacheProof()
-    proof.look(1, raw(without), usage(0))
-    assert str(proof.look(1, raw(NEXT), usage(0))) == "tool list changed, 50,000 tokens read again"
+    look(proof, 1, raw(without), usage(0))
+    assert str(look(proof, 1, raw(NEXT), usage(0))) == "tool list changed, 50,000 tokens read again"
 
 
 def test_what_the_cache_served_after_all_costs_nothing() -> None:
@@ -152,35 +159,36 @@ def test_what_the_cache_served_after_all_costs_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("edited", "why"),
+    ("codes", "why"),
     [
-        (False, "nothing changed: the provider no longer had it"),
-        (True, "old content was cleared (context_management)"),
+        (["cache_control"], "nothing changed: the provider no longer had it"),
+        (["cache_control", "context_edited"], "old content was cleared (context_management)"),
+        (["compaction_emulated"], "old content was cleared (context_management)"),
     ],
 )
-def test_nothing_changed_that_the_client_sent(edited: bool, why: str) -> None:
+def test_nothing_changed_that_the_client_sent(codes: list[str], why: str) -> None:
     proof = CacheProof()
     bodies = [{**NEXT, "messages": PLAIN[:count]} for count in (1, 3, 5)]
-    assert proof.look(1, raw(bodies[0]), usage(0)) is None
-    assert proof.look(1, raw(bodies[1]), usage(48_000)) is None
-    loss = proof.look(1, raw(bodies[2]), usage(0), edited=edited)
+    assert look(proof, 1, raw(bodies[0]), usage(0)) is None
+    assert look(proof, 1, raw(bodies[1]), usage(48_000)) is None
+    loss = look(proof, 1, raw(bodies[2]), usage(0), *codes)
     assert str(loss) == f"{why}, 50,000 tokens read again"
-    assert proof.look(1, raw(bodies[2]), usage(0)) is None, "said once"
+    assert look(proof, 1, raw(bodies[2]), usage(0)) is None, "said once"
 
 
 def test_conversations_side_by_side() -> None:
     proof = CacheProof()
     other = {**FIRST, "system": "title", "messages": [{"role": "user", "content": "name it"}]}
     for who in (1, 2):
-        assert proof.look(who, raw(FIRST), usage(0)) is None
-        assert proof.look(who, raw(other), usage(0)) is None
-        assert proof.look(who, raw(NEXT), usage(50_000, 60_000)) is None
+        assert look(proof, who, raw(FIRST), usage(0)) is None
+        assert look(proof, who, raw(other), usage(0)) is None
+        assert look(proof, who, raw(NEXT), usage(50_000, 60_000)) is None
     for number in range(20):
         body = {**other, "messages": [{"role": "user", "content": str(number)}]}
-        assert proof.look(1, raw(body), usage(0)) is None
-    assert proof.look(1, raw({**NEXT, "system": "x"}), usage(0)) is None, "forgotten"
+        assert look(proof, 1, raw(body), usage(0)) is None
+    assert look(proof, 1, raw({**NEXT, "system": "x"}), usage(0)) is None, "forgotten"
 
 
 @pytest.mark.parametrize("body", [b"[]", b"{}", b'{"messages": 5}', b'{"messages": []}', b"no"])
 def test_what_is_no_prompt(body: bytes) -> None:
-    assert CacheProof().look(1, body, usage(0)) is None
+    assert look(CacheProof(), 1, body, usage(0)) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -63,6 +64,26 @@ def test_known_tools_count_where_they_are_the_tools(body: bytes) -> None:
     except wire.WireError as error:
         found = str(error), error.position, error.line, error.column
     assert found == expected
+    assert cache.fields(raw) == wire.fields(raw)
+
+
+@given(st.lists(OBJECTS, max_size=4), st.booleans())
+def test_fields_are_those_of_the_whole(values: list[dict[str, Any]], spaced: bool) -> None:
+    cache = ToolCache("stand-in")
+    for value in values * 2:
+        raw = json.dumps(value, separators=(", ", ": ") if spaced else (",", ":")).encode()
+        with contextlib.suppress(wire.WireError):
+            read(raw, cache)
+        assert cache.fields(raw) == wire.fields(raw)
+
+
+def test_known_tools_are_one_object() -> None:
+    cache = ToolCache("stand-in")
+    cache.read(KNOWN)
+    bodies = [b'{"model":"%d","tools":%b,"x":[]}' % (number, KNOWN) for number in range(2)]
+    first, second = [fields for fields in map(cache.fields, bodies) if fields is not None]
+    assert first["tools"] is second["tools"]
+    assert bytes(first["model"]) == b'"0"'
 
 
 def test_tools_that_another_thread_forgets_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:

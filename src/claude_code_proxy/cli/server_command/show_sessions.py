@@ -96,7 +96,7 @@ def _of_captures(path: Path) -> list[dict[str, Any]]:
         body = capture["request"]["body"]
         if record.usage is not None and isinstance(body, dict):
             who = hash((record.session_id, record.agent_id, record.request_class))
-            loss = proof.look(who, wire.dumps(body), Usage(*record.usage))
+            loss = proof.look(who, wire.fields(wire.dumps(body)) or {}, Usage(*record.usage))
             record = replace(record, cache_loss=loss)
         lines.append(request_line(record))
     return lines

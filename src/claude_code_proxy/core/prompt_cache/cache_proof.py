@@ -5,12 +5,14 @@ Only fingerprints are kept, in memory and bounded. Nothing of it runs before a r
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from claude_code_proxy.core import wire
 from claude_code_proxy.core.bounded_map import BoundedMap
 from claude_code_proxy.core.deltas import Usage
-from claude_code_proxy.core.prompt_cache.prompt_marks import PromptMarks, ToolLists, marks_of
+from claude_code_proxy.core.prompt_cache.prompt_marks import Fingerprints, PromptMarks, ToolLists
+from claude_code_proxy.core.report import Notice
+from claude_code_proxy.core.wire import Raw
 
 MAX_CONVERSATIONS = 1024
 _MAX_OF_ONE = 8
@@ -18,6 +20,7 @@ _MAX_OF_ONE = 8
 _LEAST = 1024
 """Tokens below which nothing is said: less than that no provider caches."""
 _MOST_SHOWN = 200  # characters
+_EDITS = frozenset(("context_edited", "compaction_emulated"))  # notices
 _WORDS = {
     "model_changed": "model changed",
     "system_changed": "system prompt changed",
@@ -51,17 +54,19 @@ class CacheProof:
 
     def __init__(self) -> None:
         self._conversations: BoundedMap[int, list[_Last]] = BoundedMap(MAX_CONVERSATIONS)
+        self._fingerprints = Fingerprints()
         self._tools = ToolLists()
 
-    def look(self, who: int, raw: bytes, usage: Usage, *, edited: bool = False) -> CacheLoss | None:
-        """What a prompt lost of the cache, by its request `raw` and the `usage` that the upstream told.
+    def look(
+        self, who: int, fields: Mapping[str, Raw], usage: Usage, notices: Iterable[Notice] = ()
+    ) -> CacheLoss | None:
+        """What a prompt lost of the cache, by its request's `fields` and the `usage` that the upstream told.
 
         `who` says which conversations may be one: it hashes session, agent and class of the request.
-        `edited`: the proxy cleared something of the prompt, which `raw` does not show.
+        `notices` say whether the proxy cleared something of the prompt, which `fields` do not show.
         """
-        fields = wire.fields(raw)
-        marks = marks_of(fields) if fields is not None else None
-        if fields is None or marks is None or not marks.messages:
+        marks = self._fingerprints.of(fields)
+        if marks is None or not marks.messages:
             return None
         tools = fields.get("tools")
         self._tools.add(marks.tools, tools)
@@ -78,13 +83,12 @@ class CacheProof:
             if again >= _LEAST and (found := self._change(last.marks, marks, tools)):
                 loss = CacheLoss(*found, again)
             elif again >= _LEAST and last.served and not served:
+                edited = any(notice.code in _EDITS for notice in notices)
                 loss = CacheLoss("context_edited" if edited else "lost", "", again)
         self._conversations[who] = [*kept[1 - _MAX_OF_ONE :], _Last(marks, total, served)]
         return loss
 
-    def _change(
-        self, before: PromptMarks, now: PromptMarks, tools: memoryview | None
-    ) -> tuple[str, str] | None:
+    def _change(self, before: PromptMarks, now: PromptMarks, tools: Raw | None) -> tuple[str, str] | None:
         """Which part of a prompt changed, in the order in which providers read it."""
         if before.model != now.model:
             return "model_changed", ""

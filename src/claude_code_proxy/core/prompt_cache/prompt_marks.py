@@ -19,10 +19,11 @@ _MARK = re.compile(_NAME + rb":\s*(?:\{[^{}]*\}|null)")
 _COMMA_BEHIND = re.compile(rb"\s*,\s*")
 _BLANK = b" \t\r\n"
 _BILLING = re.compile(
-    rb'\{\s*"type":\s*"text",\s*"text":\s*"x-anthropic-billing-header:[^"\\]*+(?:\\.[^"\\]*+)*+"\s*\},?'
+    rb'\[\s*\{\s*"type":\s*"text",\s*"text":\s*"x-anthropic-billing-header:[^"\\]*+(?:\\.[^"\\]*+)*+"\s*'
+    rb"(?:,\s*" + _MARK.pattern + rb"\s*)?\},?"
 )
 _OPENING = re.compile(rb'\{\s*"role":\s*("\w+"),\s*"content":\s*(\[\s*\{\s*"type":\s*"text",\s*"text":\s*)?"')
-_SPACE = re.compile(rb"\s+")
+_CLOSING = b"}] \t\r\n"
 _MOST_LISTS = 256
 
 
@@ -35,41 +36,55 @@ class PromptMarks(NamedTuple):
     messages: array[int]
 
 
-def marks_of(fields: Mapping[str, memoryview]) -> PromptMarks | None:
-    """Those of a request, given as the bytes of its fields; None where it has no list of messages.
+class Fingerprints:
+    """Makes them. Parts whose bytes were seen before are not looked through again; only hashes are kept."""
 
-    Cache marks are no part of a prompt, and neither is the form of a message that is one text.
-    """
-    messages = wire.elements(fields["messages"]) if "messages" in fields else None
-    if messages is None:
-        return None
-    system = _unmarked(fields.get("system", b""))
-    if b"x-anthropic-billing-header" in system:
-        system = _BILLING.sub(b"", system)
-    return PromptMarks(
-        hash(bytes(fields.get("model", b"")) + bytes(fields.get("speed", b""))),
-        hash(system),
-        hash(_unmarked(fields.get("tools", b""))),
-        array("q", map(_message, messages)),
-    )
+    MAX_PARTS = 16_384
+    """When there are more, all are forgotten: simple, and rare (about 2 MB)."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, int] = {}
+
+    def of(self, fields: Mapping[str, wire.Raw]) -> PromptMarks | None:
+        """Those of a request, given as the bytes of its fields; None where it has no list of messages.
+
+        Cache marks are no part of a prompt, and neither is the form of a message that is one text.
+        """
+        messages = wire.elements(fields["messages"]) if "messages" in fields else None
+        if messages is None:
+            return None
+        system = bytes(fields.get("system", b""))
+        if (billing := _BILLING.match(system)) is not None:  # it is another one in each request
+            system = b"[" + system[billing.end() :]
+        return PromptMarks(
+            hash(bytes(fields.get("model", b"")) + bytes(fields.get("speed", b""))),
+            self._of_part(system),
+            self._of_part(fields.get("tools", b"")),
+            array("q", map(self._of_part, messages)),
+        )
+
+    def _of_part(self, raw: wire.Raw) -> int:
+        data = bytes(raw)
+        key = hash(data)  # nothing to do for an object that was hashed before
+        found = self._known.get(key)
+        if found is None:
+            if len(self._known) >= self.MAX_PARTS:
+                self._known = {}
+            found = self._known[key] = _fingerprint(data)
+        return found
 
 
-def _message(raw: memoryview) -> int:
-    data = _unmarked(raw)
+def _fingerprint(data: bytes) -> int:
+    data = _unmarked(data)
     opening = _OPENING.match(data)
     if opening is None:
         return hash(data)
-    body = data.rstrip(b"}] \t\r\n")  # up to the quote in which its last text ends
-    text = body[opening.end() : -1]
-    is_one = _SPACE.sub(b"", data[len(body) :]) == (b"}]}" if opening[2] else b"}")
-    if is_one and b'"' in text:  # a quote of its own, or the end of the first of several
-        is_one = b'"' not in text.replace(rb"\\", b"").replace(rb"\"", b"")
-    return hash(opening[1] + text) if is_one else hash(data)
+    # What closes the message follows from what precedes it.
+    return hash(opening[1] + data[opening.end() :].rstrip(_CLOSING))
 
 
-def _unmarked(raw: memoryview | bytes) -> bytes:
+def _unmarked(data: bytes) -> bytes:
     """JSON without cache marks. Within a string their name has other quotes, so it is no part of one."""
-    data = bytes(raw)
     at = data.find(_NAME)
     if at < 0:
         return data
@@ -98,12 +113,12 @@ class ToolLists:
     def __init__(self) -> None:
         self._lists: BoundedMap[int, dict[int, int]] = BoundedMap(_MOST_LISTS)
 
-    def add(self, mark: int, raw: memoryview | None) -> None:
+    def add(self, mark: int, raw: wire.Raw | None) -> None:
         """Remember a list, if it is not known."""
         if raw is not None and mark not in self._lists:
             self._lists[mark] = {hash(name): hash(written) for name, written in _tools(raw)}
 
-    def change(self, before: int, now: int, raw: memoryview | None) -> str:
+    def change(self, before: int, now: int, raw: wire.Raw | None) -> str:
         """What is new in the list `raw`: "+added, ~changed, -2 removed"; names of the new list only."""
         was = self._lists.get(before)
         if was is None:
@@ -120,11 +135,11 @@ class ToolLists:
         return ", ".join(words) or "another order"
 
 
-def _tools(raw: memoryview) -> list[tuple[str, bytes]]:
+def _tools(raw: wire.Raw) -> list[tuple[str, bytes]]:
     """The name and the JSON of each tool, without cache marks."""
     found: list[tuple[str, bytes]] = []
     for part in wire.elements(raw) or []:
-        data = _unmarked(part)
+        data = _unmarked(bytes(part))
         name = value_at(wire.loads(data), "name")
         found.append((name if isinstance(name, str) else "", data))
     return found

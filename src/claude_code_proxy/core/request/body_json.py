@@ -25,7 +25,7 @@ def read(data: bytes, cache: ToolCache) -> Any:
     return {key: _field(key, raw, cache) for key, raw in fields.items()}
 
 
-def _field(key: str, raw: memoryview, cache: ToolCache) -> Any:
+def _field(key: str, raw: wire.Raw, cache: ToolCache) -> Any:
     if key == "tools":
         return cache.read(bytes(raw))
     parts = wire.elements(raw) if key == "messages" and len(raw) >= LARGE else None

@@ -20,11 +20,12 @@ _Made = TypeVar("_Made")
 
 
 class _Array:
-    """One parsed array and what was made of it; the profile is kept with it, so that its id stays its own."""
+    """An array, and what was made of it; the profile is kept with it, so that its id stays its own."""
 
-    __slots__ = ("made", "tools")
+    __slots__ = ("made", "raw", "tools")
 
-    def __init__(self, tools: list[Any]) -> None:
+    def __init__(self, raw: bytes, tools: list[Any]) -> None:
+        self.raw = raw
         self.tools = tools
         self.made: dict[tuple[int, Hashable], tuple[Profile, Any]] = {}
 
@@ -43,6 +44,7 @@ class ToolCache:
     def __init__(self, stand_in: str, max_depth: int = 200) -> None:
         self._max_depth = max_depth
         self._stand_in = stand_in
+        self._written = wire.dumps(stand_in)
         self._by_bytes: dict[bytes, _Array] = {}
         self._by_id: dict[int, _Array] = {}
         self._size = 0
@@ -59,7 +61,7 @@ class ToolCache:
         if isinstance(value, list) and len(raw) <= self.MAX_BYTES:
             if self._size + len(raw) > self.MAX_BYTES:
                 self._by_bytes, self._by_id, self._size = {}, {}, 0
-            self._by_bytes[raw] = self._by_id[id(value)] = _Array(value)
+            self._by_bytes[raw] = self._by_id[id(value)] = _Array(raw, value)
             self._size += len(raw)
         return value
 
@@ -68,28 +70,43 @@ class ToolCache:
         return id(tools) in self._by_id
 
     def recall(self, data: bytes) -> dict[str, Any] | None:
-        """The JSON object `data` if its tools are known; None where that is not so, or not sure.
-
-        The rest is parsed with the stand-in in place of the array. Where that turns up as the value of
-        `tools`, the array stood there, and not the same bytes somewhere else.
-        """
-        start = max(len(data) - self._behind, 0)
-        if not data.endswith(_KEY, 0, start):  # what follows the tools changes less than what precedes them
-            start = data.rfind(_KEY) + len(_KEY)
-            self._behind = len(data) - start
-        # Another thread may forget them all meanwhile: what is found here is kept here.
-        known = tuple(self._by_bytes.items())
-        raw, array = next((entry for entry in known if data.startswith(entry[0], start)), (b"", None))
+        """The JSON object `data` if its tools are known; None where that is not so, or not sure."""
+        array, rest = self._find(data)
         if array is None:
             return None
         try:
-            value = wire.loads(data[:start] + wire.dumps(self._stand_in) + data[start + len(raw) :])
+            value = wire.loads(rest)
         except wire.WireError:
             return None
         if not isinstance(value, dict) or value.get("tools") != self._stand_in:
             return None
         value["tools"] = array.tools
         return value
+
+    def fields(self, data: bytes) -> dict[str, wire.Raw] | None:
+        """`wire.fields` of `data`. Known tools are the same object each time, which keeps its hash."""
+        array, rest = self._find(data)
+        found = wire.fields(rest)
+        if array is not None:
+            if found is None or found.get("tools") != self._written:
+                return wire.fields(data)
+            found["tools"] = array.raw
+        return found
+
+    def _find(self, data: bytes) -> tuple[_Array | None, bytes]:
+        """An array that is known, and `data` with the stand-in in its place; None and `data` without one.
+
+        Where the stand-in turns up as the value of `tools`, the array stood there, and not the same bytes
+        somewhere else.
+        """
+        start = max(len(data) - self._behind, 0)
+        if not data.endswith(_KEY, 0, start):  # what follows the tools changes less than what precedes them
+            start = data.rfind(_KEY) + len(_KEY)
+            self._behind = len(data) - start
+        for raw, array in tuple(self._by_bytes.items()):  # another thread may forget them all meanwhile
+            if data.startswith(raw, start):
+                return array, data[:start] + self._written + data[start + len(raw) :]
+        return None, data
 
     def once(self, tools: list[Any], profile: Profile, key: Hashable, make: Callable[[], _Made]) -> _Made:
         """What `make` makes of `tools` for `profile`: made once for each `key` while the array is known."""

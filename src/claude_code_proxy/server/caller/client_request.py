@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from claude_code_proxy.config.settings import ServerSettings
+from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.api import invalid_request
 from claude_code_proxy.core.request.tool_cache import ToolCache
 from claude_code_proxy.server.caller.admission import Admission
@@ -47,6 +48,10 @@ class ClientRequest:
     def size(self) -> int:
         """Its length in bytes."""
         return len(self.raw)
+
+    def fields(self) -> dict[str, wire.Raw]:
+        """The bytes of each of its fields; {} where they are not sure."""
+        return self._tool_cache.fields(self.raw) or {}
 
     async def take(self) -> dict[str, Any]:
         """The parsed body, which is the caller's own from now on; parsed again when it is taken again.

@@ -35,15 +35,14 @@ async def messages(gateway: Gateway, call: Call) -> None:
         await _serve_by_one(gateway, call, keys, request, asked)
     finally:
         if gateway.cache_proof is not None and call.session_id and call.usage is not None:
-            _look_at_cache(gateway.cache_proof, call, request.raw, call.usage)
+            _look_at_cache(gateway.cache_proof, call, request, call.usage)
 
 
-def _look_at_cache(proof: CacheProof, call: Call, raw: bytes, usage: Usage) -> None:
+def _look_at_cache(proof: CacheProof, call: Call, request: ClientRequest, usage: Usage) -> None:
     """Find out what of the prompt was read again; the log says so where nothing on our side changed."""
     agent = call.headers.get("x-claude-code-agent-id", "")
     who = hash((call.session_id, agent, class_of(call.headers)))
-    edited = any(notice.code in ("context_edited", "compaction_emulated") for notice in call.notices)
-    call.cache_loss = loss = proof.look(who, raw, usage, edited=edited)
+    call.cache_loss = loss = proof.look(who, request.fields(), usage, call.notices)
     if loss is not None and loss.cause == "lost":
         logger.warning("%s: %s: %s", call.request_id, call.served_by and call.served_by.model_id, loss)
 
