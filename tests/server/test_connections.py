@@ -130,6 +130,24 @@ async def test_a_slow_body_and_a_slow_response_are_no_slow_head(monkeypatch: pyt
             client.close()
 
 
+async def test_only_an_idle_connection_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def slow(request: Any, connection: Any) -> None:
+        await asyncio.sleep(0.5)
+        await say_hello(request, connection)
+
+    monkeypatch.setattr(connections, "_LOOK_EVERY", 0.05)
+    async with running_upstream(slow) as upstream, running_proxy([model(upstream.base)]) as proxy:
+        client = await Client.connect(proxy)
+        for _ in range(2):
+            await client.send(BODY)
+            await eventually(lambda: proxy.gateway.in_flight == 1)
+            (connection,) = proxy.connections._open
+            connection.timeout_keep_alive = 0.2  # type: ignore[assignment] # whole seconds are too long here
+            assert (await client.reply()).status == 200
+        assert await asyncio.wait_for(client.reader.read(), 3) == b""
+        client.close()
+
+
 async def test_a_client_that_does_not_take_its_response_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "_LOOK_EVERY", 0.05)
     names = [{"model_id": f"m{n}-{'x' * 200}", "api_base": "http://127.0.0.1:1"} for n in range(900)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -42,10 +43,19 @@ class Transport(asyncio.Transport):
 
 def cycle_of(
     kind: type[RequestResponseCycle], method: str = "POST", *, keep_alive: bool = True
-) -> tuple[RequestResponseCycle, Transport]:
+) -> tuple[Any, Transport]:
     transport = Transport()
+    scope: Any = {"method": method, "path": "/", "http_version": "1.1", "headers": []}
+    if kind is ResponseCycle:
+        connection: Any = SimpleNamespace(
+            transport=transport,
+            flow=FlowControl(transport),
+            server_state=SimpleNamespace(default_headers=DATE),
+            on_response_complete=lambda: None,
+        )
+        return ResponseCycle(connection, scope, keep_alive=keep_alive), transport
     cycle = kind(
-        scope={"method": method, "path": "/", "http_version": "1.1"},  # type: ignore[typeddict-item]
+        scope=scope,
         transport=transport,
         flow=FlowControl(transport),
         logger=logging.getLogger(),
@@ -96,7 +106,7 @@ async def test_the_bytes_of_uvicorn_s_own(
     assert b"".join(transport.writes) == b"".join(plain_transport.writes)
     assert transport.closed == plain_transport.closed
     assert ours.response_complete
-    assert ours.message_event.is_set()
+    assert await ours.receive() == {"type": "http.disconnect"}
     pieces = len(bodies) if method == "POST" else 1
     assert len(transport.writes) <= pieces  # the head takes none of its own
     await asyncio.sleep(0)

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from itertools import chain
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from claude_code_proxy.core import wire
@@ -93,6 +95,8 @@ class Connections:
 class Connection(HttpToolsProtocol):
     """One connection within limits. `is_spare`: it is beyond those on connections."""
 
+    cycle: ResponseCycle  # of the request that came last
+
     def __init__(self, connections: Connections, **options: Any) -> None:
         super().__init__(**options)
         self.is_spare = False
@@ -102,7 +106,7 @@ class Connection(HttpToolsProtocol):
         self._head_size = 0  # bytes, with what may follow the head in the same read
         self._in_body = False  # also of a request that was answered before its body had come
         self._aside = 0  # bytes since the last of a body: of chunks' extensions, or of trailers
-        self._body_since = self._heard = 0.0
+        self._body_since = self._heard = 0.0  # _heard: when something came or a response was complete
         self._problem: ApiError | None = None
         self._unsent: tuple[int, float] | None = None  # bytes for a client that is to go, and since when
         self._is_last = False  # the next request is the last one: the server ends
@@ -111,6 +115,14 @@ class Connection(HttpToolsProtocol):
         """Let the connection in, or say why not."""
         super().connection_made(transport)  # type: ignore[arg-type]
         self._head_since = self.loop.time()
+        self._scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": "",
+        }
         error = self._connections.add(self)
         if error is not None:
             self._refuse(error)
@@ -118,15 +130,20 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
         self._connections.remove(self)
-        super().connection_lost(exc)
+        self.connections.discard(self)
         if self.cycle is not None:
-            self.cycle.scope["state"][DEPARTURE].come()
+            self.cycle.leave()
+        if self.flow is not None:
+            self.flow.resume_writing()
+        if exc is None:
+            self.transport.close()
+        self.parser = None  # type: ignore[assignment] # as uvicorn's own; it holds the connection
 
     def shutdown(self) -> None:
         """End after the request under way, or one that may be on its way."""
         if self.cycle is not None:
             self.cycle.scope["state"][ENDING] = True
-        if self.cycle is None or self.cycle.response_complete:
+        if self._is_idle():
             self._is_last = True
             self.loop.call_later(_LAST_REQUEST, super().shutdown)
         else:
@@ -136,18 +153,18 @@ class Connection(HttpToolsProtocol):
         """Take a read, and no more of a head than it may have."""
         if self.transport.is_closing():
             return
-        if self._head_since is None:
-            if self._in_body or (self.cycle is not None and not self.cycle.response_complete):
-                self._heard = self.loop.time()
-                self._aside += len(data)
-                super().data_received(data)
-                if self._in_body and self._aside > self._settings.max_head_bytes:
-                    self._refuse_body()
-                return
-            self._head_since, self._head_size = self.loop.time(), 0
-        self._head_size += len(data)
+        if self._head_since is not None:
+            self._head_size += len(data)
+        elif self._in_body or not self._is_idle():
+            self._heard = self.loop.time()
+            self._aside += len(data)
+        else:
+            self._head_since, self._head_size = self.loop.time(), len(data)
         super().data_received(data)
-        if self._head_since is not None and self._head_size > self._settings.max_head_bytes:
+        if self._in_body:
+            if self._aside > self._settings.max_head_bytes:
+                self._refuse_body()
+        elif self._head_since is not None and self._head_size > self._settings.max_head_bytes:
             self._refuse(self._too_large())
 
     def on_message_begin(self) -> None:
@@ -157,47 +174,70 @@ class Connection(HttpToolsProtocol):
         if len(self.pipeline) >= _MOST_WAITING:
             self._problem = invalid_request(f"more than {_MOST_WAITING} requests wait on one connection")
             raise self._problem
-        super().on_message_begin()
-        self.scope["state"][DEPARTURE] = Departure()
-        if self.is_spare:
-            self.scope["state"][SPARE] = True
-        elif self._connections.for_admins:
-            self.scope["state"][ADMIN] = True
+        self.url = b""
+        self.headers = []
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A line of a head, or of trailers."""
+        self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """A head is complete; raises to end the reading of one that is too large."""
-        headers = self.headers
-        if self._head_size > self._settings.max_head_bytes or len(headers) > self._settings.max_headers:
+        headers, settings, parser = self.headers, self._settings, self.parser
+        if self._head_size > settings.max_head_bytes or len(headers) > settings.max_headers:
             size = len(self.url) + len(b"".join(chain.from_iterable(headers)))
-            if size > self._settings.max_head_bytes or len(headers) > self._settings.max_headers:
+            if size > settings.max_head_bytes or len(headers) > settings.max_headers:
                 self._problem = self._too_large()
                 raise self._problem
+        url = httptools.parse_url(self.url)
+        path, version = url.path.decode("ascii"), parser.get_http_version()
+        state: dict[str, Any] = {DEPARTURE: Departure()}
+        if self.is_spare:
+            state[SPARE] = True
+        elif self._connections.for_admins:
+            state[ADMIN] = True
         self._head_since = None
         self._body_since = self._heard = self.loop.time()
         self._in_body = True
-        super().on_headers_complete()
-        self.cycle.__class__ = ResponseCycle  # uvicorn lets nobody say which one it is to make
-        self.headers = []  # for trailers, which are none of the request's headers (RFC 9110 6.5.1)
         self._aside = 0
-        if self._is_last:
-            self.cycle.keep_alive = False  # the response says so
+        self.headers = []  # for trailers, which are none of the request's headers (RFC 9110 6.5.1)
+        scope = {
+            **self._scope,
+            "http_version": version,
+            "method": parser.get_method().decode("ascii"),
+            "path": unquote(path) if "%" in path else path,
+            "query_string": url.query or b"",
+            "headers": headers,
+            "state": state,
+        }
+        keep_alive = version != "1.0" and parser.should_keep_alive() and not self._is_last
+        before, self.cycle = self.cycle, ResponseCycle(self, scope, keep_alive=keep_alive)
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
 
     def on_body(self, body: bytes) -> None:
         """A piece of a body."""
         self._aside = 0
-        cycle: Any = self.cycle
-        if not cycle.body:  # most bodies come in one piece, which need not be copied into a bytearray and out
-            cycle.body, body = body, b""
-        elif isinstance(cycle.body, bytes):
-            cycle.body = bytearray(cycle.body)
-        super().on_body(body)
+        self.cycle.take(body)
 
     def on_message_complete(self) -> None:
         """A body is complete."""
         self._in_body = False
-        super().on_message_complete()
+        self.cycle.end_body()
         if not self.pipeline:
             self.flow.resume_reading()  # to hear of an end; a large body has paused it
+
+    def on_response_complete(self) -> None:
+        """A response is complete: the next request may be served, if it is there already."""
+        self._heard = self.loop.time()
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
 
     def send_400_response(self, msg: str) -> None:
         """Say what is wrong with a head, in Anthropic's shape."""
@@ -206,20 +246,12 @@ class Connection(HttpToolsProtocol):
     def look(self, now: float) -> None:
         """End a connection that takes too long. Called now and then."""
         unsent, self._unsent = self._unsent, None
+        settings = self._settings
         if self.transport.is_closing() or self.transport.get_write_buffer_size():
             self._end_stalled(now, unsent)
-        elif self._head_since is not None and (self.cycle is None or self.cycle.response_complete):
-            is_short = self.is_spare or self._connections.for_admins
-            limit = _SPARE_TIME if is_short else self._settings.head_timeout
-            if now - self._head_since > limit and self._head_size:
-                late = (
-                    f"the head of the request did not arrive within {limit:g} s (server setting head_timeout)"
-                )
-                self._refuse(ApiError(408, "timeout_error", late))
-            elif now - self._head_since > limit:
-                self.transport.close()
-        elif self.cycle is not None and self.cycle.more_body and not self.cycle.response_started:
-            settings = self._settings
+        elif not self._is_idle():
+            if not self.cycle.more_body or self.cycle.response_started:
+                return
             late = ""
             if now - self._body_since > settings.body_timeout:
                 late = f"did not arrive within {settings.body_timeout:g} s (server setting body_timeout)"
@@ -228,6 +260,22 @@ class Connection(HttpToolsProtocol):
             if late:
                 self._respond(ApiError(408, "timeout_error", f"the request body {late}"))
                 self.transport.close()
+        elif self._head_since is not None:
+            is_short = self.is_spare or self._connections.for_admins
+            limit = _SPARE_TIME if is_short else settings.head_timeout
+            if now - self._head_since > limit and self._head_size:
+                late = (
+                    f"the head of the request did not arrive within {limit:g} s (server setting head_timeout)"
+                )
+                self._refuse(ApiError(408, "timeout_error", late))
+            elif now - self._head_since > limit:
+                self.transport.close()
+        elif now - self._heard > self.timeout_keep_alive:
+            self.transport.close()
+
+    def _is_idle(self) -> bool:
+        """Whether no request waits for its response, or for the rest of it."""
+        return self.cycle is None or self.cycle.response_complete
 
     def _refuse_body(self) -> None:
         if not self.cycle.response_started:
@@ -253,7 +301,7 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, error: ApiError) -> None:
         """Send an error over a connection that waits for no other response, and close it."""
-        if self.cycle is None or self.cycle.response_complete:
+        if self._is_idle():
             self._respond(error)
         self.transport.close()
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any
 
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from .caller.call import DEPARTURE
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+    from .caller.call import Scope
 
 _BODYLESS = (204, 304)
 
@@ -20,8 +26,78 @@ class ResponseCycle(RequestResponseCycle):
     looks at all headers at once. A response that breaks HTTP raises `RuntimeError`.
     """
 
+    logger = logging.getLogger("uvicorn.error")
+    disconnected = False
+    body: Any = b""  # what came of it since `receive` was called
+    more_body = True
+    response_started = False
+    response_complete = False
+    _has_news = False  # that `receive` has not told yet
+    _waiter: asyncio.Future[None] | None = None
     _head = b""  # waits for the first piece of the body, until the event loop's next turn at the latest
     _left: int | None = None  # bytes that Content-Length still promises; None: the body is chunked
+
+    def __init__(self, connection: HttpToolsProtocol, scope: Scope, *, keep_alive: bool) -> None:
+        self.scope: Any = scope
+        self.transport = connection.transport
+        self.flow = connection.flow
+        self.default_headers = connection.server_state.default_headers
+        self.on_response = connection.on_response_complete
+        self.keep_alive = keep_alive
+        headers = scope["headers"]
+        self.waiting_for_100_continue = b"expect" in dict(headers) and any(
+            name == b"expect" and value.lower() == b"100-continue" for name, value in headers
+        )
+
+    def take(self, body: bytes) -> None:
+        """A piece of the request's body has come."""
+        if self.response_complete:
+            return
+        if not self.body:  # most bodies come in one piece, which need not be copied into a bytearray and out
+            self.body = body
+        elif isinstance(self.body, bytes):
+            self.body = bytearray(self.body) + body
+        else:
+            self.body += body
+        if len(self.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        self._has_news = True
+        if self._waiter is not None:
+            self._wake()
+
+    def end_body(self) -> None:
+        """The request's body has come as a whole."""
+        if not self.response_complete:
+            self.more_body = False
+            self._has_news = True
+            if self._waiter is not None:
+                self._wake()
+
+    def leave(self) -> None:
+        """The connection has ended."""
+        self.disconnected = not self.response_complete
+        self._wake()
+        self.scope["state"][DEPARTURE].come()
+
+    def _wake(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    async def receive(self) -> Any:
+        """The next ASGI event: what came of the body since the last one, or that nothing comes any more."""
+        if self.waiting_for_100_continue and not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.waiting_for_100_continue = False
+        if not self._has_news and not self.disconnected and not self.response_complete:
+            self.flow.resume_reading()
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        if self.disconnected or self.response_complete:
+            return {"type": "http.disconnect"}
+        self._has_news = False
+        body, self.body = self.body, b""
+        return {"type": "http.request", "body": bytes(body), "more_body": self.more_body}
 
     async def send(self, message: Any) -> None:
         """Send an ASGI event; waits while the client reads slower than we write."""
@@ -54,12 +130,12 @@ class ResponseCycle(RequestResponseCycle):
 
     def _write(self, body: bytes, *, more: bool) -> None:
         head, self._head = self._head, b""
-        if self.scope["method"] == "HEAD":
-            pieces = [head]
-        elif self._left is None:
+        if self._left is None:
             pieces = [head, b"%x\r\n" % len(body), body, b"\r\n"] if body else [head]
             if not more:
                 pieces.append(b"0\r\n\r\n")
+        elif self.scope["method"] == "HEAD":
+            pieces = [head]
         else:
             self._left -= len(body)
             if self._left < 0 or (self._left and not more):
@@ -69,7 +145,7 @@ class ResponseCycle(RequestResponseCycle):
             self.transport.write(data)
         if not more:
             self.response_complete = True
-            self.message_event.set()
+            self._wake()
             if not self.keep_alive:
                 self.transport.close()
             self.on_response()
@@ -81,11 +157,10 @@ class ResponseCycle(RequestResponseCycle):
             self.transport.write(head)
 
 
-def _lines(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+def _lines(headers: list[tuple[bytes, bytes]]) -> bytes:
     """The lines of headers with the empty one at their end."""
-    lines = list(map(b": ".join, headers))
-    text = b"\r\n".join((*lines, b"", b""))
-    ends = len(lines) + 1
+    text = b"\r\n".join((*map(b": ".join, headers), b"\r\n"))
+    ends = len(headers) + 1
     if text.count(b"\n") != ends or text.count(b"\r") != ends or b"\0" in text:
         raise RuntimeError("a header of a response has a line break in it")
     return text
