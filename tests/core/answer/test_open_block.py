@@ -104,5 +104,6 @@ def test_what_was_run_for_the_model(
     found: WebSearch | WebFetch, name: str, text: str, result: dict[str, Any]
 ) -> None:
     call = ServerToolBlock("s", found, name)
-    assert (call.start, call.input) == (events.server_tool_use("s", name), text)
+    assert call.start == events.server_tool_use("s", name)
+    assert call.close() == [("input_json_delta", "partial_json", text)]
     assert ServerResultBlock("s", found).start == result

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from claude_code_proxy.core import continuity
+from claude_code_proxy.core.answer.block_events import TRANSITIONS
 from claude_code_proxy.core.answer.message import fold
 from claude_code_proxy.core.answer.open_block import MOST_BLANK
-from claude_code_proxy.core.answer.transitions import TRANSITIONS
 from claude_code_proxy.core.answer.writer import BlockWriter
 from claude_code_proxy.core.answer_context import ReplyContext
 from claude_code_proxy.core.deltas import (

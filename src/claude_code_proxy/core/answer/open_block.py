@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from claude_code_proxy.core import wire
@@ -53,17 +52,16 @@ class ReasoningSeal:
         return seal_reasoning(self._profile, self._model, self._kind, items)
 
 
-class OpenBlock(ABC):
-    """One block. `DELTA` is the type and the field of the deltas that it is written with."""
+class OpenBlock:
+    """One block. `DELTA` is the type and the field of the deltas that it is written with.
+
+    `start` is the block as `content_block_start` shows it: without what comes in deltas.
+    """
 
     DELTA: ClassVar[tuple[str, str]]
     REASONING: ClassVar[bool] = False
     """Whether it holds nothing but reasoning, which the client does not act upon."""
-
-    @property
-    @abstractmethod
-    def start(self) -> dict[str, Any]:
-        """The block as `content_block_start` shows it."""
+    start: dict[str, Any]
 
     @property
     def holds_others(self) -> bool:
@@ -86,14 +84,12 @@ class TextBlock(OpenBlock):
     def __init__(self, stops: StopSequences | None, cited: list[Citation]) -> None:
         self._stops = stops
         self._cited = cited
-
-    @property
-    def start(self) -> dict[str, Any]:
-        """An empty text."""
-        return {"type": "text", "text": ""}
+        self.start = {"type": "text", "text": ""}
 
     def close(self) -> list[BlockDelta]:
         """The text that turned out to be no stop sequence, and what the text cites."""
+        if self._stops is None and not self._cited:
+            return []
         held = self._stops.flush() if self._stops is not None else ""
         deltas = [BlockDelta(*self.DELTA, held)] if held else []
         deltas += [BlockDelta("citations_delta", "citation", events.web_citation(at)) for at in self._cited]
@@ -110,11 +106,7 @@ class ThinkingBlock(OpenBlock):
     def __init__(self, seal: ReasoningSeal) -> None:
         self.seal = seal
         self.hidden: list[str] = []
-
-    @property
-    def start(self) -> dict[str, Any]:
-        """An empty thought."""
-        return {"type": "thinking", "thinking": "", "signature": ""}
+        self.start = {"type": "thinking", "thinking": "", "signature": ""}
 
     def close(self) -> list[BlockDelta]:
         """The signature. Text that is hidden from the client still has to come back."""
@@ -130,12 +122,7 @@ class RedactedThinkingBlock(OpenBlock):
     REASONING = True
 
     def __init__(self, seal: ReasoningSeal) -> None:
-        self._data = seal.close()
-
-    @property
-    def start(self) -> dict[str, Any]:
-        """The state."""
-        return {"type": "redacted_thinking", "data": self._data}
+        self.start = {"type": "redacted_thinking", "data": seal.close()}
 
 
 class ToolUseBlock(OpenBlock):
@@ -146,16 +133,9 @@ class ToolUseBlock(OpenBlock):
     def __init__(self, key: int, tool_id: str, name: str, reply: ReplyContext, report: Report) -> None:
         self.key = key
         self.gate = argument_gate(reply.left_out_arguments.get(name), report)
-        self._id = tool_id
-        self._name = name
-
-    @property
-    def start(self) -> dict[str, Any]:
-        """The call without its arguments, which come in deltas."""
-        block = {"type": "tool_use", "id": self._id, "name": self._name, "input": {}}
-        if (member := member_of(self._name)) is not None:
-            block["toolset_name"], block["name"] = member
-        return block
+        self.start = {"type": "tool_use", "id": tool_id, "name": name, "input": {}}
+        if (member := member_of(name)) is not None:
+            self.start["toolset_name"], self.start["name"] = member
 
     @property
     def holds_others(self) -> bool:
@@ -174,18 +154,12 @@ class ServerToolBlock(OpenBlock):
     DELTA = ToolUseBlock.DELTA
 
     def __init__(self, use_id: str, found: WebSearch | WebFetch, name: str) -> None:
-        self._use_id = use_id
-        self._name = name
-        self.input = wire.dumps_text(found.input)
-
-    @property
-    def start(self) -> dict[str, Any]:
-        """The call without its input, which comes in one delta."""
-        return events.server_tool_use(self._use_id, self._name)
+        self.start = events.server_tool_use(use_id, name)
+        self._input = wire.dumps_text(found.input)
 
     def close(self) -> list[BlockDelta]:
         """The input."""
-        return [BlockDelta(*self.DELTA, self.input)]
+        return [BlockDelta(*self.DELTA, self._input)]
 
 
 class ServerResultBlock(OpenBlock):
@@ -194,16 +168,10 @@ class ServerResultBlock(OpenBlock):
     DELTA = ToolUseBlock.DELTA
 
     def __init__(self, use_id: str, found: WebSearch | WebFetch) -> None:
-        self._use_id = use_id
-        self._found = found
-
-    @property
-    def start(self) -> dict[str, Any]:
-        """All of it."""
-        found = self._found
         if isinstance(found, WebSearch):
-            return events.web_search_result(self._use_id, found.pages)
-        return events.web_fetch_result(self._use_id, found)
+            self.start = events.web_search_result(use_id, found.pages)
+        else:
+            self.start = events.web_fetch_result(use_id, found)
 
 
 class CompactionBlock(OpenBlock):
@@ -212,16 +180,12 @@ class CompactionBlock(OpenBlock):
     DELTA = ("compaction_delta", "content")
 
     def __init__(self, found: Compaction) -> None:
-        self._found = found
-
-    @property
-    def start(self) -> dict[str, Any]:
-        """The block without the summary, which comes in one delta."""
-        return self._found.start
+        self.start = found.start
+        self._deltas = found.deltas
 
     def close(self) -> list[BlockDelta]:
         """The summary."""
-        return [BlockDelta(*delta) for delta in self._found.deltas]
+        return [BlockDelta(*delta) for delta in self._deltas]
 
 
 def whole_blocks(found: WebSearch | WebFetch | Compaction, reply: ReplyContext) -> list[OpenBlock]:

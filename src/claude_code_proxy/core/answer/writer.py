@@ -2,15 +2,16 @@
 
 State is one open block plus the deltas parked behind it. A tool call whose arguments are not complete keeps
 its block open, and everything that belongs elsewhere waits in order; whatever else is open closes as soon
-as another kind of content comes. Which event may follow which is a table (`core.answer.transitions`).
+as another kind of content comes. `BlockEvents` sees to the order of the events.
 """
 
+# ruff: noqa: SLF001 - the table of deltas at the end belongs to the class
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from claude_code_proxy.core.answer import events
+from claude_code_proxy.core.answer.block_events import BlockEvents
 from claude_code_proxy.core.answer.ending import ending
 from claude_code_proxy.core.answer.open_block import (
     MOST_BLANK,
@@ -23,12 +24,12 @@ from claude_code_proxy.core.answer.open_block import (
 )
 from claude_code_proxy.core.answer.output_text import OutputText
 from claude_code_proxy.core.answer.stop_sequences import StopSequences
-from claude_code_proxy.core.answer.transitions import TRANSITIONS
 from claude_code_proxy.core.continuity import ToolId, base62, client_tool_id
 from claude_code_proxy.core.deltas import (
     Citation,
     Compaction,
     Delta,
+    Failure,
     Finish,
     Reasoning,
     ReasoningState,
@@ -42,64 +43,45 @@ from claude_code_proxy.core.deltas import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from claude_code_proxy.core.answer.events import Event
     from claude_code_proxy.core.answer.open_block import OpenBlock
-    from claude_code_proxy.core.answer.transitions import State
     from claude_code_proxy.core.answer_context import ReplyContext
     from claude_code_proxy.core.errors.api import ApiError
     from claude_code_proxy.core.providers.profile import Profile
     from claude_code_proxy.core.report import Report
 
 
-class BlockWriter:
+class BlockWriter(BlockEvents):
     """Writes one answer. `write` deltas as they come, then `end` it, or `fail` it.
 
-    `finish` is why the upstream stopped and `usage` its last count, as far as it has said. `spoke`: something
-    was written that the client acts upon (text, a tool call, a search); `reasoned`: the model reasoned, seen
-    by the client or not. Each method returns the events to send. One out of order raises `RuntimeError`.
+    `finish` is why the upstream stopped and `usage` its last count, as far as it has said. `reasoned`: the
+    model reasoned, seen by the client or not; `stopped`: the proxy found a stop sequence, and the rest of
+    the upstream's answer is not wanted. Each method returns the events to send, and raises `RuntimeError`
+    out of order.
     """
 
     def __init__(self, profile: Profile, reply: ReplyContext, report: Report) -> None:
+        super().__init__(begun=reply.begun)
         self._profile = profile
         self._reply = reply
         self._report = report
-        self._state: State = "between blocks" if reply.begun else "new"
-        self._open: OpenBlock | None = None
-        self._index = -1
         self._parked: list[Delta] = []
         self._calls: dict[int, Literal["announced", "written"]] = {}
-        self._used_ids = set(reply.used_tool_ids)
+        self._used_ids: set[str] = set()  # filled by the first call
         self._stops = StopSequences(reply.local_stop_sequences) if reply.local_stop_sequences else None
         self._blank = ""  # white space that is text only if text follows
-        self._new_seal = partial(ReasoningSeal, profile.name, reply.model)
         self._pending: ReasoningSeal | None = None  # reasoning state without a block to put it in
         self._refusal: list[str] = []
         self._cited: list[Citation] = []  # for the end of the open text, or else of the next
         self.finish: Finish | None = None
-        self._out: list[Event] = []
         self._looked_up: list[WebSearch | WebFetch] = []
-        self._due = reply.looked_up
+        self._due: Sequence[WebSearch | WebFetch | Compaction] | None = reply.looked_up  # until it has begun
         self._spent = 0  # output tokens of the responses that came to nothing
         self.said = OutputText()  # what went out, also past this writer into the open block
         self.usage: Usage | None = None
-        self.spoke = self.reasoned = False
-
-    @property
-    def started(self) -> bool:
-        """`message_start` was written."""
-        return self._state != "new"
-
-    @property
-    def finished(self) -> bool:
-        """The terminal event was written."""
-        return self._state == "ended"
-
-    @property
-    def stopped(self) -> bool:
-        """The proxy found a stop sequence: the rest of the upstream's answer is not wanted."""
-        return self._stops is not None and self._stops.matched is not None
+        self.reasoned = self.stopped = False
 
     @property
     def silent(self) -> bool:
@@ -110,9 +92,8 @@ class BlockWriter:
     def write(self, deltas: Iterable[Delta]) -> list[Event]:
         """Take deltas; the events they cause. A `Failure` is the caller's to handle with `fail`."""
         for delta in deltas:
-            if self.stopped and not isinstance(delta, Usage):
-                continue
-            self._take(delta)
+            if not self.stopped or isinstance(delta, Usage):
+                _TAKE[type(delta)](self, delta)
         return self._flush()
 
     def begin(self) -> list[Event]:
@@ -190,37 +171,10 @@ class BlockWriter:
         return True
 
     # --- what each delta does -------------------------------------------------------------------------
-    def _take(self, delta: Delta) -> None:
-        match delta:  # the frequent ones first, and without taking them apart: half the time
-            case Text():
-                self._text(delta, delta.text)
-            case ToolArguments():
-                self._arguments(delta, delta.key, delta.text)
-            case Reasoning():
-                self._reasoning(delta, delta.text)
-            case ToolStart(key):
-                if key in self._calls:
-                    raise RuntimeError(f"the tool call {key} was started twice")
-                self._calls[key] = "announced"
-                self._tool(delta)
-            case ReasoningState(kind, items):
-                self._reasoning_state(kind, items)
-            case WebSearch() | WebFetch() | Compaction():
-                self._look_up(delta)
-            case Refusal(text):
-                self._refusal.append(text)
-                self._text(Text(text), text)
-            case Citation():
-                self._cited.append(delta)
-            case Usage():
-                self.usage = delta._replace(output_tokens=delta.output_tokens + self._spent)
-            case Finish():
-                self.finish = delta
-            case _:
-                raise RuntimeError("a failure ends the answer: call fail")
-
-    def _text(self, delta: Delta, text: str) -> None:
-        if not isinstance(self._open, TextBlock):
+    def _text(self, delta: Text) -> None:
+        text = delta.text
+        inside = isinstance(self._open, TextBlock)
+        if not inside:
             if self._blocked():
                 self._parked.append(delta)
                 return
@@ -229,24 +183,38 @@ class BlockWriter:
                 self._blank = text
                 return
             self._blank = ""
-            if not (text := self._unstopped(text)):
-                return
-            self._open_block(TextBlock(self._stops, self._cited))
-        elif not (text := self._unstopped(text)):
+        if self._stops is not None:
+            text = self._unstopped(self._stops, text)
+        if not text:
             return
+        if not inside:
+            self._open_block(TextBlock(self._stops, self._cited))
         self.said.add(text)
         self._delta("text_delta", "text", text)
 
-    def _unstopped(self, text: str) -> str:
+    def _unstopped(self, stops: StopSequences, text: str) -> str:
         """The text before a stop sequence; on a match the answer is over."""
-        if self._stops is None:
-            return text
-        text = self._stops.feed(text)
-        if self._stops.matched is not None:
-            self.finish = Finish("stop_sequence", self._stops.matched)
+        text = stops.feed(text)
+        if stops.matched is not None:
+            self.stopped = True
+            self.finish = Finish("stop_sequence", stops.matched)
         return text
 
-    def _reasoning(self, delta: Delta, text: str) -> None:
+    def _refuse(self, refusal: Refusal) -> None:
+        self._refusal.append(refusal.text)
+        self._text(Text(refusal.text))
+
+    def _cite(self, citation: Citation) -> None:
+        self._cited.append(citation)
+
+    def _count(self, usage: Usage) -> None:
+        spent = self._spent
+        self.usage = usage._replace(output_tokens=usage.output_tokens + spent) if spent else usage
+
+    def _finish(self, finish: Finish) -> None:
+        self.finish = finish
+
+    def _reasoning(self, delta: Reasoning) -> None:
         self.reasoned = True
         if not self._reply.show_thinking:
             return
@@ -257,23 +225,32 @@ class BlockWriter:
                 return
             block, self._pending = ThinkingBlock(self._pending or self._new_seal()), None
             self._open_block(block)
-        self.said.add(text)
+        self.said.add(delta.text)
         if self._reply.hide_thinking_text:
-            block.hidden.append(text)
+            block.hidden.append(delta.text)
         else:
-            self._delta("thinking_delta", "thinking", text)
+            self._delta("thinking_delta", "thinking", delta.text)
 
-    def _reasoning_state(self, kind: str, items: list[Any]) -> None:
+    def _new_seal(self) -> ReasoningSeal:
+        return ReasoningSeal(self._profile.name, self._reply.model)
+
+    def _reasoning_state(self, state: ReasoningState) -> None:
         self.reasoned = True
         if not self._reply.show_thinking:
             reason = "the client did not ask for thinking"
             self._report.dropped("reasoning_state_dropped", "upstream", reason, quiet=True)
             return
         if isinstance(self._open, ThinkingBlock):
-            self._open.seal.add(kind, items)
-        elif items:
+            self._open.seal.add(*state)
+        elif state.items:
             self._pending = self._pending or self._new_seal()
-            self._pending.add(kind, items)
+            self._pending.add(*state)
+
+    def _announce(self, start: ToolStart) -> None:
+        if start.key in self._calls:
+            raise RuntimeError(f"the tool call {start.key} was started twice")
+        self._calls[start.key] = "announced"
+        self._tool(start)
 
     def _tool(self, start: ToolStart) -> None:
         if self._blocked():
@@ -281,30 +258,31 @@ class BlockWriter:
             return
         raw = start.id or f"toolu_{base62(f'{self._reply.message_id}:{start.key}', 24)}"
         sealed_by = self._profile.name if start.id else ""
+        self._used_ids = self._used_ids or set(self._reply.used_tool_ids)
         tool_id = client_tool_id(ToolId(raw, sealed_by, start.extra, self._reply.model), self._used_ids)
         self._used_ids.add(tool_id)
         self._calls[start.key] = "written"
         self._open_block(ToolUseBlock(start.key, tool_id, start.name, self._reply, self._report))
 
-    def _arguments(self, delta: Delta, key: int, text: str) -> None:
+    def _arguments(self, delta: ToolArguments) -> None:
         block = self._open
-        if not isinstance(block, ToolUseBlock) or block.key != key:
-            self._arguments_elsewhere(delta, key, text)
+        if not isinstance(block, ToolUseBlock) or block.key != delta.key:
+            self._arguments_elsewhere(delta)
             return
-        if out := block.gate.feed(text):
+        if out := block.gate.feed(delta.text):
             self.said.add(out)
             self._delta("input_json_delta", "partial_json", out)
         if self._parked and block.gate.complete:
             self._replay()
 
-    def _arguments_elsewhere(self, delta: Delta, key: int, text: str) -> None:
+    def _arguments_elsewhere(self, delta: ToolArguments) -> None:
         """Arguments of a call that is not the open one: it waits, or it has ended."""
-        state = self._calls.get(key)
+        state = self._calls.get(delta.key)
         if state is None:
-            raise RuntimeError(f"arguments of the tool call {key}, which was not started")
+            raise RuntimeError(f"arguments of the tool call {delta.key}, which was not started")
         if state == "announced":
             self._parked.append(delta)
-        elif text.strip():
+        elif delta.text.strip():
             reason = "arguments after the call had ended"
             self._report.dropped("tool_arguments_late", "upstream.tool_calls", reason)
 
@@ -319,6 +297,9 @@ class BlockWriter:
             self._open_block(block)
         self._close()
 
+    def _refuse_failure(self, _: Failure) -> None:
+        raise RuntimeError("a failure ends the answer: call fail")
+
     def _blocked(self) -> bool:
         """Whether another block must wait for the open one."""
         return bool(self._parked) or (self._open is not None and self._open.holds_others)
@@ -331,31 +312,22 @@ class BlockWriter:
             if isinstance(delta, ToolStart):
                 self._tool(delta)
             else:
-                self._take(delta)
+                _TAKE[type(delta)](self, delta)
 
     # --- out ------------------------------------------------------------------------------------------
-    def _emit(self, event: Event) -> None:
-        if (state := TRANSITIONS[self._state].get(event["type"])) is None:
-            raise RuntimeError(f"{event['type']} cannot follow: the answer is {self._state}")
-        self._state = state
-        self._out.append(event)
-
-    def _flush(self) -> list[Event]:
-        out, self._out = self._out, []
-        return out
-
     def _start(self) -> None:
+        due, self._due = self._due, None
+        if due is None:
+            return
         if not self.started:
             message = events.message(self._reply)
             if self._profile.start_usage == "estimate":
                 message["usage"]["input_tokens"] = self._reply.input_tokens
             self._emit(events.message_start(message))
             self._emit(events.PING)
-        if self._due:
-            due, self._due = self._due, ()
-            for found in due:
-                self._look_up(found)
-            self.spoke = False  # all this is the proxy's own
+        for found in due:
+            self._look_up(found)
+        self.spoke = False  # all this is the proxy's own
 
     def _open_block(self, block: OpenBlock) -> None:
         """Open `block` after what has to stand before it."""
@@ -366,23 +338,6 @@ class BlockWriter:
         self._flush_pending()
         self._blank = ""
         self._start_block(block)
-
-    def _start_block(self, block: OpenBlock) -> None:
-        self.spoke = self.spoke or not block.REASONING
-        self._index, self._open = self._index + 1, block
-        self._emit(events.block_start(self._index, block.start))
-
-    def _delta(self, kind: str, field: str, value: str) -> None:
-        add = self._out.append if self._state == "in a block" else self._emit  # most lead nowhere else
-        add(events.block_delta(self._index, kind, field, value))
-
-    def _close(self) -> None:
-        block, self._open = self._open, None
-        if block is None:
-            return
-        for delta in block.close():
-            self._delta(*delta)
-        self._emit(events.block_stop(self._index))
 
     def _flush_stops(self) -> None:
         """Write text that was held back as a possible stop sequence before its block was even opened."""
@@ -398,3 +353,21 @@ class BlockWriter:
             block, self._pending = RedactedThinkingBlock(self._pending), None
             self._start_block(block)
             self._close()
+
+
+_TAKE: dict[type[Delta], Callable[[BlockWriter, Any], None]] = {
+    Text: BlockWriter._text,
+    Reasoning: BlockWriter._reasoning,
+    ReasoningState: BlockWriter._reasoning_state,
+    ToolStart: BlockWriter._announce,
+    ToolArguments: BlockWriter._arguments,
+    WebSearch: BlockWriter._look_up,
+    WebFetch: BlockWriter._look_up,
+    Compaction: BlockWriter._look_up,
+    Citation: BlockWriter._cite,
+    Refusal: BlockWriter._refuse,
+    Usage: BlockWriter._count,
+    Finish: BlockWriter._finish,
+    Failure: BlockWriter._refuse_failure,
+}
+"""What each delta does."""
