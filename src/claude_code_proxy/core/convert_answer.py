@@ -173,7 +173,7 @@ class AnswerReader:
                 self._report.dropped("chunk_not_json", "upstream", "a chunk that is not JSON was ignored")
             return []
         whole = isinstance(payload, dict) and payload.get("object") == self.decoder.WHOLE
-        if whole and not self.decoder.chunks:
+        if whole and not self.decoder.begun:
             return self.answer(payload)  # JSON where a stream was asked for
         deltas = self.decoder.chunk(payload)
         self.last_chunk = payload, deltas
@@ -188,11 +188,10 @@ class AnswerReader:
         """Write what a chunk said; a `Failure` in it ends the answer."""
         if deltas:
             self._heard = True
-        for at, delta in enumerate(deltas):
-            if type(delta) is Failure:
-                out = self.writer.write(deltas[:at])
-                return out + self._failed(delta.error)
-        return self.writer.write(deltas)
+        if Failure not in map(type, deltas):
+            return self.writer.write(deltas)
+        at, failure = next((at, delta) for at, delta in enumerate(deltas) if isinstance(delta, Failure))
+        return self.writer.write(deltas[:at]) + self._failed(failure.error)
 
     def _failed(self, error: ApiError) -> list[Event]:
         """The upstream itself reports an error."""

@@ -19,6 +19,7 @@ _GROWING = {
     "citations_delta": "citation",
     "compaction_delta": "content",
 }
+_CALLS = ("tool_use", "server_tool_use")
 
 
 def fold(events: Iterable[Event], report: Report) -> dict[str, Any]:
@@ -28,32 +29,37 @@ def fold(events: Iterable[Event], report: Report) -> dict[str, Any]:
     block: dict[str, Any] = {}
     for event in events:
         match event["type"]:
-            case "message_start":
-                message = {**event["message"], "content": []}
-            case "content_block_start":
-                block, grown = dict(event["content_block"]), {}
-                message["content"].append(block)
             case "content_block_delta":
                 delta = event["delta"]
                 field = _GROWING.get(delta["type"], "partial_json")
-                grown.setdefault(field, []).append(delta[field])
+                if field in grown:
+                    grown[field].append(delta[field])
+                else:
+                    grown[field] = [delta[field]]
+            case "content_block_start":
+                block, grown = {**event["content_block"]}, {}
+                message["content"].append(block)
             case "content_block_stop":
-                if citations := grown.pop("citation", None):
-                    block["citations"] = citations
-                _finish_block(block, {field: "".join(pieces) for field, pieces in grown.items()}, report)
+                _finish_block(block, grown, report)
+            case "message_start":
+                message = {**event["message"], "content": []}
             case "message_delta":
-                message.update(event["delta"], usage=event["usage"])
+                message.pop("usage", None)
+                message.update(event["delta"])
                 if "context_management" in event:
                     message["context_management"] = event["context_management"]
                 message.setdefault("stop_details", None)
+                message["usage"] = event["usage"]
             case _:
                 pass  # pings and the end itself add nothing
-    usage = message.pop("usage")
-    return {**message, "usage": usage}
+    return message
 
 
-def _finish_block(block: dict[str, Any], grown: dict[str, str], report: Report) -> None:
-    if block["type"] in ("tool_use", "server_tool_use"):
-        block["input"] = parse_arguments(grown.get("partial_json", ""), report)
-    else:
-        block.update(grown)
+def _finish_block(block: dict[str, Any], grown: dict[str, list[Any]], report: Report) -> None:
+    if citations := grown.pop("citation", None):
+        block["citations"] = citations
+    if block["type"] in _CALLS:
+        block["input"] = parse_arguments("".join(grown.get("partial_json", ())), report)
+        return
+    for field, pieces in grown.items():
+        block[field] = "".join(pieces)

@@ -108,13 +108,16 @@ def overflow(context: ErrorContext) -> ApiError:
 
 def stop_sequence(choice: dict[str, Any]) -> str | None:
     """The matched stop sequence where the server names it (vLLM, SGLang, llama.cpp)."""
-    for field in ("stop_reason", "matched_stop", "stopping_word"):
+    if _STOP_FIELDS.isdisjoint(choice):
+        return None
+    for field in _STOP_FIELDS:
         value = choice.get(field)
         if isinstance(value, str) and value and value.lower() not in _PLAIN_ENDS:
             return value
     return None
 
 
+_STOP_FIELDS = dict.fromkeys(("stop_reason", "matched_stop", "stopping_word")).keys()
 _PLAIN_ENDS = frozenset(("stop", "eos", "eos_token", "end_turn", "stop_sequence", "tool_calls", "length"))
 """Finish words that some servers repeat where others name the stop sequence."""
 

@@ -17,8 +17,12 @@ _WRITTEN = dict.fromkeys(
 _MOST = 1 << 53
 _ANTHROPIC = frozenset(("cache_read_input_tokens", "cache_creation_input_tokens"))
 _THINKING = dict.fromkeys(("reasoning_tokens", "thinking_tokens")).keys()
-_PROMPT = dict.fromkeys(("prompt_tokens", "input_tokens")).keys()
-_COMPLETION = dict.fromkeys(("completion_tokens", "output_tokens")).keys()
+_PROMPT_DETAILS = ("prompt_tokens_details", "input_tokens_details")
+_OUTPUT_DETAILS = ("completion_tokens_details", "output_tokens_details")
+_MISSED = "prompt_cache_miss_tokens"  # DeepSeek
+_BY_TIME = "cache_creation"  # DashScope
+_PARTS = frozenset((*_CACHED, *_WRITTEN, *_THINKING, *_PROMPT_DETAILS, *_OUTPUT_DETAILS, _MISSED, _BY_TIME))
+"""What says more than the three usual numbers."""
 
 
 def read_usage(usage: Any, *, written_outside_prompt: bool = False) -> Usage | None:
@@ -31,22 +35,23 @@ def read_usage(usage: Any, *, written_outside_prompt: bool = False) -> Usage | N
     """
     if not isinstance(usage, dict):
         return None
-    prompt_details = _object(usage.get("prompt_tokens_details") or usage.get("input_tokens_details"))
-    output_details = _object(usage.get("completion_tokens_details") or usage.get("output_tokens_details"))
-    cached = _first(prompt_details, _CACHED) or _first(usage, _CACHED)
-    written = _written(prompt_details) or _written(usage)
-    thinking = _first(output_details, _THINKING) or _first(usage, _THINKING)
-    missed = _count(usage.get("prompt_cache_miss_tokens"))  # DeepSeek
-    prompt = _first(usage, _PROMPT) or (missed and missed + cached)
-    completion = _first(usage, _COMPLETION)
+    prompt = _count(usage.get("prompt_tokens")) or _count(usage.get("input_tokens"))
+    completion = _count(usage.get("completion_tokens")) or _count(usage.get("output_tokens"))
     total = _count(usage.get("total_tokens"))
-
-    apart, left_out = cached + written, total - prompt - completion
-    anthropic = not usage.keys().isdisjoint(_ANTHROPIC) and not prompt_details
-    if left_out == apart or (anthropic and (apart > prompt or not usage.get("prompt_tokens"))):
-        prompt += apart
-    elif written_outside_prompt or left_out == written:
-        prompt += written
+    cached = written = thinking = 0
+    if not _PARTS.isdisjoint(usage):
+        prompt_details, output_details = _details(usage, _PROMPT_DETAILS), _details(usage, _OUTPUT_DETAILS)
+        cached = _first(prompt_details, _CACHED) or _first(usage, _CACHED)
+        written = _written(prompt_details) or _written(usage)
+        thinking = _first(output_details, _THINKING) or _first(usage, _THINKING)
+        missed = _count(usage.get(_MISSED))
+        prompt = prompt or (missed and missed + cached)
+        apart, left_out = cached + written, total - prompt - completion
+        anthropic = not _ANTHROPIC.isdisjoint(usage) and not prompt_details
+        if left_out == apart or (anthropic and (apart > prompt or not usage.get("prompt_tokens"))):
+            prompt += apart
+        elif written_outside_prompt or left_out == written:
+            prompt += written
     left_out = total - prompt - completion
     if left_out > 0 and prompt:
         thinking = thinking or (left_out if completion else 0)
@@ -57,19 +62,18 @@ def read_usage(usage: Any, *, written_outside_prompt: bool = False) -> Usage | N
         return None
     cached = min(cached, prompt)
     written = min(written, prompt - cached)
-    return Usage(
-        input_tokens=prompt - cached - written,
-        output_tokens=completion,
-        cache_read_input_tokens=cached,
-        cache_creation_input_tokens=written,
-        thinking_tokens=thinking if 0 < thinking <= completion else None,
-    )
+    thought = thinking if 0 < thinking <= completion else None
+    return Usage(prompt - cached - written, completion, cached, written, thought)
 
 
 def _written(counts: Mapping[str, Any]) -> int:
-    """What was written to the cache: one number, or one for each time to live (DashScope)."""
-    by_time = counts.get("cache_creation")
+    """What was written to the cache: one number, or one for each time to live."""
+    by_time = counts.get(_BY_TIME)
     return _first(counts, _WRITTEN) or (sum(map(_count, _object(by_time).values())) if by_time else 0)
+
+
+def _details(usage: dict[str, Any], names: tuple[str, str]) -> dict[str, Any]:
+    return _object(usage.get(names[0]) or usage.get(names[1]))
 
 
 def _object(value: Any) -> dict[str, Any]:

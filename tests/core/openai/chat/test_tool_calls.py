@@ -108,7 +108,7 @@ def test_calls(what: str, chunks: list[list[Any]], expected: list[tuple[str, str
     found: list[ToolStart | ToolArguments] = []
     for entries in chunks:
         found += calls.feed(entries)
-        if calls.pending:
+        if calls.unstarted:
             found += calls.settle()
     found += calls.end()
     starts = [delta for delta in found if isinstance(delta, ToolStart)]
@@ -118,8 +118,7 @@ def test_calls(what: str, chunks: list[list[Any]], expected: list[tuple[str, str
         assert all(found.index(piece) > found.index(start) for piece in pieces)
         got.append((start.id, start.name, "".join(piece.text for piece in pieces)))
     assert got == expected
-    assert not calls.nameless
-    assert not calls.pending
+    assert not calls.unstarted
 
 
 def test_a_call_that_is_never_named_is_noticed() -> None:
@@ -127,7 +126,7 @@ def test_a_call_that_is_never_named_is_noticed() -> None:
     assert calls.feed([call(None, A, index=0, id="x")]) == []
     assert calls.settle() == []
     assert calls.end() == []
-    assert calls.nameless
+    assert calls.unstarted
 
 
 def test_what_must_travel_beside_a_call() -> None:

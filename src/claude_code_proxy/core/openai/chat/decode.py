@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from claude_code_proxy.core.report import Report
 
 _REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_text")
+_REASONING = frozenset((*_REASONING_FIELDS, "reasoning_details", "reasoning_opaque"))
+_BESIDE_TEXT = _REASONING | MEDIA_FIELDS | {"annotations", "refusal", "tool_calls", "function_call"}
+_ERRORS = frozenset(("error", "base_resp"))
 _PADDINGS = ("obfuscation", "p")  # OpenAI's and Mistral's guard against traffic analysis: they say nothing
 
 
@@ -76,8 +79,8 @@ class Decoder:
         self._spoken = ""  # by servers that send the whole message so far instead of deltas
         self._whole = False
         self._cut = False
-        self.chunks = 0
-        """How many chunks held a choice."""
+        self.begun = False
+        """A choice came."""
         self.skipped = False
         """Content of a kind that has no counterpart came."""
 
@@ -88,7 +91,8 @@ class Decoder:
 
     def chunk(self, payload: Any) -> list[Delta]:
         """The deltas of one chunk, in the order reasoning, text, tools, finish, usage."""
-        if not isinstance(payload, dict) or _suspicious(payload):
+        choices = payload.get("choices") if isinstance(payload, dict) else None
+        if not choices or not _ERRORS.isdisjoint(payload):
             error = payload_error(payload, self._reply.errors)
             if error is not None:
                 return [*self._content_before(payload), Failure(error)]
@@ -96,16 +100,20 @@ class Decoder:
                 self._tell("unknown_chunk", "upstream", "a chunk that is not a JSON object was ignored")
                 return []
         found: list[Delta] = []
-        choices = payload.get("choices")
-        if isinstance(choices, list):
-            readable = [choice for choice in choices if isinstance(choice, dict)]
-            self.chunks += bool(readable)
-            for choice in readable:
-                if self._wanted(choice):
-                    self._choice(choice, found)
+        usage = payload.get("usage")
+        for choice in choices if isinstance(choices, list) else ():
+            if not isinstance(choice, dict):
+                continue
+            self.begun = True
+            usage = usage or choice.get("usage")
+            if choice.get("index") in (None, 0) or self._profile.merge_choices:
+                self._choice(choice, found)
+            else:
+                self._tell("extra_choice_dropped", "upstream.choices", "only the first choice is used")
         if "citations" in payload or "search_results" in payload:
             self._citations.read_lists(payload, found)
-        self._usage(payload, choices, found)
+        if usage or "x_groq" in payload:
+            self._usage(payload, choices, found)
         return found
 
     def holes(self, payload: Any, delta: Delta) -> list[Hole]:
@@ -120,10 +128,11 @@ class Decoder:
         return [hole, *(Hole(payload, key) for key in _PADDINGS if isinstance(payload.get(key), str))][:2]
 
     def _hole(self, payload: Any, delta: Delta) -> Hole | None:
-        choices = payload.get("choices") if isinstance(payload, dict) and not _suspicious(payload) else None
+        plain = isinstance(payload, dict) and _ERRORS.isdisjoint(payload)
+        choices = payload.get("choices") if plain else None
         choice = choices[0] if isinstance(choices, list) and len(choices) == 1 else None
         spoken = choice.get("delta") if isinstance(choice, dict) else None
-        if not isinstance(spoken, dict) or self._tools.pending:
+        if not isinstance(spoken, dict) or self._tools.unstarted:
             return None
         if isinstance(delta, Text):
             plain = self._tags is None and self._text_tools is None
@@ -142,8 +151,9 @@ class Decoder:
         """The deltas of a whole answer. An answer without choices and without usage is a failure."""
         self._whole = True
         found = self.chunk(body)
-        if not any(isinstance(delta, Failure) for delta in found):
-            if not self.chunks and not any(isinstance(delta, Usage) for delta in found):
+        kinds = set(map(type, found))
+        if Failure not in kinds:
+            if not self.begun and Usage not in kinds:
                 return [Failure(ApiError(502, "api_error", "the upstream's response has no choices"))]
             if self._finish is None:  # a whole body is complete even if it does not say why it ended
                 found.append(Finish("end_turn"))
@@ -159,18 +169,12 @@ class Decoder:
         found += self._tools.end()
         if self._reply.web_search and (pages := self._citations.pages):
             found.append(WebSearch(LEGACY_INDEX, "", pages))
-        if self._tools.nameless:
+        if self._tools.unstarted:
             message = "the upstream sent a tool call without a name"
             found.append(Failure(ApiError(502, "api_error", message)))
         return found
 
     # --- one choice -----------------------------------------------------------------------------------
-
-    def _wanted(self, choice: dict[str, Any]) -> bool:
-        if choice.get("index") in (None, 0) or self._profile.merge_choices:
-            return True
-        self._tell("extra_choice_dropped", "upstream.choices", "only the first choice is used")
-        return False
 
     def _choice(self, choice: dict[str, Any], found: list[Delta]) -> None:
         reason = choice.get("finish_reason")
@@ -181,7 +185,7 @@ class Decoder:
             self._delta(self._unsaid(message), found)  # Perplexity sends both: the message so far too
         elif isinstance(delta, dict) and delta:
             self._delta(delta, found)
-        if self._tools.pending:
+        if self._tools.unstarted:
             found += self._tools.settle()
         if reason:
             self._finished(str(reason), choice, found)
@@ -198,11 +202,12 @@ class Decoder:
 
     def _delta(self, delta: dict[str, Any], found: list[Delta]) -> None:
         content = delta.get("content")
-        if len(delta) == 1 and isinstance(content, str):  # most deltas are a piece of text and nothing else
+        if isinstance(content, str) and _BESIDE_TEXT.isdisjoint(delta):  # most deltas are text alone
             if content:
                 self._text(content, found)
             return
-        self._reasoning(delta, found)
+        if not _REASONING.isdisjoint(delta):
+            self._reasoning(delta, found)
         if content:
             if isinstance(content, str):
                 self._text(content, found)
@@ -210,7 +215,7 @@ class Decoder:
                 self._parts(content, found)
         if annotations := delta.get("annotations"):
             self._citations.read(annotations, found)
-        for text in media_texts(delta, self._tell) if delta.keys() & MEDIA_FIELDS else ():
+        for text in () if MEDIA_FIELDS.isdisjoint(delta) else media_texts(delta, self._tell):
             self._text(text, found)
         refusal = delta.get("refusal")
         if refusal and isinstance(refusal, str):
@@ -346,11 +351,6 @@ class Decoder:
         if code not in self._told:
             self._told.add(code)
             self._report.dropped(code, path, reason)
-
-
-def _suspicious(payload: dict[str, Any]) -> bool:
-    """Whether an object needs a second look before it is read as a chunk."""
-    return "error" in payload or "base_resp" in payload or not payload.get("choices")
 
 
 def _part_text(part: Any) -> str:

@@ -89,17 +89,8 @@ class ToolCalls:
         self._called = CalledNames(names)
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}
-        self._unstarted = 0
-
-    @property
-    def pending(self) -> bool:
-        """A call has not been started; `settle` after each chunk starts it in the end."""
-        return self._unstarted > 0
-
-    @property
-    def nameless(self) -> bool:
-        """A call was begun and never named."""
-        return any(not call.name for call in self._calls)
+        self.unstarted = 0
+        """How many calls wait for `settle` after a chunk, or, after `end`, were never named."""
 
     def feed(self, entries: list[Any]) -> list[ToolStart | ToolArguments]:
         """Take the `tool_calls` of one delta."""
@@ -136,6 +127,8 @@ class ToolCalls:
     def end(self) -> list[ToolStart | ToolArguments]:
         """The answer ended: start whatever has a name, and write the input of custom tools."""
         found: list[ToolStart | ToolArguments] = []
+        if not self._calls:
+            return found
         self._start_named(self._calls, found)
         found += [
             ToolArguments(call.key, wire.dumps_text({"input": "".join(call.custom)}))
@@ -216,7 +209,7 @@ class ToolCalls:
         call = _Call(len(self._calls))
         self._limits.check_calls(call.key + 1)
         self._calls.append(call)
-        self._unstarted += 1
+        self.unstarted += 1
         return call
 
     def _start_named(self, calls: list[_Call], found: list[ToolStart | ToolArguments]) -> None:
@@ -226,7 +219,7 @@ class ToolCalls:
 
     def _start(self, call: _Call, found: list[ToolStart | ToolArguments]) -> None:
         call.started = True
-        self._unstarted -= 1
+        self.unstarted -= 1
         found.append(ToolStart(call.key, call.id, self._called.client_name(call.name), call.extra))
         if call.pieces:
             found.append(ToolArguments(call.key, call.arguments))

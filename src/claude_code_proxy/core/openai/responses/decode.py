@@ -63,8 +63,8 @@ class Decoder:
         self._citations = Citations()
         self._told: set[str] = set()
         self._finished = False
-        self.chunks = 0
-        """How many events belonged to the answer's content."""
+        self.begun = False
+        """An event of the answer came."""
         self.skipped = False
         """Content of a kind that has no counterpart came."""
 
@@ -86,7 +86,7 @@ class Decoder:
         read = _EVENTS.get(kind) if isinstance(kind, str) else None
         if read is None:
             return self._strange(payload)
-        self.chunks += 1
+        self.begun = True
         found: list[Delta] = []
         read(self, payload, found)
         return found
