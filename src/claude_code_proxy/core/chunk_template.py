@@ -36,35 +36,37 @@ class Template:
     With a `middle` one of the two strings is padding, the first one if `padding_first`.
     """
 
-    __slots__ = ("_head", "_middle", "_padding_first", "_tail")
+    __slots__ = ("_around", "_head", "_inside", "_middle", "_padding_first", "_tail")
 
     def __init__(self, head: bytes, middle: bytes, tail: bytes, *, padding_first: bool) -> None:
         self._head = head
         self._middle = middle
         self._tail = tail
         self._padding_first = padding_first
+        self._inside = slice(len(head), -len(tail))
+        self._around = len(head) + len(tail) + len(END)
 
     def read(self, data: bytes) -> tuple[list[bytes], int]:
         """The texts of the leading chunks of `data` that fit, as they stand in the JSON, and their length.
 
         The texts are not checked to be JSON strings; none is empty.
         """
-        head, tail, padded = self._head, self._tail, bool(self._middle)
-        before, after = len(head), -len(tail)
-        texts: list[bytes] = []
-        length = 0
+        head, tail, inside = self._head, self._tail, self._inside
+        strings: list[bytes] = []
         rest, pieces = data, [b""]
         while pieces and rest.startswith(head):
             *pieces, rest = rest.split(END, _AT_ONCE)  # faster than to look for the end of each
             for piece in pieces:
-                strings = text = piece[before:after]
-                if padded:
-                    text = self._unpadded(strings)
-                if not text or head + strings + tail != piece:
-                    return texts, length
-                texts.append(text)
-                length += len(piece) + len(END)
-        return texts, length
+                string = piece[inside]
+                if not string or head + string + tail != piece:
+                    rest = b""
+                    break
+                strings.append(string)
+        texts = strings
+        if self._middle:
+            texts = self._unpadded(strings)
+            del strings[len(texts) :]
+        return texts, self._around * len(strings) + sum(map(len, strings))
 
     def fill(self, text: bytes, padding: bytes) -> bytes:
         """The chunk with these strings."""
@@ -72,11 +74,16 @@ class Template:
         inner = first + self._middle + second if self._middle else text
         return self._head + inner + self._tail + END
 
-    def _unpadded(self, strings: bytes) -> bytes:
-        """The text of the two strings; none where the other does not look like padding."""
-        first, _, second = strings.partition(self._middle)
-        text, padding = (second, first) if self._padding_first else (first, second)
-        return text if padding.isalnum() else b""
+    def _unpadded(self, strings: list[bytes]) -> list[bytes]:
+        """The text of each, up to one where the other string does not look like padding."""
+        texts: list[bytes] = []
+        for string in strings:
+            first, _, second = string.partition(self._middle)
+            text, padding = (second, first) if self._padding_first else (first, second)
+            if not text or not padding.isalnum():
+                break
+            texts.append(text)
+        return texts
 
 
 def learn(chunk: bytes, payload: dict[str, Any], holes: list[Hole]) -> Template | None:

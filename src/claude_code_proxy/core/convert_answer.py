@@ -49,10 +49,10 @@ class AnswerReader:
     """Upstream bytes in, Anthropic events out.
 
     A `failure` before anything was written is `error` too, for the caller to answer as an HTTP error;
-    after that it becomes the terminal `error` event. `finished` means that the upstream need not be read
-    any further, `ending` that it has said why it stopped and only usage may follow. `again` says that this
-    response came to nothing; `restart`, and feed the next one. It is only set where the request's
-    `ReplyContext.may_repeat` is.
+    after that it becomes the terminal `error` event. `finished`: nothing more will be written, and the
+    upstream need not be read any further. `ending`: it has said why it stopped, and only usage may follow.
+    `again` says that this response came to nothing; `restart`, and feed the next one. It is only set where
+    the request's `ReplyContext.may_repeat` is.
     """
 
     def __init__(self, profile: Profile, reply: ReplyContext, report: Report, request_id: str) -> None:
@@ -73,16 +73,12 @@ class AnswerReader:
         self.last_chunk: tuple[Any, list[Delta]] = (None, [])
         """The last chunk, parsed, and what it said."""
         self.again: SendAgain | None = None
+        self.finished = False
 
     @property
     def started(self) -> bool:
         """`message_start` was written: the HTTP status can no longer change."""
         return self.writer.started
-
-    @property
-    def finished(self) -> bool:
-        """Nothing more will be written."""
-        return self.writer.finished or self.failure is not None or self.again is not None
 
     @property
     def error(self) -> ApiError | None:
@@ -135,7 +131,7 @@ class AnswerReader:
 
     def fail(self, error: ApiError) -> list[Event]:
         """End the answer with `error`; before anything was written, only remember it."""
-        self.failure = error
+        self.failure, self.finished = error, True
         if not self.writer.started:
             return []
         return self.writer.fail(mid_stream(error), self._request_id)
@@ -172,13 +168,13 @@ class AnswerReader:
                 self._garbage = event.data
                 self._report.dropped("chunk_not_json", "upstream", "a chunk that is not JSON was ignored")
             return []
-        whole = isinstance(payload, dict) and payload.get("object") == self.decoder.WHOLE
-        if whole and not self.decoder.begun:
+        decoder = self.decoder
+        if not decoder.begun and isinstance(payload, dict) and payload.get("object") == decoder.WHOLE:
             return self.answer(payload)  # JSON where a stream was asked for
-        deltas = self.decoder.chunk(payload)
+        deltas = decoder.chunk(payload)
         self.last_chunk = payload, deltas
         out = self.write(deltas)
-        if self.decoder.complete and not self.finished:
+        if decoder.complete and not self.finished:
             return out + self._end()
         if self.writer.stopped and not self.finished:
             out += self._end_well()
@@ -196,7 +192,7 @@ class AnswerReader:
     def _failed(self, error: ApiError) -> list[Event]:
         """The upstream itself reports an error."""
         if self._reply.may_repeat and error.retryable and self.writer.silent:
-            self.again = SendAgain(error.message)
+            self.again, self.finished = SendAgain(error.message), True
             return []
         return self.fail(error)
 
@@ -220,6 +216,7 @@ class AnswerReader:
 
     def _end_well(self) -> list[Event]:
         """The response is complete; one without anything to act upon is not what was asked for."""
+        self.finished = True
         writer, finish = self.writer, self.writer.finish
         if not writer.silent:
             return writer.end()

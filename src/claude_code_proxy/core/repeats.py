@@ -21,11 +21,14 @@ _LONGEST_REST = 64 << 10  # bytes; longer chunks do not repeat
 
 
 class _Repetition:
-    """How chunks that fit `template` are read: each is another `delta`, written as another `event`."""
+    """How chunks that fit `template` are read: each is another `delta`, written as another `event`.
+
+    `arguments` is the delta where it is such a one.
+    """
 
     def __init__(self, template: Template, delta: Delta, event: Event) -> None:
         self.template = template
-        self.delta = delta
+        self.arguments = delta if isinstance(delta, ToolArguments) else None
         kind = event["delta"]["type"]
         field = next(key for key in event["delta"] if key != "type")
         empty = sse.encode(events.block_delta(event["index"], kind, field, ""))
@@ -47,6 +50,7 @@ class RepeatingConverter:
     def __init__(self, plain: StreamConverter) -> None:
         self._plain = plain
         self._reader = plain.reader
+        self._said = plain.reader.writer.said
         self._read_from_start()
 
     def _read_from_start(self) -> None:
@@ -141,18 +145,19 @@ class RepeatingConverter:
             self._attempts = 0
             return b"", data
         self._attempts = _MOST_ATTEMPTS
-        written = self._write(repetition.delta, texts)
-        return repetition.frame(wire.canonical(raw, texts)) if written is None else written, data[taken:]
+        rest = data[taken:]
+        if repetition.arguments is None:
+            self._said.add("".join(texts))
+        elif (written := self._write_arguments(repetition.arguments, texts)) is not None:
+            return written, rest
+        return repetition.frame(wire.canonical(raw, texts)), rest
 
-    def _write(self, delta: Delta, texts: list[str]) -> bytes | None:
+    def _write_arguments(self, delta: ToolArguments, texts: list[str]) -> bytes | None:
         """The events of deltas like `delta` with `texts`; None where each text is written as it came."""
-        text, writer = "".join(texts), self._reader.writer
-        if not isinstance(delta, ToolArguments):
-            writer.said.add(text)
-            return None
+        text = "".join(texts)
         assert self._decoder is not None
         self._decoder.repeated(delta._replace(text=text))
-        if writer.pass_arguments(delta.key, text):
+        if self._reader.writer.pass_arguments(delta.key, text):
             return None
         return sse.encode_all(self._reader.write([delta._replace(text=piece) for piece in texts]))
 

@@ -51,9 +51,18 @@ class Decoder:
         self._name = ""
         self._data: list[bytes] = []
         self._size = 0
+        self.between = False
+        """Nothing is pending, and something came: what comes next is the beginning of an event."""
 
     def feed(self, data: bytes) -> list[Event]:
         """Take the next read; return the events it completed."""
+        if self.between and _is_one_event(data) and len(data) <= self._max_event:
+            return [Event("", data[6:-2])]
+        events = self._read(data)
+        self.between = not (self._tail or self._data or self._name or self._after_cr or self._at_start)
+        return events
+
+    def _read(self, data: bytes) -> list[Event]:
         if self._after_cr and data:
             self._after_cr = False
             if data.startswith(b"\n"):
@@ -92,11 +101,6 @@ class Decoder:
         if rest:
             self._lines(rest.splitlines(), events)
         return events
-
-    @property
-    def between(self) -> bool:
-        """Nothing is pending: what comes next is the beginning of an event."""
-        return not (self._tail or self._data or self._name or self._after_cr or self._at_start)
 
     def close(self) -> list[Event]:
         """The upstream ended: return what was pending, complete or not; the caller sees if it parses."""
@@ -168,6 +172,12 @@ class Decoder:
 
 
 _FIELDS = frozenset((b"data", b"event", b"error"))  # llama-box names its error field `error:`
+
+
+def _is_one_event(data: bytes) -> bool:
+    """Whether `data` is one whole event with nothing but a line of data, as most reads of streams are."""
+    plain = data[:6] == b"data: " and data[-2:] == b"\n\n"
+    return plain and data.count(b"\n") == 2 and b"\r" not in data
 
 
 def encode(event: dict[str, Any]) -> bytes:
