@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import tempfile
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ import uvicorn
 import yaml
 
 from claude_code_proxy.config.settings import ServerSettings
+from claude_code_proxy.server import log
 from claude_code_proxy.server.app import App
 from claude_code_proxy.server.connections import Connections
 
@@ -25,6 +27,15 @@ if TYPE_CHECKING:
 
 KEY = "planted-key-4711"
 BODY: dict[str, Any] = {"model": "m", "max_tokens": 100, "messages": [{"role": "user", "content": "hi"}]}
+
+
+def log_in_memory(form: str = "text") -> io.StringIO:
+    """What a server writes that was configured as `serve` does it; for tests with the fixture `loggers`."""
+    log.configure("info", form)
+    handler = log.logger.handlers[0]
+    assert isinstance(handler, log.Handler)
+    handler.setStream(stream := io.StringIO())
+    return stream
 
 
 @dataclass

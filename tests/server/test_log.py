@@ -17,7 +17,7 @@ import pytest
 from claude_code_proxy.server import log
 from tests.server.byte_upstream import Connection, Request, running_upstream, say_hello, text_chunk
 
-from .harness import BODY, KEY, ask, model, running_proxy
+from .harness import BODY, KEY, ask, log_in_memory, model, running_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,21 +25,15 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def written(loggers: None) -> io.StringIO:
-    """What a server writes that was configured as `serve` does it."""
-    log.configure("info")
-    stream = io.StringIO()
-    handler = log.logger.handlers[0]
-    assert isinstance(handler, logging.StreamHandler)
-    handler.setStream(stream)
-    return stream
+    return log_in_memory()
 
 
 def test_lines_have_the_time_that_the_standard_formatter_writes(written: io.StringIO) -> None:
     standard = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
     expected = []
-    for created in (1790000000.0, 1790000000.75, 1790000001.25, 1790000061.5):
+    for created in (1790000000.0, 1790000000.75, 1790000000.9996, 1790000001.25, 1790000061.5):
         record = log.logger.makeRecord("x", logging.INFO, "file", 1, "a request", (), None)
-        record.created, record.msecs = created, created % 1 * 1000
+        record.created, record.msecs = created, int(created % 1 * 1000)
         log.logger.handle(record)
         expected.append(standard.format(record))
     lines = written.getvalue().splitlines()

@@ -23,6 +23,5 @@ class BoundedMap(OrderedDict[Key, Value]):
         if len(self) > self._most:
             self.popitem(last=False)
 
-    def touch(self, key: Key) -> None:
-        """Make an entry that is there the newest."""
-        self.move_to_end(key)
+    touch = OrderedDict.move_to_end
+    """Make an entry that is there the newest."""

@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -30,10 +31,7 @@ _LAST_WAIT = 0.5  # seconds
 
 def configure(level: str, form: str = "text") -> None:
     """Write this program's log at `level` and above to standard error; `form` is text or json."""
-    handler = Handler()
-    handler.setFormatter(
-        JsonFormatter() if form == "json" else _Formatter("%(asctime)s %(levelname)s %(message)s")
-    )
+    handler = Handler(_JsonForm() if form == "json" else _TextForm("%(asctime)s %(levelname)s %(message)s"))
     for name in ("claude_code_proxy", "uvicorn.error"):
         target = logging.getLogger(name)
         target.handlers[:] = [handler]
@@ -50,23 +48,34 @@ class Handler(logging.StreamHandler[TextIO]):
     that cannot get rid of in time is lost, and counted.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, form: _TextForm | _JsonForm) -> None:
         super().__init__()
+        self.setFormatter(form)
+        self._form = form
         self._sink = _Sink()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record."""
         try:
-            descriptor = self.stream.fileno()
-        except (AttributeError, OSError, ValueError):  # no file: something in memory, or closed
-            super().emit(record)
-            return
-        try:
             line = self.format(record)
         except Exception:
             self.handleError(record)
-            return
-        self._sink.write(descriptor, (line + "\n").encode("utf-8", "backslashreplace"))
+        else:
+            self._write(line)
+
+    def write_request(self, call: Call, line: str) -> None:
+        """Write the line of a request, at level INFO: `emit` for what a busy server writes most."""
+        self._write(self._form.of_request(call, line))
+
+    def _write(self, line: str) -> None:
+        line += "\n"
+        try:
+            descriptor = self.stream.fileno()
+        except (AttributeError, OSError, ValueError):  # no file: something in memory, or closed
+            with suppress(AttributeError, OSError, ValueError):
+                self.stream.write(line)
+        else:
+            self._sink.write(descriptor, line.encode("utf-8", "backslashreplace"))
 
     def flush(self) -> None:
         """Give what waits a moment to be written."""
@@ -97,9 +106,9 @@ class _Sink:
             if not self._due.is_set():
                 self._written.clear()
                 self._due.set()
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="log", daemon=True)
-                self._thread.start()
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+                    self._thread.start()
 
     def flush(self, seconds: float) -> None:
         """Wait until nothing waits, but not for long."""
@@ -138,42 +147,46 @@ def _write(descriptor: int, data: bytes) -> bool:
     return True
 
 
-class _Formatter(logging.Formatter):
+class _TextForm(logging.Formatter):
     """As `logging.Formatter`, but that the date and time are written once per second."""
 
     _second = 0
     _shown = ""
 
-    def format(self, record: logging.LogRecord) -> str:
-        """The line of `record`."""
-        if "call" in record.__dict__:  # a request's: its message is there, and there is no exception
-            return f"{self.formatTime(record)} {record.levelname} {record.msg}"
-        return super().format(record)
+    def of_request(self, call: Call, line: str) -> str:  # noqa: ARG002
+        """The line of a request that has just ended."""
+        return f"{self._time(time.time())} INFO {line}"
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802
         """Date, time and milliseconds of `record`."""
-        second = int(record.created)
+        return self._time(record.created)
+
+    def _time(self, created: float) -> str:
+        second = int(created)
         if second != self._second:
             self._second = second
             self._shown = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
-        return f"{self._shown},{record.msecs:03.0f}"
+        return f"{self._shown},{int(created % 1 * 1000):03}"
 
 
-class JsonFormatter(logging.Formatter):
+class _JsonForm(logging.Formatter):
     """One JSON object a line: time, level, message, and the facts of a request where it is one's line."""
+
+    def of_request(self, call: Call, line: str) -> str:
+        """The line of a request that has just ended."""
+        return wire.dumps_text(_line_of(time.time(), "info", line) | {"request": _facts(call)})
 
     def format(self, record: logging.LogRecord) -> str:
         """The line of `record`."""
-        line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "message": record.getMessage(),
-        }
-        if (call := getattr(record, "call", None)) is not None:
-            line |= {"request": _facts(call)}
+        line = _line_of(record.created, record.levelname.lower(), record.getMessage())
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         return wire.dumps_text(line)
+
+
+def _line_of(created: float, level: str, message: str) -> dict[str, Any]:
+    at = datetime.fromtimestamp(created, UTC).isoformat(timespec="milliseconds")
+    return {"time": at, "level": level, "message": message}
 
 
 def _facts(call: Call) -> dict[str, Any]:
@@ -197,7 +210,12 @@ class RequestLog:
         if shown.notices:
             self._warn_of_notices(call, shown)
         if level <= logging.INFO:
-            logger.handle(_record(call, _line(call, shown)))
+            line = _line(call, shown)
+            match logger.handlers:
+                case [Handler() as handler]:
+                    handler.write_request(call, line)
+                case _:
+                    logger.info("%s", line)
         if level <= logging.DEBUG and call.report is not None:
             for notice in call.report.notices:
                 logger.debug(
@@ -210,8 +228,10 @@ class RequestLog:
                 )
 
     def _warn_of_notices(self, call: Call, shown: Shown) -> None:
-        warned = self._warned.get(call.session_id, set())
-        self._warned[call.session_id] = warned
+        warned = self._warned.get(call.session_id)
+        if warned is None:
+            warned = self._warned[call.session_id] = set()
+        self._warned.touch(call.session_id)
         if call.report is None or warned.issuperset(shown.notices):
             return
         for notice in call.report.loud:
@@ -227,44 +247,25 @@ class RequestLog:
                 )
 
 
-_REQUEST = vars(logging.LogRecord(logger.name, logging.INFO, "", 0, "", (), None))
-"""What is the same in the log record of each request."""
-
-
-def _record(call: Call, line: str) -> logging.LogRecord:
-    """A log record, without a search for the place in the program and the thread that it comes from."""
-    record = logging.LogRecord.__new__(logging.LogRecord)
-    now = time.time()
-    record.__dict__.update(_REQUEST, msg=line, created=now, msecs=now % 1 * 1000, call=call)
-    return record
-
-
 def _line(call: Call, shown: Shown) -> str:
     elapsed = (call.clock() - call.began) * 1000
-    words = [
-        call.method,
-        _plain(shown.path),
-        _plain(shown.model) or "-",
-        "gone" if call.gone else str(call.status),
-        f"{elapsed:.0f}ms",
-    ]
+    status = "gone" if call.gone else call.status
+    line = f"{call.method} {_plain(shown.path)} {_plain(shown.model) or '-'} {status} {elapsed:.0f}ms"
     if call.first_byte is not None and call.model:
-        words.append(f"ttft={(call.first_byte - call.began) * 1000:.0f}ms")
-    if call.usage is not None:
-        usage = call.usage
+        line += f" ttft={(call.first_byte - call.began) * 1000:.0f}ms"
+    if (usage := call.usage) is not None:
         cached = usage.cache_read_input_tokens
-        words.append(f"in={usage.input_tokens + cached + usage.cache_creation_input_tokens}")
-        words.append(f"cached={cached}")
-        words.append(f"out={usage.output_tokens}")
+        prompt = usage.input_tokens + cached + usage.cache_creation_input_tokens
+        line += f" in={prompt} cached={cached} out={usage.output_tokens}"
     if shown.notices:
-        words.append("notices=" + ",".join(shown.notices))
-    words.append(call.request_id)
+        line += f" notices={','.join(shown.notices)}"
+    line += f" {call.request_id}"
     if shown.upstream_id:
-        words.append("upstream=" + _plain(shown.upstream_id))
+        line += f" upstream={_plain(shown.upstream_id)}"
     if shown.failure and not call.gone:
         # The last word of the line: it may have any characters in it.
-        words.append("error: " + _plain(shown.failure))
-    return " ".join(words)
+        line += f" error: {_plain(shown.failure)}"
+    return line
 
 
 def _shown(call: Call, text: str) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import time
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from claude_code_proxy.server.gateway import Gateway
-from claude_code_proxy.server.log import JsonFormatter
 from tests.server.byte_upstream import Connection, Request, running_upstream, say_hello, text_chunk
-from tests.server.harness import BODY, KEY, Client, ask, eventually, model, running_proxy
+from tests.server.harness import BODY, KEY, Client, ask, eventually, log_in_memory, model, running_proxy
 
 if TYPE_CHECKING:
     from claude_code_proxy.server.records.exchange_record import ExchangeRecord
@@ -112,18 +113,19 @@ async def test_a_client_that_leaves(kept: Kept) -> None:
     assert kept.records[0].outcome == "gone"
 
 
-async def test_json_lines(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "claude_code_proxy")
+async def test_json_lines(loggers: None) -> None:
+    written = log_in_memory("json")
     async with running_upstream(say_hello) as upstream, running_proxy([model(upstream.base)]) as proxy:
         await ask(proxy, BODY, headers=HEADERS)
-    lines = [json.loads(JsonFormatter().format(record)) for record in caplog.records]
-    (facts,) = [line["request"] for line in lines if "request" in line]
+    lines = list(map(json.loads, written.getvalue().splitlines()))
+    (line,) = [line for line in lines if "request" in line]
+    facts = line["request"]
+    assert (line["level"], line["message"].split()[:4]) == ("info", ["POST", "/v1/messages", "m", "200"])
     assert (facts["model"], facts["status"], facts["session_id"]) == ("m", 200, "s-1")
     assert facts["usage"]["output_tokens"] == 5
     error = ValueError("on purpose")
-    made = logging.getLogger("x").makeRecord(
-        "x", logging.ERROR, "f", 1, "%s", ("m",), (ValueError, error, None)
-    )
-    failed = json.loads(JsonFormatter().format(made))
+    logging.getLogger("claude_code_proxy").error("%s", "m", exc_info=error)
+    failed = json.loads(written.getvalue().splitlines()[-1])
     assert (failed["level"], failed["message"]) == ("error", "m")
+    assert abs(datetime.fromisoformat(failed["time"]).timestamp() - time.time()) < 60
     assert "on purpose" in failed["error"]

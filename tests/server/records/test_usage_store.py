@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import sqlite3
 import subprocess
 import sys
@@ -13,10 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from claude_code_proxy.core.deltas import Usage
-from claude_code_proxy.server.log import JsonFormatter
 from claude_code_proxy.server.records.usage_store import VERSION, UsageStore, read_usage
 from tests.server.byte_upstream import running_upstream, say_hello
-from tests.server.harness import BODY, ask, model, running_proxy
+from tests.server.harness import BODY, ask, log_in_memory, model, running_proxy
 from tests.server.records.test_metrics import record, samples
 
 if TYPE_CHECKING:
@@ -125,10 +123,8 @@ def test_a_file_of_an_older_version(tmp_path: Path) -> None:
     connection.close()
 
 
-async def test_metrics_the_log_and_the_file_add_up_to_the_same(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO, "claude_code_proxy")
+async def test_metrics_the_log_and_the_file_add_up_to_the_same(tmp_path: Path, loggers: None) -> None:
+    written = log_in_memory("json")
     path = tmp_path / "usage.sqlite3"
     async with (
         running_upstream(say_hello) as upstream,
@@ -137,7 +133,7 @@ async def test_metrics_the_log_and_the_file_add_up_to_the_same(
         for number in range(6):
             await ask(proxy, {**BODY, "stream": number % 2 == 0, "model": "m" if number < 5 else "nobody"})
         found = samples((await ask(proxy, None, method="GET", path="/metrics")).body)
-    lines = [json.loads(JsonFormatter().format(line)) for line in caplog.records]
+    lines = list(map(json.loads, written.getvalue().splitlines()))
     logged = [line["request"] for line in lines if line.get("request", {}).get("asked")]
     used = [one["usage"] for one in logged if one["usage"] is not None]
     rows = read_usage(path, "model")
