@@ -40,6 +40,11 @@ def test_a_signature_brings_back_what_was_sealed(
         "px1.\u00e9",
         "px1.eyJwIjoxfQ",
         "px1." + "A" * 2_000_000,
+        *(
+            "px1." + wire.to_base64url({"p": "a", "m": "b", "k": "c"} | odd)
+            for odd in ({"p": 1}, {"m": 1}, {"k": 1}, {"x": "a" * (1 << 20)})
+        ),
+        "px2." + wire.to_base64url({"p": "a", "m": "b", "k": "c"}),
     ],
 )
 def test_foreign_and_broken_signatures_are_ignored(signature: str) -> None:
@@ -87,6 +92,7 @@ def test_upstream_ids() -> None:
     assert re.fullmatch(r"[0-9A-Za-z]{9}", short)
     long = continuity.upstream_tool_id(ToolId("x" * 100), Profile())
     assert len(long) == 61
+    assert continuity.upstream_tool_id(ToolId("x" * 64), Profile()) == "x" * 64
     assert long != continuity.upstream_tool_id(ToolId("x" * 101), Profile())
 
 

@@ -57,6 +57,7 @@ ENDS: list[tuple[str, bytes, str]] = [
     ("JSON lines", delta(content="t")[6:-1] + delta("stop")[6:], "end_turn"),
     ("one chunk that is no JSON", delta(content="t") + b"data: oops\n\n" * 2 + delta("stop") + DONE, "end_turn"),
     ("after the end", delta("stop") + DONE + delta(content="more"), "end_turn"),
+    ("half a last chunk after the finish", delta(content="t") + delta("stop") + b'data: {"usa', "end_turn"),
     ("a damaged chunk", delta(content="t") + b'data: {"choices":[{"del\n\n' + delta("stop") + DONE, "error"),
     ("cut in text", delta(content="t"), "error"),
     ("cut in a tool", tool(name="Read", arguments='{"a"'), "error"),
@@ -71,7 +72,9 @@ ENDS: list[tuple[str, bytes, str]] = [
     ("data that is no JSON", b"data: oops\n\n", "502"),
     ("a first error", data({"error": {"message": "x", "code": 429}}), "429"),
     ("an error event", b'event: error\ndata: {"message":"x"}\n\n', "500"),
+    ("an error event with a code", b'event: error\ndata: {"error":{"message":"x","code":429}}\n\n', "429"),
     ("an error event that is text", b"event: error\ndata: boom\n\n", "500"),
+    ("an error event whose text says more", b"event: error\ndata: rate limit exceeded\n\n", "429"),
 ]  # fmt: skip
 
 
@@ -110,6 +113,27 @@ def test_lenient_servers_end_without_a_word() -> None:
         out = stream.feed(raw)
         out += stream.feed(delta(content=" ")) + stream.close()
         assert cases.parse_events(out)[-1]["type"] == kind
+
+
+HALF = b'data: {"choices":[{"del'
+
+
+@pytest.mark.parametrize("fields", [{}, {"lenient_eof": True}], ids=["strict", "lenient"])
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [(HALF, "closed the connection"), (HALF + b"\n\n", "damaged chunk")],
+    ids=["cut", "damaged"],
+)
+def test_half_a_chunk_is_no_end(fields: dict[str, Any], raw: bytes, words: str) -> None:
+    for before in (b"", delta(content="t")):
+        stream = converter(**fields)
+        stream.feed(before + raw)
+        if not stream.finished:
+            stream.close()
+        failure = stream.reader.failure
+        assert failure is not None
+        assert words in failure.message
+        assert failure.retryable
 
 
 def test_what_is_ignored_is_reported() -> None:

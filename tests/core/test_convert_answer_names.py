@@ -11,6 +11,7 @@ from claude_code_proxy.core.convert_answer import StreamConverter, message_from_
 from claude_code_proxy.core.convert_request import convert_request
 from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.report import Report
+from claude_code_proxy.core.tool_names import CalledNames
 from tests.core.cases import parse_events
 
 NAMES = ("21st_magic", "-x", "plain")
@@ -51,6 +52,17 @@ def streamed(api: str, name: str) -> bytes:
             {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]},
         ]
     return b"".join(f"data: {json.dumps(event)}\n\n".encode() for event in events) + b"data: [DONE]\n\n"
+
+
+@pytest.mark.parametrize(
+    ("called", "own"),
+    [
+        ("functions.x", "with a prefix"), ("x", "bare"), ("functions.y", "y"), ("Y", "y"), ("functions.Y", "y"), ("z", "z"),
+    ],
+)  # fmt: skip
+def test_a_name_as_it_was_declared_comes_first(called: str, own: str) -> None:
+    names = CalledNames({"functions.x": "with a prefix", "x": "bare", "y": "y"})
+    assert names.client_name(called) == own
 
 
 @pytest.mark.parametrize("api", ["chat", "responses"])

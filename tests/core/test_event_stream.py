@@ -104,6 +104,13 @@ def test_headers_of_other_types_are_read_over() -> None:
     assert decode(raw(OTHER_TYPES, b"x")) == [Frame({"j": "ok"}, b"x")]
 
 
+def test_headers_may_be_as_long_as_the_limit() -> None:
+    sizes = (1 << 16) - 1, (1 << 16) - 9
+    headers = b"".join(b"\x01a\x06" + size.to_bytes(2) + bytes(size) for size in sizes)
+    assert len(headers) == 128 << 10
+    assert decode(raw(headers)) == [Frame({}, b"")]
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -137,11 +144,13 @@ def event(data: bytes) -> dict[str, Any]:
     assert name == b"event: " + found["type"].encode()
     assert data.endswith(b"\n\n")
     assert data.count(b"\n") == 3
+    assert b"\r" not in data
     return found
 
 
-def test_an_event_over_several_lines_becomes_one_line() -> None:
-    (found,) = decode(chunk(b'{\r\n "type": "ping",\n "x": [1]}'))
+@pytest.mark.parametrize("end", [b"\r\n", b"\n", b"\r"])
+def test_an_event_over_several_lines_becomes_one_line(end: bytes) -> None:
+    (found,) = decode(chunk(b'{%b"type": "ping",%b"x": [1]}' % (end, end)))
     assert event(to_sse(found)) == {"type": "ping", "x": [1]}
 
 

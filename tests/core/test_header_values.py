@@ -23,7 +23,7 @@ def test_whole_number(text: str, number: int | None) -> None:
     [
         ("7", 0.0, 7.0), ("", 0.0, 0.0), ("\u00b2", 0.0, 0.0), ("9" * 400, 0.0, 0.0), ("soon", NOW, 0.0), ("-5", NOW, 0.0),
         ("Mon, 21 Sep 2026 14:13:30 GMT", NOW, 10.0), ("Mon, 21 Sep 2026 14:13:10 GMT", NOW, 0.0), ("2026-09-21T14:13:30Z", NOW, 10.0),
-        ("Mon, 21 Sep 2026 14:13:30 GMT", 0.0, 0.0), ("Mon, 99 Sep 99999 14:13:30 GMT", NOW, 0.0),
+        ("Mon, 21 Sep 2026 14:13:30 GMT", 0.0, 0.0), ("Mon, 99 Sep 99999 14:13:30 GMT", NOW, 0.0), ("Mon, 21 Sep 99999999999 14:13:30 GMT", NOW, 0.0),
     ],
 )  # fmt: skip
 def test_retry_delay(value: str, now: float, seconds: float) -> None:

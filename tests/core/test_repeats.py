@@ -73,23 +73,29 @@ def test_stream_cases(path: Path) -> None:
     same(b"".join(cases.chunks_of(case)), profile, cases.reply_of(case, profile))
 
 
-def test_how_many_recorded_chunks_are_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
-    if not recordings(".sse"):
-        pytest.skip("the recordings are not here")
-    parsed = total = 0
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The chunks that are parsed from now on."""
+    seen: list[bytes] = []
 
-    def counted(data: bytes) -> Any:
-        nonlocal parsed
-        parsed += 1
+    def noted(data: bytes) -> Any:
+        seen.append(data)
         return parse_chunk(data)
 
-    monkeypatch.setattr(convert_answer, "parse_chunk", counted)
+    monkeypatch.setattr(convert_answer, "parse_chunk", noted)
+    return seen
+
+
+def test_how_many_recorded_chunks_are_parsed(parsed: list[bytes]) -> None:
+    if not recordings(".sse"):
+        pytest.skip("the recordings are not here")
+    total = 0
     for path in recordings(".sse"):
         raw = path.read_bytes()
         if not any(mark in raw for mark in READ_CLOSELY):
             total += raw.count(b"data:")
             outcome([raw], plain=False, profile=Profile(), reply=ReplyContext(model="m", message_id="m"))
-    assert parsed < 0.25 * total
+    assert len(parsed) < 0.25 * total
 
 
 # --- one chunk after another, in every way a provider may write them ------------------------------------
@@ -136,6 +142,23 @@ def test_any_chunks(
     expected = outcome([raw + STOP], plain=True, profile=profile, reply=reply)
     for reads in cuts(raw + STOP, seed):
         assert outcome(reads, plain=False, profile=profile, reply=reply) == expected
+
+
+@pytest.mark.parametrize(("padding", "first"), [({}, False), ({"p": "x9"}, False), ({"p": "x9"}, True)])
+@pytest.mark.parametrize("spaced", [False, True], ids=["compact", "spaced"])
+@pytest.mark.parametrize("cut", [False, True], ids=["whole", "cut"])
+def test_one_of_many_alike_is_parsed(
+    parsed: list[bytes], padding: dict[str, str], first: bool, spaced: bool, cut: bool
+) -> None:
+    runs = [
+        [chunk(field, text, padding, first=first, spaced=spaced, ascii_only=True) for text in "abcd"]
+        for field in ("reasoning_content", "content")
+    ]
+    pieces = [[a, b, c[:40], c[40:] + d] for a, b, c, d in runs]
+    reads = [*pieces[0], *pieces[1]] if cut else [b"".join(pieces[0] + pieces[1])]
+    outcome(reads, plain=False, profile=Profile(), reply=ReplyContext(model="m", message_id="m"))
+    # The first of a run begins a block too, so the second one is the first that shows how the others look.
+    assert [b"data: " + each + b"\n\n" for each in parsed] == runs[0][:2] + runs[1][:2]
 
 
 # --- what looks like a repetition and is none ------------------------------------------------------------
@@ -192,6 +215,7 @@ NO_REPETITIONS: list[tuple[str, list[bytes]]] = [
     ("cut in the middle", [said(b"a"), said(b"b"), said(b"c")[:-20]]),
     ("cut before its end", [said(b"a"), said(b"b"), said(b"c")[:-1]]),
     ("usage beside the text", [said(b"a"), said(b"b").replace(b"}\n\n", b',"usage":{"prompt_tokens":1}}\n\n')] * 2),
+    ("more than padding", [said(b"a").replace(b"}\n\n", b',"p":"' + p + b'"}\n\n') for p in (b"x", b"y", b'z","usage":{"prompt_tokens":1},"q":"z', b"x")]),
     ("padding that is none", [said(b"a").replace(b"}\n\n", b',"p":"' + p + b'"}\n\n') for p in (b"x", b"y", b"-", b"")]),
 ]  # fmt: skip
 
@@ -251,4 +275,14 @@ def test_what_the_exchange_asks_of_a_converter() -> None:
     assert (converter.started, converter.ending) == (plain.started, plain.ending) == (True, False)
     failure = ApiError(502, "api_error", "gone")
     assert converter.fail(failure) == plain.fail(failure)
+    assert converter.finished
+
+
+def test_a_failure_may_come_first() -> None:
+    converter = RepeatingConverter(
+        StreamConverter(Profile(), ReplyContext(model="m", message_id="m"), Report(), "r")
+    )
+    converter.begin()
+    converter.feed(b": ping\n\n")
+    assert b'"boom"' in converter.feed(b"event: error\ndata: boom\n\n")
     assert converter.finished

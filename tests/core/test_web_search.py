@@ -72,7 +72,7 @@ def test_results_stand_after_the_question(content: Any) -> None:
     found = [Page("https://cats.com", "Cats", "2026", "About cats."), Page("https://b.com")]
     sent = web_search.with_results(request, "cats", found)
     assert request == before
-    assert not sent.keys() & {"tools", "tool_choice"}
+    assert sent.keys() == {"model", "messages"}
     question, results = sent["messages"][0]["content"]
     assert question == {"type": "text", "text": "find cats"}
     assert "Cats\nhttps://cats.com\n2026\nAbout cats.\n\nhttps://b.com\n" in results["text"]
@@ -91,6 +91,7 @@ def test_other_tools_stay_where_pages_were_fetched() -> None:
     edited = web_search.with_pages(request, [WebFetch(-1, Page("https://a.com", "A", None, "All of A."))])
     assert edited["tools"] == [look, search]
     assert edited["tool_choice"] == {"type": "auto"}
+    assert "All of A." in edited["messages"][0]["content"][1]["text"]
     assert request["tools"] == [look, fetch, search]
     del request["tool_choice"]
     assert "tools" not in web_search.with_pages({**request, "tools": [fetch, search]}, [])

@@ -11,7 +11,16 @@ from claude_code_proxy.core import wire
 
 @pytest.mark.parametrize(
     ("value", "depth"),
-    [(1, 0), ("x", 0), ([1], 1), ({"a": None}, 1), ({"a": [{"b": "c"}]}, 3), ([[1], [[{"x": 1}]], 1], 4)],
+    [
+        (1, 0),
+        ("x", 0),
+        ([1], 1),
+        ({"a": None}, 1),
+        ({"a": [{"b": "c"}]}, 3),
+        ([[[]]], 3),
+        ([{}], 2),
+        ([[1], [[{"x": 1}]], 1], 4),
+    ],
 )
 def test_depth(value: object, depth: int) -> None:
     assert not wire.is_deeper(value, depth)

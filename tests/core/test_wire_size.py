@@ -51,3 +51,14 @@ def test_it_counts_what_the_text_holds(value: Any, piece: int) -> None:
 )
 def test_large_texts(text: bytes, more: bool) -> None:
     assert has_more_elements(text, 50_000) is more
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * (wire.MOST_LEVELS + 1) + "]" * (wire.MOST_LEVELS + 1), "[0" + ",0" * wire.MOST_ELEMENTS + "]"],
+    ids=["levels", "elements"],
+)
+def test_what_is_too_large_names_no_place(text: str) -> None:
+    with pytest.raises(wire.WireError) as caught:
+        wire.loads_bounded(text)
+    assert (caught.value.position, caught.value.line, caught.value.column) == (0, 1, 1)

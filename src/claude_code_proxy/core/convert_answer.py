@@ -162,8 +162,8 @@ class AnswerReader:
                 error or ApiError(500, "api_error", f"the upstream failed: {_text(event.data)}")
             )
         if payload is None:
-            if event.data.lstrip()[:1] == b"{" and not (cut or self.ending):
-                return self.fail(ApiError(502, "api_error", _DAMAGED, retryable=True))
+            if event.data.lstrip()[:1] == b"{" and not self.ending:
+                return self.fail(ApiError(502, "api_error", _CUT if cut else _DAMAGED, retryable=True))
             if not self._garbage:
                 self._garbage = event.data
                 self._report.dropped("chunk_not_json", "upstream", "a chunk that is not JSON was ignored")

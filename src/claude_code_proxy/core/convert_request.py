@@ -51,7 +51,7 @@ class ConvertedRequest:
     @property
     def payload(self) -> bytes:
         """The bytes of `body`."""
-        if not self.tools or self.body.get("tools") != [*self.tools.encoded]:
+        if self.body.get("tools") != [*self.tools.encoded]:
             return wire.dumps(self.body)
         return wire.dumps({**self.body, "tools": wire.written(self.tools.written)})
 

@@ -32,7 +32,7 @@ def is_private(host: str) -> bool:
 
 def is_public(address: str) -> bool:
     """Whether an IP address is one that the whole internet reaches, and no way to another one."""
-    found = _address(address.partition("%")[0])
+    found = _address(address)
     if found is None or not found.is_global or found.is_multicast:
         return False
     if isinstance(found, IPv4Address):
@@ -44,8 +44,8 @@ def is_public(address: str) -> bool:
 
 
 def _plain(host: str) -> str:
-    """`host` without brackets, a zone, a final dot and capitals."""
-    return host.strip("[]").partition("%")[0].rstrip(".").lower()
+    """`host` without brackets, a final dot and capitals."""
+    return host.strip("[]").rstrip(".").lower()
 
 
 def _address(name: str) -> IPv4Address | IPv6Address | None:

@@ -156,7 +156,7 @@ def _with_text(request: dict[str, Any], text: str) -> dict[str, Any]:
     messages = list(request["messages"])
     at = max(index for index, message in enumerate(messages) if value_at(message, "role") == "user")
     content = messages[at].get("content")
-    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else list(content or ())
+    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
     messages[at] = {**messages[at], "content": [*blocks, {"type": "text", "text": text}]}
     kept = [tool for tool in request.get("tools") or () if not type_of(tool).startswith(_WEB_TOOLS)]
     if kept:

@@ -114,7 +114,7 @@ def is_deeper(value: Any, limit: int) -> bool:
     or large is looked at.
     """
     level = [value]
-    for _ in range(limit + 1):
+    for _ in range(limit):
         level = gc.get_referents(*level)
         if not level:
             return False

@@ -79,6 +79,13 @@ def test_no_report_is_followed_beyond_bounds(actual: int) -> None:
     assert 0.5 <= learned(*[(SYSTEM, actual)] * 30) <= 6
 
 
+def test_what_was_reported_before_counts_against_a_report() -> None:
+    usual = Calibration().tokens("m", features(SYSTEM))
+    assert learned((SYSTEM, round(1.2 * usual)), (SYSTEM, round(1.4 * usual))) == pytest.approx(
+        1.33, abs=0.03
+    )
+
+
 def test_one_odd_report_is_outlived() -> None:
     usual = round(Calibration().tokens("m", features(SYSTEM)))
     assert learned((SYSTEM, usual), (SYSTEM, 10 * usual), *[(SYSTEM, usual)] * 10) == pytest.approx(

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from claude_code_proxy.core.conversation import PreparedTools
 from claude_code_proxy.core.tokens.estimate import TextCounts, estimate
+from claude_code_proxy.core.tokens.text_features import FIXED, packed
 from tests.core.test_images import PNG
 
 
@@ -82,6 +84,24 @@ def test_tools_and_schema_count() -> None:
     assert estimate({"response_format": {"type": "json_object"}}) == bare
 
 
+@pytest.mark.parametrize(
+    ("body", "same"),
+    [
+        (user([{"type": "text", "text": WORDS}]), user(WORDS)),
+        (
+            {"messages": [{"role": "assistant", "tool_calls": [{}]}]},
+            {
+                "messages": [
+                    {"role": "assistant", "tool_calls": [{"function": {"name": "", "arguments": ""}}]}
+                ]
+            },
+        ),
+    ],
+)
+def test_what_counts_the_same(body: dict[str, Any], same: dict[str, Any]) -> None:
+    assert estimate(body) == estimate(same)
+
+
 def test_settings_do_not_count() -> None:
     body = user(WORDS)
     assert estimate({**body, "tool_choice": "auto", "model": WORDS, "user": WORDS}) == estimate(body)
@@ -100,6 +120,26 @@ def test_remembered_counts_are_those_of_the_first_time() -> None:
     first = estimate(body, counts)
     assert estimate(body, counts) == first == estimate(body)
     assert first == pytest.approx(EMPTY + 5 * (MESSAGE + 8 * 14), rel=0.15)
+
+
+def test_a_long_text_is_counted_once() -> None:
+    counted: list[str] = []
+
+    def length(text: str) -> int:
+        counted.append(text)
+        return len(text)
+
+    counts = TextCounts(length)
+    long = "a" * TextCounts.MIN_LENGTH
+    assert counts.count([long, "b", "c"]) == counts.count(["b", long, "c"])
+    assert counted == [long + "\n", "b\nc", "b\nc"]
+
+
+def test_the_counts_of_prepared_tools_are_remembered() -> None:
+    counts, tools = TextCounts(), PreparedTools(encoded=({"name": "f"},), written=b'[{"name":"f"}]')
+    counts.known(tools.written, lambda: packed(FIXED, 1000))
+    assert estimate({"tools": [*tools.encoded]}, counts, tools) == EMPTY + 1000
+    assert estimate({"tools": [{}, {}]}, counts, tools) < 100
 
 
 def test_remembered_counts_are_bounded() -> None:
