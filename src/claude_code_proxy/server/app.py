@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
+from functools import partial
 from typing import TYPE_CHECKING
 
 from claude_code_proxy.config.models_yaml.models_file import ModelsFile
@@ -68,8 +69,9 @@ With `admin_listen` they answer there only, as `_UNLIMITED` does too.
 _SMALL = frozenset(("/metrics", "/v1/stats", "/v1/sessions"))
 """What counts as no request where only administrators ask."""
 
-_PAGE = "/ui"
-"""The page and all below it: for those too, and without a client token, which a browser does not have."""
+_PAGE = "/ui/"
+"""The page, but for the last slash, and all below it: for those too, and without a client token, which a
+browser does not have."""
 
 _PREFIX = "/anthropic"
 _MODEL = "/v1/models/"
@@ -111,55 +113,33 @@ class App:
         """Serve one connection event of the server, as ASGI says."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
-        elif scope["type"] == "http":
-            call = Call(scope, receive, send)
+            return
+        gateway = self._gateway or self.gateway
+        call = Call(scope, receive, send)
+        if self._session_keys is not None:
             call.session_keys = self._session_keys
-            call.is_private = self._session_keys is not None and self._models is not None
-            await self._serve(call)
-
-    async def _serve(self, call: Call) -> None:
-        gateway = self.gateway
+            call.is_private = self._models is not None
         if gateway.metrics is not None:
             call.gaps = array("d")
         feed = gateway.feed
         if feed is not None:
             feed.begin(call)
         try:
-            await self._answer(gateway, call)
+            await _answer(gateway, call)
         finally:
             shown = shown_of(call)
-            if call.status >= 400 or not _is_page(call.path):  # who looks would fill the log
+            if call.status >= 400 or not f"{call.path}/".startswith(_PAGE):  # who looks would fill the log
                 gateway.log.write(call, shown)
-            sinks = gateway.sinks
-            record = record_of(call, shown) if call.model and (sinks or feed is not None) else None
+            needed = call.model and (gateway.sinks or feed is not None)
+            record = record_of(call, shown) if needed else None
             if feed is not None:
                 feed.end(call, record, shown.loud)
             if record is not None:
-                for sink in sinks:
+                for sink in gateway.sinks:
                     sink.add(record)
             if call.capture is not None and gateway.captures is not None:
                 facts = (record or record_of(call, shown)).facts()
                 gateway.captures.keep(call.capture, facts, call.notices)
-
-    async def _answer(self, gateway: Gateway, call: Call) -> None:
-        try:
-            await _dispatch(gateway, call)
-        except ClientGoneError:
-            call.gone = True
-        except ApiError as error:
-            call.failure, call.error_type = error.message, error.type
-            if not call.started:
-                await call.respond_error(error)
-            let_go(error)
-        except asyncio.CancelledError as error:
-            if not call.gone:
-                raise
-            let_go(error)
-        except Exception:
-            logger.exception("%s failed", call.request_id)
-            call.failure = "an internal error of the proxy"
-            if not call.started:
-                await call.respond_error(ApiError(500, "api_error", "an internal error of the proxy"))
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         watch: asyncio.Task[None] | None = None
@@ -181,6 +161,27 @@ class App:
                 return
 
 
+async def _answer(gateway: Gateway, call: Call) -> None:
+    try:
+        await _dispatch(gateway, call)
+    except ClientGoneError:
+        call.gone = True
+    except ApiError as error:
+        call.failure, call.error_type = error.message, error.type
+        if not call.started:
+            await call.respond_error(error)
+        let_go(error)
+    except asyncio.CancelledError as error:
+        if not call.gone:
+            raise
+        let_go(error)
+    except Exception:
+        logger.exception("%s failed", call.request_id)
+        call.failure = "an internal error of the proxy"
+        if not call.started:
+            await call.respond_error(ApiError(500, "api_error", "an internal error of the proxy"))
+
+
 async def _tell_metrics(gateway: Gateway) -> None:
     """Keep the metrics' figures of now: another worker may be the one that answers."""
     while gateway.metrics is not None:
@@ -190,13 +191,13 @@ async def _tell_metrics(gateway: Gateway) -> None:
 
 async def _dispatch(gateway: Gateway, call: Call) -> None:
     gateway.access.check(call)
-    path = _normal(call.path)
+    path = call.path if call.path in ROUTES else _normal(call.path)
     if gateway.settings.admin_listen is not None:
         _check_listener(path, call)
     if path in _UNLIMITED or (call.is_at_admin and path in _SMALL):
         if call.is_spare:
             call.extra_headers["connection"] = "close"
-        await _route(gateway, call, path)
+        await _handler(gateway, call, path)(gateway, call)
         return
     if call.is_spare:
         raise ApiError(
@@ -205,11 +206,12 @@ async def _dispatch(gateway: Gateway, call: Call) -> None:
             "the proxy is at its limit of connections (max_connections, max_connections_per_address)",
             headers={"connection": "close"},
         )
-    if _is_page(path):
+    if f"{path}/".startswith(_PAGE):
         gateway.access.check_admin(call)
         if gateway.private:
             await asyncio.to_thread(gateway.access.check_owner, call)
-        await _route(gateway, call, path)  # who looks is no load that requests would have to wait for
+        # Who looks is no load that requests would have to wait for.
+        await _handler(gateway, call, path)(gateway, call)
         return
     if call.session_keys is None:
         if not call.is_at_admin:
@@ -218,29 +220,27 @@ async def _dispatch(gateway: Gateway, call: Call) -> None:
         call.session_keys.admit(call.headers)
     try:
         gateway.admission.enter(call)
-        await _route(gateway, call, path)
+        await _handler(gateway, call, path)(gateway, call)
     finally:
         gateway.admission.leave(call)
 
 
 def _check_listener(path: str, call: Call) -> None:
     """Raises `ApiError` 404 for what the other listener answers."""
-    is_for_admins = path in _ADMIN or _is_page(path)
+    is_for_admins = path in _ADMIN or f"{path}/".startswith(_PAGE)
     if call.is_at_admin and not is_for_admins and path not in _UNLIMITED:
-        known = ", ".join((*_UNLIMITED, *_ADMIN, _PAGE))
+        known = ", ".join((*_UNLIMITED, *_ADMIN, "/ui"))
         raise ApiError(404, "not_found_error", f"this listener answers {known}")
     if not call.is_at_admin and is_for_admins:
         raise ApiError(404, "not_found_error", f"{path} answers at the address of --admin-listen")
 
 
-async def _route(gateway: Gateway, call: Call, path: str) -> None:
-    if path.startswith(_MODEL) and call.method in ("GET", "HEAD"):
-        await show_model(gateway, call, path.removeprefix(_MODEL))
-        return
+def _handler(gateway: Gateway, call: Call, path: str) -> Handler:
+    """What answers a request for `path`. Raises `ApiError` 403, 404 and 405."""
     methods = ROUTES.get(path)
     if methods is None and path.startswith(_MODEL):
-        methods = {"GET": list_models}
-    if methods is None and path.startswith(_PAGE + "/"):
+        methods = {"GET": partial(show_model, model_id=path.removeprefix(_MODEL))}
+    if methods is None and path.startswith(_PAGE):
         methods = {"GET": page.asset}
     if methods is None:
         known = ", ".join(ROUTES)
@@ -257,11 +257,7 @@ async def _route(gateway: Gateway, call: Call, path: str) -> None:
         )
     if path in _ADMIN:
         gateway.access.check_admin(call)
-    await handler(gateway, call)
-
-
-def _is_page(path: str) -> bool:
-    return path == _PAGE or path.startswith(_PAGE + "/")
+    return handler
 
 
 def _normal(path: str) -> str:

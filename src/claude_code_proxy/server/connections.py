@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import httptools
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from claude_code_proxy.core import wire
@@ -124,6 +125,9 @@ class Connection(HttpToolsProtocol):
             "root_path": "",
         }
         error = self._connections.add(self)
+        self._marks = (
+            {SPARE: True} if self.is_spare else {ADMIN: True} if self._connections.for_admins else {}
+        )
         if error is not None:
             self._refuse(error)
 
@@ -164,6 +168,8 @@ class Connection(HttpToolsProtocol):
         if self._in_body:
             if self._aside > self._settings.max_head_bytes:
                 self._refuse_body()
+            elif len(self.cycle.body) > HIGH_WATER_LIMIT and not self.cycle.response_complete:
+                self.flow.pause_reading()
         elif self._head_since is not None and self._head_size > self._settings.max_head_bytes:
             self._refuse(self._too_large())
 
@@ -191,11 +197,6 @@ class Connection(HttpToolsProtocol):
                 raise self._problem
         url = httptools.parse_url(self.url)
         path, version = url.path.decode("ascii"), parser.get_http_version()
-        state: dict[str, Any] = {DEPARTURE: Departure()}
-        if self.is_spare:
-            state[SPARE] = True
-        elif self._connections.for_admins:
-            state[ADMIN] = True
         self._head_since = None
         self._body_since = self._heard = self.loop.time()
         self._in_body = True
@@ -208,7 +209,7 @@ class Connection(HttpToolsProtocol):
             "path": unquote(path) if "%" in path else path,
             "query_string": url.query or b"",
             "headers": headers,
-            "state": state,
+            "state": {**self._marks, DEPARTURE: Departure()},
         }
         keep_alive = version != "1.0" and parser.should_keep_alive() and not self._is_last
         before, self.cycle = self.cycle, ResponseCycle(self, scope, keep_alive=keep_alive)
@@ -228,7 +229,7 @@ class Connection(HttpToolsProtocol):
         self._in_body = False
         self.cycle.end_body()
         if not self.pipeline:
-            self.flow.resume_reading()  # to hear of an end; a large body has paused it
+            self.flow.resume_reading()  # to hear of an end; a large body may have paused it
 
     def on_response_complete(self) -> None:
         """A response is complete: the next request may be served, if it is there already."""

@@ -73,15 +73,12 @@ class Gateway:
     feed: LiveFeed | None = field(init=False, default=None)
     traces: Traces | None = field(init=False, default=None)
     pages: PageFetcher | None = field(init=False, default=None)
+    sinks: list[Sink] = field(init=False)
+    """What takes a record of each request."""
     transport: Transport | None = None
     """What is asked in the place of upstreams."""
     private: bool = False
     """Whether this server ends with one client's session; nobody else should rely on it."""
-
-    @property
-    def sinks(self) -> list[Sink]:
-        """What takes a record of each request."""
-        return [sink for sink in (self.metrics, self.usage, self.sessions, self.traces) if sink is not None]
 
     async def close(self) -> None:
         """End what the requests have shared."""
@@ -122,6 +119,8 @@ class Gateway:
             self.cache_proof, self.sessions = CacheProof(), Sessions()
         if self.settings.usage_file is not None:
             self.usage = UsageStore(self.settings.usage_file)
+        sinks = (self.metrics, self.usage, self.sessions, self.traces)
+        self.sinks = [sink for sink in sinks if sink is not None]
         if (folder := self.settings.capture) is not None:
             settings = self.settings
             self.captures = CaptureFolder(

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from .caller.call import DEPARTURE
@@ -59,8 +58,6 @@ class ResponseCycle(RequestResponseCycle):
             self.body = bytearray(self.body) + body
         else:
             self.body += body
-        if len(self.body) > HIGH_WATER_LIMIT:
-            self.flow.pause_reading()
         self._has_news = True
         if self._waiter is not None:
             self._wake()

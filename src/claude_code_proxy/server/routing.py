@@ -32,13 +32,13 @@ class Attempt(NamedTuple):
 
 def attempts(gateway: Gateway, call: Call, keys: CallerKeys, asked: ModelConfig) -> list[Attempt]:
     """What to try for a request to `asked`, in order; models that cool down only where there is no other."""
-    chain = [asked]
-    if asked.fallback:
-        further = [gateway.upstreams.resolve(model_id) for model_id in asked.fallback]
-        chain += [model for model in further if keys.may_follow(model, asked)]
-        session_id = call.session_id
-        ready = [model for model in chain if not gateway.cooldowns.is_cooling(model.model_id, session_id)]
-        chain = ready or chain
+    if not asked.fallback:
+        return [Attempt(asked, is_last=True)]
+    further = [gateway.upstreams.resolve(model_id) for model_id in asked.fallback]
+    chain = [asked, *(model for model in further if keys.may_follow(model, asked))]
+    session_id = call.session_id
+    ready = [model for model in chain if not gateway.cooldowns.is_cooling(model.model_id, session_id)]
+    chain = ready or chain
     return [Attempt(model, model is chain[-1]) for model in chain]
 
 

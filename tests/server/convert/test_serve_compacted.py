@@ -257,7 +257,7 @@ class Records:
 
 async def test_each_request_has_a_record_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     records = Records()
-    monkeypatch.setattr(Gateway, "sinks", property(lambda _: [records]))
+    monkeypatch.setattr(Gateway, "sinks", property(lambda _: [records], lambda *_: None))
     async with world(Provider()) as (_, sdk, _):
         await create(sdk, request(**edited()), stream=True)
         await create(sdk, request(compaction={"type": "summarize"}), stream=True)

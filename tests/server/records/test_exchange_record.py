@@ -39,7 +39,7 @@ class Kept:
 @pytest.fixture
 def kept(monkeypatch: pytest.MonkeyPatch) -> Kept:
     sink = Kept()
-    monkeypatch.setattr(Gateway, "sinks", property(lambda _: [sink]))
+    monkeypatch.setattr(Gateway, "sinks", property(lambda _: [sink], lambda *_: None))
     return sink
 
 

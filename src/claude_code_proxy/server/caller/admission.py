@@ -14,7 +14,6 @@ class Admission:
     """Counts what is under way. Each `enter` needs its `leave`, whatever it raised."""
 
     def __init__(self, settings: ServerSettings) -> None:
-        self.requests = 0
         self.calls: set[Call] = set()
         self.bytes = 0
         self._settings = settings
@@ -22,18 +21,22 @@ class Admission:
         self._by_key: dict[int, int] = {}
 
     @property
+    def requests(self) -> int:
+        """How many requests are under way."""
+        return len(self.calls)
+
+    @property
     def is_full(self) -> bool:
         """Whether another request would be refused."""
-        return self.requests >= self._settings.max_requests
+        return len(self.calls) >= self._settings.max_requests
 
     def enter(self, call: Call) -> None:
         """Let a request in. Raises `ApiError` 529 and 429 beyond a limit, 400 for an id that is too long."""
         settings = self._settings
         key = call.admitted_as = hash(tuple(map(call.headers.get, _KEY_HEADERS)))
         of_key = self._by_key[key] = self._by_key.get(key, 0) + 1
-        self.requests += 1
         self.calls.add(call)
-        if self.requests > settings.max_requests:
+        if len(self.calls) > settings.max_requests:
             raise _overloaded("requests", "max_requests")
         if of_key > settings.max_requests_per_key:
             raise ApiError(
@@ -58,14 +61,11 @@ class Admission:
 
     def leave(self, call: Call) -> None:
         """A request is over."""
-        self.requests -= 1
         self.calls.discard(call)
         self.bytes -= call.held
-        key = call.admitted_as
-        if self._by_key[key] > 1:
-            self._by_key[key] -= 1
-        else:
-            del self._by_key[key]
+        left = self._by_key.pop(call.admitted_as) - 1
+        if left:
+            self._by_key[call.admitted_as] = left
 
 
 def _overloaded(what: str, setting: str) -> ApiError:

@@ -27,13 +27,13 @@ def extract_api_key(headers: Mapping[str, str]) -> str:
 
 
 def keys_of(headers: Mapping[str, str]) -> set[str]:
-    """The keys in `headers`."""
-    return {bearer_token(headers), headers.get("x-api-key", "").strip()} - {""}
+    """The keys in `headers`; "" where there is none."""
+    return {bearer_token(headers), headers.get("x-api-key", "").strip()}
 
 
 def bearer_token(headers: Mapping[str, str]) -> str:
     """The token of the Authorization header, or "" when there is none or it is of another scheme."""
     scheme, _, token = headers.get("authorization", "").strip().partition(" ")
-    if not token:
-        return "" if scheme.lower() == "bearer" else scheme
-    return token.strip() if scheme.lower() == "bearer" else ""
+    if scheme.lower() == "bearer":
+        return token.strip()
+    return "" if token else scheme

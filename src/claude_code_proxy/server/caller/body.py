@@ -39,7 +39,9 @@ async def read_body(call: Call, settings: ServerSettings, admission: Admission) 
     if admission.bytes + announced > settings.max_bytes_in_flight:
         admission.hold(call, announced)  # it says so before any of it is read
     data = await _receive(call, limit, admission)
-    encodings = [name for name in listed(call.headers.get("content-encoding", "")) if name != "identity"]
+    if "content-encoding" not in call.headers:
+        return data
+    encodings = [name for name in listed(call.headers["content-encoding"]) if name != "identity"]
     if not encodings:
         return data
     ratio = settings.max_unpack_ratio
@@ -49,23 +51,21 @@ async def read_body(call: Call, settings: ServerSettings, admission: Admission) 
 
 
 async def _receive(call: Call, limit: int, admission: Admission) -> bytes:
-    data: bytes | bytearray = b""
-    more = True
-    while more:
+    data = bytearray()
+    while True:
         message = await call.receive()
         if message["type"] == "http.disconnect":
             raise ClientGoneError
-        part = message.get("body", b"")
+        part: bytes = message.get("body", b"")
         if len(data) + len(part) > limit:
             raise _too_large(limit)
         admission.hold(call, len(part))
-        more = message.get("more_body", False)
-        if data or more:  # most bodies come in one part, which need not be copied
-            data = data if isinstance(data, bytearray) else bytearray(data)
-            data += part
-        else:
-            data = part
-    return bytes(data)
+        is_last = not message.get("more_body", False)
+        if is_last and not data:
+            return part  # most bodies come in one part, which need not be copied
+        data += part
+        if is_last:
+            return bytes(data)
 
 
 def parse_object(raw: bytes, tools: ToolCache) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from array import array
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from itertools import chain
 from typing import Any
-from urllib.parse import unquote
 
 from claude_code_proxy.config.models_yaml.model import ModelConfig
 from claude_code_proxy.core import wire
@@ -39,6 +38,7 @@ ENDING = "ending"
 ADMIN = "admin"
 """In a scope's `state`: the connection is one to the listener for administrators."""
 
+_NONE: Mapping[str, str] = {}
 _IN_FILE = "api_base in models.yaml"
 _BASE = re.compile(r"\bapi_base\b")
 
@@ -51,11 +51,8 @@ HeaderList = list[tuple[bytes, bytes]]
 class Departure:
     """The moment when a client leaves: who must know of it is called, since a task that waits costs more."""
 
-    __slots__ = ("_has_come", "_then")
-
-    def __init__(self) -> None:
-        self._has_come = False
-        self._then: Callable[[], None] | None = None
+    _has_come = False
+    _then: Callable[[], None] | None = None
 
     def call(self, then: Callable[[], None]) -> Callable[[], None]:
         """Call `then` when the client leaves, at once if it has; returns what keeps that from happening."""
@@ -95,6 +92,8 @@ class Call:
     is_private: bool = False  # the server is a session's own, whose models stand in cc-proxy.json
     key: str = ""
     key_base: str = ""  # the upstream's address, where the key's issuer names one
+    key_headers: Mapping[str, str] = _NONE  # further headers that belong to the key
+    key_signing: Mapping[str, str] = _NONE  # what requests are signed with, if they are
     session_keys: SessionKeys | None = None  # where the server has the keys itself
     model: str = ""
     upstream_id: str = ""
@@ -117,12 +116,12 @@ class Call:
         self.clock = loop.time
         self.began = loop.time()
         self.method: str = scope["method"]
-        self.path = unquote((scope.get("raw_path") or scope["path"].encode()).decode("latin-1").split("?")[0])
-        self.query: str = scope["query_string"].decode("latin-1")
-        self.peer: str = (scope.get("client") or ("",))[0]
+        self.path: str = scope["path"]
         self._scope = scope
-        self.raw_headers: HeaderList = list(scope["headers"])
+        self.raw_headers: HeaderList = scope["headers"]
         self.headers = _merge(self.raw_headers)
+        self.session_id = self.headers.get("x-claude-code-session-id", "")
+        """The client's id of its session; "" when it has none."""
         self._state = scope.get("state", {})
         self.is_spare = SPARE in self._state
         self.is_at_admin = ADMIN in self._state
@@ -130,15 +129,20 @@ class Call:
         self.extra_headers: dict[str, str] = {}
         self.receive = receive
         self._send = send
-        self.key_headers: Mapping[str, str] = {}  # further headers that belong to the key
-        self.key_signing: Mapping[str, str] = {}  # what requests are signed with, if they are
         self.upstream_errors: list[str] = []  # what of them failed: a status, or "connection"
         self.noted: list[Notice] = []  # what is to be said before there is a report
 
     @property
-    def session_id(self) -> str:
-        """The client's id of its session; "" when it has none."""
-        return self.headers.get("x-claude-code-session-id", "")
+    def query(self) -> str:
+        """What stands behind the path."""
+        text: bytes = self._scope["query_string"]
+        return text.decode("latin-1")
+
+    @property
+    def peer(self) -> str:
+        """The address of the client's connection at its end; "" where there is none."""
+        host: str = (self._scope.get("client") or ("",))[0]
+        return host
 
     @property
     def ports(self) -> tuple[int, int]:
@@ -152,8 +156,8 @@ class Call:
         `given` is what else its issuer says of it.
         """
         self.key, self.key_base = key, given.base_url if given else ""
-        self.key_headers = given.headers if given else {}
-        self.key_signing = given.signing if given else {}
+        self.key_headers = given.headers if given else _NONE
+        self.key_signing = given.signing if given else _NONE
         self.headers.pop("x-api-key", None)
         self.headers.pop("authorization", None)
         if config.is_anthropic:
@@ -295,7 +299,7 @@ def _merge(raw: HeaderList) -> dict[str, str]:
     """Headers by lower-case name, repeated ones joined as HTTP says."""
     texts = b"\n".join(chain.from_iterable(raw)).decode("latin-1").split("\n")
     merged = dict(zip(texts[::2], texts[1::2], strict=False))
-    if len(merged) * 2 == len(raw) * 2 == len(texts):  # no name twice, no line break in a value
+    if len(merged) == len(raw) == len(texts) / 2:  # no name twice, no line break in a value
         return merged
     merged.clear()
     for raw_name, raw_value in raw:

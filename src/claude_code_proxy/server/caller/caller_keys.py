@@ -51,6 +51,8 @@ class CallerKeys:
         Raises `ApiError`: 401 when none of them is for exactly this address, or can be had.
         """
         call = self._call
+        if self._sealed is None and call.session_keys is None:
+            return  # it is the call's own already
         if not self.covers(config):
             raise ApiError(
                 401,
