@@ -26,6 +26,8 @@ PRIMING_TOKENS = 3
 TOOL_TOKENS = 10
 MAX_IMAGE_TOKENS = 1600
 UNKNOWN_IMAGE_TOKENS = 1500
+_PRIMING = packed(TEMPLATE, 1) + packed(FIXED, PRIMING_TOKENS)
+_MESSAGE = packed(FIXED, MESSAGE_TOKENS)
 _PIXELS_PER_IMAGE_TOKEN = 750
 _PDF_BYTES_PER_TOKEN = 50
 _PDF_MIN_TOKENS = 2000
@@ -102,11 +104,11 @@ def measure(
     """
     counts = counts or TextCounts()
     texts: list[str] = []
-    fixed, media = PRIMING_TOKENS, 0
+    media = 0
     if instructions := body.get("instructions"):
         texts.append(str(instructions))
-    for message in body.get("messages") or body.get("input") or ():
-        fixed += MESSAGE_TOKENS
+    messages = body.get("messages") or body.get("input") or ()
+    for message in messages:
         if not _PLAIN.issuperset(message):
             texts.extend(_message_texts(message))
         content = message.get("content") or message.get("output")
@@ -115,12 +117,13 @@ def measure(
         elif isinstance(content, list):
             for part in content:
                 media += _count_part(part, texts)
-    form = body.get("response_format") or (body.get("text") or {}).get("format") or {}
-    if schema := form.get("json_schema") or form.get("schema"):
-        texts.append(wire.dumps_text(schema))
+    if form := body.get("response_format") or body.get("text"):  # of Chat Completions, of Responses
+        form = form.get("format") or form
+        if schema := form.get("json_schema") or form.get("schema"):
+            texts.append(wire.dumps_text(schema))
     return (
-        packed(TEMPLATE, 1)
-        + packed(FIXED, fixed)
+        _PRIMING
+        + len(messages) * _MESSAGE
         + packed(MEDIA, media)
         + counts.count(texts)
         + _count_tools(body.get("tools") or (), counts, tools)

@@ -106,12 +106,11 @@ def features(text: str) -> int:
     classes = raw.translate(_CLASSES)
     words = (b" " + raw).translate(_LETTERS).count(b" a")
     rest = classes.translate(None, b"a")  # a third of most texts: each further pass is shorter
-    count = classes.count
     return int.from_bytes(
         _LAYOUT.pack(
             words,
             len(classes) - len(rest),
-            *[count(pair) for pair in _PAIRS],
+            *map(classes.count, _PAIRS),
             *map(rest.count, _SINGLE),
             *(_scripts(raw, rest) if len(raw) != len(text) else _NO_SCRIPTS),
         ),
