@@ -311,7 +311,8 @@ async def test_hostile_texts_stay_texts(tmp_path: Path) -> None:
         feed = proxy.gateway.feed
         assert feed is not None
         for record in hostile:
-            feed._notices[record.request_id] = [Notice._make([*record.notices * 4, False])]
+            (text,) = record.notices
+            feed._notices.append((record.request_id, [Notice(text, text, "dropped", text)]))
         async with page(proxy, tmp_path) as tab:
             await tab.until(f"{ROWS} === {len(hostile) + 1}")
             await tab.value("list.focus()")

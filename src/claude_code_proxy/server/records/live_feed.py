@@ -10,7 +10,6 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from claude_code_proxy.core.bounded_map import BoundedMap
 from claude_code_proxy.server.records.exchange_record import record_of
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ class LiveFeed:
         self.ended: deque[ExchangeRecord] = deque(maxlen=MAX_REQUESTS)
         self.count = 0
         """Requests that have ended since the start, remembered or not."""
-        self._notices: BoundedMap[str, Sequence[Notice]] = BoundedMap(_MAX_NOTED)
+        self._notices: deque[tuple[str, Sequence[Notice]]] = deque(maxlen=_MAX_NOTED)
 
     def begin(self, call: Call) -> None:
         """A request has come; nothing is known of it yet."""
@@ -51,13 +50,15 @@ class LiveFeed:
         self.ended.append(replace(record, gaps=()) if record.gaps else record)
         self.count += 1
         if loud:
-            self._notices[record.request_id] = loud
+            self._notices.append((record.request_id, loud))
 
     def notices(self, request_id: str) -> list[dict[str, str]]:
         """What a request could not carry over: code, action, JSON path, reason."""
         return [
             {"code": notice.code, "action": notice.action, "path": notice.path, "reason": notice.reason}
-            for notice in self._notices.get(request_id, ())
+            for noted, loud in self._notices
+            if noted == request_id
+            for notice in loud
         ]
 
     def of_session(self, session_id: str) -> list[ExchangeRecord]:
