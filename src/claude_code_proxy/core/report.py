@@ -7,12 +7,16 @@ adds a `Notice`; the log, `explain` and the dry run show them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from itertools import filterfalse
+from operator import attrgetter
+from typing import Literal
+
+import msgspec
 
 Action = Literal["dropped", "changed", "emulated", "noticed"]
 
 
-class Notice(NamedTuple):
+class Notice(msgspec.Struct, frozen=True, gc=False):
     """One thing that did not go through as it came.
 
     `code` is a stable snake_case name, `path` the JSON path in the client's request (or in the upstream's
@@ -28,6 +32,7 @@ class Notice(NamedTuple):
 
 
 _MOST_NOTICES = 10_000
+_IS_QUIET = attrgetter("quiet")
 
 
 @dataclass(slots=True)
@@ -55,9 +60,9 @@ class Report:
     @property
     def loud(self) -> list[Notice]:
         """The notices a person should see."""
-        return [notice for notice in self.notices if not notice.quiet]
+        return list(filterfalse(_IS_QUIET, self.notices))
 
     @property
     def codes(self) -> list[str]:
         """The codes of the loud notices, each once, in order."""
-        return list(dict.fromkeys([notice.code for notice in self.notices if not notice.quiet]))
+        return list(dict.fromkeys([notice.code for notice in self.loud]))

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMappi
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from msgspec.structs import asdict
+
 from claude_code_proxy.config.models_yaml.entry import NATIVE_KEYS, PROFILE_KEYS
 from claude_code_proxy.config.models_yaml.model import ModelConfig
 from claude_code_proxy.core import providers, wire
@@ -199,7 +201,7 @@ class Capture:
                 for sent in self.sent
             ],
             "answer": self._flow(self.answer),
-            "notices": [self._json(notice._asdict()) for notice in notices],
+            "notices": [self._json(asdict(notice)) for notice in notices],
         }
 
     def _json(self, value: Any) -> Any:

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, fields
+from itertools import chain, islice, repeat
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from msgspec.structs import replace
 
 from claude_code_proxy.core.deltas import Usage
 from claude_code_proxy.core.errors.api import ERROR_TYPES
@@ -15,12 +19,22 @@ from claude_code_proxy.core.prompt_cache.cache_proof import CacheLoss
 from claude_code_proxy.core.request.request_kind import class_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from claude_code_proxy.core.report import Notice
     from claude_code_proxy.server.caller.call import Call
 
-_LONGEST = 128  # characters of a text from outside
-_LONGEST_WORDS = 300  # characters of a notice
+_BEGINNING = itemgetter(slice(128))  # of a text from outside
+_BEGINNING_OF_WORDS = itemgetter(slice(300))  # of a notice
 _MOST_NOTICES = 50  # of one request
+_WHO = (
+    "x-claude-code-session-id",
+    "x-claude-code-agent-id",
+    "x-claude-code-parent-agent-id",
+    "x-claude-code-agent-type",
+)
+_CODE = attrgetter("code")
+_WORDS = attrgetter("path", "reason")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -94,41 +108,23 @@ class Shown(NamedTuple):
     model: str
     upstream_id: str
     failure: str
-    session_id: str
-    agent_id: str
-    parent_agent_id: str
-    agent_type: str
+    who: Sequence[str]
+    """The ids of the session, of the agent and of its parent, and the agent's type."""
 
 
 def shown_of(call: Call) -> Shown:
     """What may be shown of a request. All texts are masked at once: most often none has a key in it."""
-    header = call.headers.get
-    texts = [
-        call.path,
-        call.model,
-        call.upstream_id,
-        call.failure,
-        call.session_id,
-        header("x-claude-code-agent-id", ""),
-        header("x-claude-code-parent-agent-id", ""),
-        header("x-claude-code-agent-type", ""),
-    ]
-    loud = [] if call.report is None else call.report.loud
-    codes = tuple(dict.fromkeys([notice.code for notice in loud]))
-    if not loud:
-        return Shown(loud, codes, *call.without_keys(*texts))
-    loud = [
-        notice._replace(path=notice.path[:_LONGEST_WORDS], reason=notice.reason[:_LONGEST_WORDS])
-        if len(notice.path) + len(notice.reason) > _LONGEST_WORDS
-        else notice
-        for notice in loud[:_MOST_NOTICES]
-    ]
-    words = [word for notice in loud for word in notice[1:4:2]]
-    masked = call.without_keys(*texts, *words)
-    if list(masked[len(texts) :]) != words:
-        pairs = zip(loud, masked[len(texts) :: 2], masked[len(texts) + 1 :: 2], strict=True)
-        loud = [notice._replace(path=path, reason=reason) for notice, path, reason in pairs]
-    return Shown(loud, codes, *masked[: len(texts)])
+    texts = call.path, call.model, call.upstream_id, call.failure, *map(call.headers.get, _WHO, repeat(""))
+    all_loud = [] if call.report is None else call.report.loud
+    loud = all_loud[:_MOST_NOTICES]
+    words = list(chain.from_iterable(map(_WORDS, loud)))
+    masked = iter(call.without_keys(*texts, *map(_BEGINNING_OF_WORDS, words)))
+    path, model, upstream_id, failure, *who = islice(masked, len(texts))
+    if (shown := list(masked)) != words:
+        pairs = zip(loud, shown[::2], shown[1::2], strict=True)
+        loud = [replace(notice, path=path, reason=reason) for notice, path, reason in pairs]
+    codes = tuple(dict.fromkeys(map(_CODE, all_loud)))
+    return Shown(loud, codes, path, model, upstream_id, failure, who)
 
 
 def record_of(call: Call, shown: Shown | None = None) -> ExchangeRecord:
@@ -139,36 +135,34 @@ def record_of(call: Call, shown: Shown | None = None) -> ExchangeRecord:
     if not error and (call.failure or call.status >= 400):
         word = call.failure.partition(":")[0]  # of a stream that ended in an error event
         error = word if word in ERROR_TYPES else "api_error"
-    native = served is not None and served.format == "anthropic"
-    profile = "" if served is None else (served.native if native else served.profile).name
-    return ExchangeRecord(
-        ended=time.time(),
-        request_id=call.request_id,
-        session_id=shown.session_id[:_LONGEST],
-        agent_id=shown.agent_id[:_LONGEST],
-        parent_agent_id=shown.parent_agent_id[:_LONGEST],
-        agent_type=shown.agent_type[:_LONGEST],
-        request_class=class_of(headers),
-        rule=call.rule,
-        operation=call.path.rstrip("/").rpartition("/")[2],
-        asked=shown.model[:_LONGEST],
-        model=served.model_id if served is not None else "",
-        provider=profile,
-        status=call.status,
-        outcome="gone" if call.gone else "error" if error else "ok",
-        error=error,
-        attempts=call.attempts,
-        seconds=call.clock() - call.began,
-        first_byte_seconds=None if call.first_byte is None else call.first_byte - call.began,
-        gaps=tuple(call.gaps or ()),
-        sent_bytes=call.sent_bytes,
-        usage=call.usage,
-        notices=shown.notices,
-        upstream_errors=tuple(call.upstream_errors),
-        fallbacks=call.fallbacks,
-        cache_loss=call.cache_loss,
-        traceparent=headers.get("traceparent", "")[:_LONGEST],
-    )
+    record = ExchangeRecord.__new__(ExchangeRecord)  # a call with so many keywords takes six times as long
+    record.ended = time.time()
+    record.request_id = call.request_id
+    who = map(_BEGINNING, shown.who)
+    record.session_id, record.agent_id, record.parent_agent_id, record.agent_type = who
+    record.request_class = class_of(headers)
+    record.rule = call.rule
+    record.operation = call.path.rstrip("/").rpartition("/")[2]
+    record.asked = _BEGINNING(shown.model)
+    record.model = record.provider = ""
+    if served is not None:
+        record.model = served.model_id
+        record.provider = (served.native if served.format == "anthropic" else served.profile).name
+    record.status = call.status
+    record.outcome = "gone" if call.gone else "error" if error else "ok"
+    record.error = error
+    record.attempts = call.attempts
+    record.seconds = call.clock() - call.began
+    record.first_byte_seconds = None if call.first_byte is None else call.first_byte - call.began
+    record.gaps = tuple(call.gaps or ())
+    record.sent_bytes = call.sent_bytes
+    record.usage = call.usage
+    record.notices = shown.notices
+    record.upstream_errors = tuple(call.upstream_errors)
+    record.fallbacks = call.fallbacks
+    record.cache_loss = call.cache_loss
+    record.traceparent = _BEGINNING(headers.get("traceparent", ""))
+    return record
 
 
 def record_from(facts: dict[str, Any]) -> ExchangeRecord:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qs
 
+from msgspec.structs import asdict
+
 from claude_code_proxy.core.compaction.summary import explained
 from claude_code_proxy.core.errors.api import invalid_request
 from claude_code_proxy.core.report import Report
@@ -59,4 +61,4 @@ async def test_conversion(gateway: Gateway, call: Call) -> None:
 
 
 def _notices(report: Report) -> list[dict[str, Any]]:
-    return [notice._asdict() for notice in report.notices]
+    return [asdict(notice) for notice in report.notices]

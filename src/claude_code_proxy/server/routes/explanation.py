@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
+from msgspec import structs
+
 from claude_code_proxy.config.models_yaml.model import ModelConfig
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.compaction.summary import explained
@@ -38,7 +40,7 @@ class Explanation:
 
     def document(self) -> dict[str, Any]:
         """The explanation as a JSON object."""
-        return {**asdict(self), "notices": [notice._asdict() for notice in self.notices]}
+        return {**asdict(self), "notices": [structs.asdict(notice) for notice in self.notices]}
 
 
 def rule_for(config: ModelConfig, request_class: str, request: dict[str, Any]) -> Rule | None:
