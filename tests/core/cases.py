@@ -30,6 +30,14 @@ def load(path: Path) -> Any:
     return json.loads(path.read_text())
 
 
+def told(report: Report) -> list[str]:
+    """The notices of a report, as cases have them: all but the reasons."""
+    return sorted(
+        f"{notice.action} {notice.code}: {notice.path}{' (quiet)' if notice.quiet else ''}"
+        for notice in report.notices
+    )
+
+
 def profile_of(case: dict[str, Any]) -> Profile:
     config = {key: value for key, value in case.get("model_config", {}).items() if key in PROFILE_KEYS}
     config = {key: tuple(value) if isinstance(value, list) else value for key, value in config.items()}

@@ -11,6 +11,7 @@ from claude_code_proxy.core.convert_request import ConvertedRequest, convert_req
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.providers.profile import Profile
 from tests import paths
+from tests.core.cases import told
 from tests.core.openai import sdk_types
 
 if TYPE_CHECKING:
@@ -57,6 +58,5 @@ def test_case(path: Path) -> None:
         return
     converted = convert(case)
     assert comparable(converted.body) == comparable(case["expected_openai_request"])
-    codes = {notice.code for notice in converted.report.notices}
-    assert codes >= set(case["expected_notices"])
+    assert told(converted.report) == case["expected_notices"]
     sdk_types.validate(converted.body, extra=case.get("outside_the_types", ()))

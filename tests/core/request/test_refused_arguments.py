@@ -31,7 +31,7 @@ CASES: list[tuple[str, dict[str, Any], str, set[str]]] = [
 @pytest.mark.parametrize(("why", "arguments", "error", "refused"), CASES, ids=[case[0] for case in CASES])
 def test_refused(why: str, arguments: dict[str, Any], error: str, refused: set[str]) -> None:
     call = CallDraft("id", "Read", wire.dumps_text(arguments), "messages.1")
-    parts = (Image("data:image/png;base64,"), Text(error))
+    parts = (Text("Error:"), Image("data:image/png;base64,"), Text(error))
     assert refused_arguments(call, ResultDraft("id", parts, True, "", "messages.2")) == refused
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,6 +17,9 @@ from claude_code_proxy.core.schemas.dialects import DIALECTS, KINDS
 from tests.core.cases import CASES, load
 from tests.core.openai import sdk_types
 from tests.core.schemas import oracle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TABLE = load(CASES / "schemas" / "dialects.json")
 TOOLS = load(CASES / "schemas" / "mcp_tools.json")["tools"]
@@ -111,13 +114,18 @@ DOUBLING = {
             "$defs": {"Large": {"type": "string", "enum": [f"value {n}" for n in range(300)]}},
         },
         {
+            "type": "object",
+            "properties": {f"p{n}": {"$ref": "#/$defs/Large"} for n in range(300)},
+            "$defs": {"Large": {"type": "object", "required": [f"value {n}" for n in range(300)]}},
+        },
+        {
             "anyOf": [{"$ref": f"#/$defs/{n}"} for n in range(50)],
             "$defs": {
                 str(n): {"anyOf": [{"$ref": f"#/$defs/{(n + m) % 50}"} for m in range(8)]} for n in range(50)
             },
         },
     ],
-    ids=["doubling", "large", "graph"],
+    ids=["doubling", "values", "names", "graph"],
 )
 def test_growth_has_a_bound(schema: dict[str, Any], dialect: Any) -> None:
     for made in (
@@ -125,6 +133,50 @@ def test_growth_has_a_bound(schema: dict[str, Any], dialect: Any) -> None:
         answer_schema(schema, dialect, "p", Report()),
     ):
         assert oracle.weight(made) < 2000 + 8 * oracle.weight(schema)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_long_texts_count_where_something_grows(dialect: Any) -> None:
+    schema = {
+        "type": "object",
+        "properties": {f"p{n}": {"$ref": "#/$defs/Long"} for n in range(100)},
+        "$defs": {"Long": {"type": "string", "description": "a" * 100_000}},
+    }
+    converted, _ = tool_parameters(schema, dialect, "p", Report())
+    assert len(json.dumps(converted)) < 500_000
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_what_does_not_grow_stays_whole(dialect: Any) -> None:
+    properties = {
+        "closed": {"type": "string", "enum": [f"v{n}" for n in range(9000)]},
+        **{f"p{n}": {"type": "boolean"} for n in range(2000)},
+    }
+    schema = {"type": "object", "properties": properties}
+    report = Report()
+    assert tool_parameters(schema, dialect, "p", report) == (schema, "")
+    assert report.notices == []
+
+
+_AROUND: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "properties": lambda schema: {"type": "object", "properties": {"p": schema}},
+    "additionalProperties": lambda schema: {"type": "object", "additionalProperties": schema},
+    "items": lambda schema: {"type": "array", "items": schema},
+    "anyOf": lambda schema: {"anyOf": [schema, {"type": "null"}]},
+}
+
+
+@pytest.mark.parametrize("dialect", ["plain", "kimi", "xai"])
+@pytest.mark.parametrize("keyword", _AROUND)
+@pytest.mark.parametrize(("levels", "lost"), [(60, []), (61, ["nesting"])])
+def test_the_deepest_level(keyword: str, dialect: Any, levels: int, lost: list[str]) -> None:
+    schema: dict[str, Any] = {"type": "string"}
+    for _ in range(levels - 1):
+        schema = _AROUND[keyword](schema)
+    report = Report()
+    tool_parameters({"type": "object", "properties": {"p": schema}}, dialect, "p", report)
+    said = [notice.reason for notice in report.notices if notice.code == "schema_keywords"]
+    assert [reason.rpartition(" ")[2] for reason in said] == lost
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -46,6 +46,7 @@ STRICT = closed(A)
         (closed({"a": {"type": "string", "enum": ["x"]}, "b": {"type": "integer", "const": 1}}), True),
         (closed({"a": {"type": "array", "items": EMPTY}}), False),
         (closed({"a": {"type": "array"}}), False),
+        (closed({"a": {"type": "object"}}), False),
         (closed({"a": {"anyOf": [EMPTY]}}), False),
         (closed({"a": {"anyOf": {}}}), False),
         (closed({"a": {"$ref": "#/$defs/X", "description": "d"}}), False),

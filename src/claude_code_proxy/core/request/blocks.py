@@ -36,6 +36,7 @@ class Summary(NamedTuple):
 
     text: Text
     tool_changes: list[Any]
+    changes_path: str
 
 
 def is_summary(block: Any) -> bool:
@@ -261,8 +262,9 @@ class ContentReader:
             return
         self._report.changed("compaction_as_text", path, "sent as user text", quiet=True)
         text = f"<conversation-summary>\n{block['content']}\n</conversation-summary>"
-        changes = list_or_none(block, "tool_changes", f"{path}.tool_changes") or []
-        self.summary = Summary(Text(text, self._cached(block, path)), changes)
+        changes_path = f"{path}.tool_changes"
+        changes = list_or_none(block, "tool_changes", changes_path) or []
+        self.summary = Summary(Text(text, self._cached(block, path)), changes, changes_path)
         items.clear()  # it stands for what came before it in its message too
 
     def _container_upload(self, _block: dict[str, Any], path: str, items: list[Any]) -> None:

@@ -223,7 +223,7 @@ class _Messages:
     def _add_summary(self, path: str) -> None:
         summary, self.reader.summary = self.reader.summary, None
         if summary is not None:
-            self._change_tools(summary.tool_changes, path)
+            self._change_tools(summary.tool_changes, summary.changes_path)
             self.drafts.user([summary.text], path)
             self._summary = summary.text
 

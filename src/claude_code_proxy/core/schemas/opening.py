@@ -115,7 +115,8 @@ class Opener:
             self.lost.add("nesting")
             return {}
         cleaned, bad = clean(schema)
-        self._left -= 1 + sum(len(cleaned.get(key, ())) for key in ("enum", "required", "type"))
+        listed = (cleaned.get(key) for key in ("enum", "required", "type"))
+        self._left -= 1 + sum(len(values) for values in listed if isinstance(values, list))
         self._left -= len(cleaned.get("description", "")) // 32
         self.bad.update(bad)
         return cleaned

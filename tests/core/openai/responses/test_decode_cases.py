@@ -20,7 +20,7 @@ from claude_code_proxy.core.errors.context import ErrorContext
 from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.report import Report
 from tests import paths
-from tests.core.cases import matches, parse_events
+from tests.core.cases import matches, parse_events, told
 from tests.core.test_convert_answer_cases import cut
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def test_stream_folds_to_the_message(path: Path, named: bool) -> None:
     else:
         message, _ = fold.close()
         check(case, message)
-    assert {notice.code for notice in report.notices} >= set(case["expected_notices"])
+    assert told(report) == case["expected_notices"]
 
 
 @pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
@@ -138,7 +138,7 @@ def test_whole_answer(path: Path) -> None:
         return
     message, _ = message_from_answer(case["answer"], profile, reply, report)
     check(case, message)
-    assert {notice.code for notice in report.notices} >= set(case["expected_notices"])
+    assert told(report) == case["expected_notices"]
     # the same body where a stream was asked for
     if case["answer"].get("object") == "response":
         fold = StreamFold(profile, reply, Report())

@@ -19,6 +19,7 @@ from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.tokens.estimate import estimate
 from tests import paths
+from tests.core.cases import told
 from tests.core.openai.sdk_types import _consume
 from tests.core.test_convert_request_cases import comparable, convert, load
 
@@ -89,7 +90,7 @@ def test_case(path: Path) -> None:
         return
     converted = convert(case)
     assert comparable(converted.body) == comparable(case["expected_openai_request"])
-    assert {notice.code for notice in converted.report.notices} >= set(case["expected_notices"])
+    assert told(converted.report) == case["expected_notices"]
     if case["model_config"].get("cache_control") != "passthrough":
         validate(converted.body)
 
