@@ -275,5 +275,6 @@ def _shown(call: Call, text: str) -> str:
 
 def _plain(text: str) -> str:
     """Text from outside: its beginning, on one line, and nothing that colours the terminal."""
-    text = text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "..."
+    if len(text) > _MAX_SHOWN:
+        text = text[:_MAX_SHOWN] + "..."
     return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)

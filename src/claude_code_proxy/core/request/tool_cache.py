@@ -20,7 +20,7 @@ _Made = TypeVar("_Made")
 
 
 class _Array:
-    """An array, and what was made of it; the profile is kept with it, so that its id stays its own."""
+    """An array, and what was made of it. It and the profiles are kept, so that their ids stay their own."""
 
     __slots__ = ("made", "raw", "tools")
 
@@ -111,11 +111,11 @@ class ToolCache:
     def once(self, tools: list[Any], profile: Profile, key: Hashable, make: Callable[[], _Made]) -> _Made:
         """What `make` makes of `tools` for `profile`: made once for each `key` while the array is known."""
         array = self._by_id.get(id(tools))
-        if array is None or array.tools is not tools:
+        if array is None:
             return make()
         place = id(profile), key
         found = array.made.get(place)
-        if found is None or found[0] is not profile:
+        if found is None:
             if len(array.made) >= _MOST_MADE:
                 array.made.clear()
             found = array.made[place] = profile, make()

@@ -8,11 +8,12 @@ Thai like Qwen. So one or two reports are enough.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from math import sqrt
 from operator import mul
-from typing import NamedTuple
 
+from claude_code_proxy.core.bounded_map import BoundedMap
 from claude_code_proxy.core.tokens.text_features import (
     DEFAULT,
     MEDIA,
@@ -36,12 +37,28 @@ _GOOD_ENOUGH = 0.01
 """An estimate that is as near as this teaches nothing; that saves 0.1 ms for most requests."""
 
 
-class _Model(NamedTuple):
+@dataclass(slots=True)
+class _Model:
     weights: Sequence[float]
     covariance: _Matrix
     counts: Sequence[int]
     tokens: float
     """The last report, and what it was about: the next request of a conversation adds to it."""
+
+    def learn(self, counts: Sequence[int], actual: float) -> None:
+        """Learn from a report of `actual` tokens for `counts`."""
+        shared = [sum(map(mul, row, counts)) for row in self.covariance]
+        variance = sum(map(mul, shared, counts)) + (_NOISE * actual) ** 2 + _NOISE_TOKENS**2
+        most = _MOST_DEVIATIONS * sqrt(variance)
+        surprise = min(max(actual - sum(map(mul, self.weights, counts)), -most), most) / variance
+        self.weights = [weight + surprise * share for weight, share in zip(self.weights, shared, strict=True)]
+        self.covariance = [
+            [
+                (1 - _FORGOTTEN) * (value - share * other / variance) + _FORGOTTEN * first
+                for value, other, first in zip(row, shared, firsts, strict=True)
+            ]
+            for row, share, firsts in zip(self.covariance, shared, _PRIOR, strict=True)
+        ]
 
 
 def _prior() -> _Matrix:
@@ -83,7 +100,7 @@ class Calibration:
     """Shorter prompts teach nothing: the fixed part of a prompt template outweighs the text."""
 
     def __init__(self) -> None:
-        self._models: dict[str, _Model] = {}
+        self._models: BoundedMap[str, _Model] = BoundedMap(self.MAX_MODELS)
 
     def knows(self, model: str) -> bool:
         """Whether `model` ever counted a prompt for us."""
@@ -93,7 +110,7 @@ class Calibration:
         """How many tokens `model` probably makes of what has these packed `counts`."""
         seen, usual = _usual(counts)
         known = self._models.get(model)
-        return usual if known is None else self._bounded(weighed(seen, known.weights), usual)
+        return usual if known is None else self._bounded(sum(map(mul, seen, known.weights)), usual)
 
     def _bounded(self, tokens: float, usual: float) -> float:
         return min(max(tokens, self.MIN_FACTOR * usual), self.MAX_FACTOR * usual)
@@ -104,31 +121,13 @@ class Calibration:
         if usual < self.MIN_TOKENS or actual <= 0:
             return
         tokens = self._bounded(actual, usual)
-        known = self._models.pop(model, None)
-        weights, covariance = (known.weights, known.covariance) if known else (DEFAULT, _PRIOR)
-        if known is None or abs(weighed(seen, weights) - tokens) > _GOOD_ENOUGH * tokens:
-            if known and tokens > known.tokens and all(map(int.__ge__, seen, known.counts)):
-                added = tuple(map(int.__sub__, seen, known.counts))
-                weights, covariance = _learned(weights, covariance, added, tokens - known.tokens)
-            weights, covariance = _learned(weights, covariance, seen, tokens)
-        self._models[model] = _Model(weights, covariance, seen, tokens)
-        if len(self._models) > self.MAX_MODELS:
-            del self._models[next(iter(self._models))]
-
-
-def _learned(
-    weights: Sequence[float], covariance: _Matrix, counts: Sequence[int], actual: float
-) -> tuple[Sequence[float], _Matrix]:
-    """The weights and their covariance after a report of `actual` tokens for `counts`."""
-    shared = [sum(map(mul, row, counts)) for row in covariance]
-    variance = sum(map(mul, shared, counts)) + (_NOISE * actual) ** 2 + _NOISE_TOKENS**2
-    most = _MOST_DEVIATIONS * sqrt(variance)
-    surprise = min(max(actual - sum(map(mul, weights, counts)), -most), most) / variance
-    weights = [weight + surprise * share for weight, share in zip(weights, shared, strict=True)]
-    return weights, [
-        [
-            (1 - _FORGOTTEN) * (value - share * other / variance) + _FORGOTTEN * first
-            for value, other, first in zip(row, shared, firsts, strict=True)
-        ]
-        for row, share, firsts in zip(covariance, shared, _PRIOR, strict=True)
-    ]
+        known = self._models.get(model)
+        if known is None:
+            known = self._models[model] = _Model(DEFAULT, _PRIOR, seen, tokens)
+            known.learn(seen, tokens)
+        elif abs(sum(map(mul, seen, known.weights)) - tokens) > _GOOD_ENOUGH * tokens:
+            if tokens > known.tokens and all(map(int.__ge__, seen, known.counts)):
+                known.learn(tuple(map(int.__sub__, seen, known.counts)), tokens - known.tokens)
+            known.learn(seen, tokens)
+        known.counts, known.tokens = seen, tokens
+        self._models.touch(model)

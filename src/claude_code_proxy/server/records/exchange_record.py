@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, fields
-from itertools import chain, islice, repeat
+from itertools import chain, repeat
 from operator import attrgetter, itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from claude_code_proxy.core.deltas import Usage
@@ -97,7 +98,7 @@ class Sink(Protocol):
         """Take one record."""
 
 
-class Shown(NamedTuple):
+class Shown(Struct):
     """What may be shown of a request: texts without any piece of a key, and what it could not carry over."""
 
     loud: list[Notice]
@@ -114,17 +115,17 @@ class Shown(NamedTuple):
 
 def shown_of(call: Call) -> Shown:
     """What may be shown of a request. All texts are masked at once: most often none has a key in it."""
-    texts = call.path, call.model, call.upstream_id, call.failure, *map(call.headers.get, _WHO, repeat(""))
     all_loud = [] if call.report is None else call.report.loud
     loud = all_loud[:_MOST_NOTICES]
     words = list(chain.from_iterable(map(_WORDS, loud)))
-    masked = iter(call.without_keys(*texts, *map(_BEGINNING_OF_WORDS, words)))
-    path, model, upstream_id, failure, *who = islice(masked, len(texts))
-    if (shown := list(masked)) != words:
+    who = map(call.headers.get, _WHO, repeat(""))
+    texts = call.path, call.model, call.upstream_id, call.failure, *who, *map(_BEGINNING_OF_WORDS, words)
+    path, model, upstream_id, failure, *rest = call.without_keys(*texts)
+    if (shown := rest[len(_WHO) :]) != words:
         pairs = zip(loud, shown[::2], shown[1::2], strict=True)
         loud = [replace(notice, path=path, reason=reason) for notice, path, reason in pairs]
     codes = tuple(dict.fromkeys(map(_CODE, all_loud)))
-    return Shown(loud, codes, path, model, upstream_id, failure, who)
+    return Shown(loud, codes, path, model, upstream_id, failure, rest[: len(_WHO)])
 
 
 def record_of(call: Call, shown: Shown | None = None) -> ExchangeRecord:

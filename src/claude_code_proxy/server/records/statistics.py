@@ -27,7 +27,8 @@ class SessionStats:
 
     def add(self, model: str, usage: Usage | None) -> None:
         """Count one request to `model` (a configured id) and what it used, if that became known."""
-        self._models[model if model in self._models or len(self._models) < MAX_MODELS else "other"] += 1
+        models = self._models
+        models[model if model in models or len(models) < MAX_MODELS else "other"] += 1
         if usage is not None:
             self._used = list(map(add, self._used, (*usage[:-1], usage.thinking_tokens or 0)))
 
