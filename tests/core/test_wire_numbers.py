@@ -130,3 +130,12 @@ def test_only_what_python_writes_differently_is_special(
 ) -> None:
     """A special number costs time whenever it is written."""
     assert type(read(f"[{text}]")[0]) is kind
+
+
+@pytest.mark.parametrize("count", [1, 30_000])
+def test_minus_zero_in_a_large_document(count: int) -> None:
+    around = [{"text": "a -0 in words, " * 500}, False, 0.0, *[{"n": [7]}] * count]
+    for number in ("-0", "0", "-0.0"):
+        text = json.dumps([*around, {"deep": [number]}]).replace(f'"{number}"', number)
+        for data in (text, text.encode(), memoryview(text.encode())):
+            assert wire.dumps_text(wire.loads(data)).endswith(f'{{"deep":[{number}]}}]')

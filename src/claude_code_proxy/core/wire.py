@@ -26,6 +26,8 @@ MOST_LEVELS = 200
 _PIECE = 256 << 10  # bytes that are looked at in one call, which keeps other threads waiting
 _OTHERS = bytes(sorted(set(range(256)) - set(b",[{")))
 _MINUS_ZERO = re.compile(rb"-0[\s,\]}]")  # an integer for msgspec, which has no sign then
+_ZERO = 0  # as the interpreter has it once, so that neither False nor 0.0 is it
+_SHORT = 4096  # bytes: fewer are searched at once
 _TOO_DEEP = "nested too deeply"
 _MOST_DIGITS = 4300  # of an integer that Python reads
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -74,11 +76,25 @@ def loads(data: bytes | str | memoryview) -> Any:
     """Parse one JSON value. Raises `WireError` with the place of the fault."""
     try:
         raw = data.encode() if isinstance(data, str) else data
-        if not _MINUS_ZERO.search(raw):
-            return _read(raw)
+        value = _read(raw)
+        if not ((len(raw) < _SHORT or _holds_zero(value)) and _MINUS_ZERO.search(raw)):
+            return value
     except _UNREADABLE:
         pass
     return _loads_plainly(data)
+
+
+def _holds_zero(value: Any) -> bool:
+    """Whether the integer 0, which may have been a -0, is in a parsed `value`, or that is long to look at.
+
+    Level by level like `is_deeper`: where most is long strings, a search in the text takes longer.
+    """
+    level = [value]
+    while level:
+        if len(level) > _MANY or [held for held in level if held is _ZERO]:
+            return True
+        level = gc.get_referents(*level)
+    return False
 
 
 def loads_bounded(data: bytes | str) -> Any:
