@@ -151,7 +151,7 @@ class WebSearch:
     location: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: each request makes one, which would take three times as long
 class ThinkingSettings:
     """Whether and how hard the model is to think, by the request and by what the profile forces.
 
@@ -167,20 +167,11 @@ class ThinkingSettings:
     hide_text: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """Sampling parameters; None: not given."""
-
-    temperature: float | None = None
-    top_p: float | None = None
-    top_k: int | None = None
-
-
-@dataclass(
-    slots=True, kw_only=True
-)  # not frozen: each request makes one, which would take three times as long
+@dataclass(slots=True, kw_only=True)  # not frozen, as above
 class Conversation:
     """One request. `max_tokens` is already within the profile's limit; `extra` goes upstream as it is.
+
+    `temperature`, `top_p` and `top_k` are None where they are not given.
 
     `stop_sequences` are clean and unique. `tool_names` maps upstream tool names back, `used_tool_ids` are
     the client's. `left_out_arguments`, by the client's name of the tool, are left out of the model's calls
@@ -194,7 +185,9 @@ class Conversation:
     tool_choice: ToolChoice | None
     parallel_tools: bool
     thinking: ThinkingSettings
-    sampling: Sampling
+    temperature: float | None
+    top_p: float | None
+    top_k: int | None
     max_tokens: int
     stop_sequences: tuple[str, ...]
     stream: bool | None

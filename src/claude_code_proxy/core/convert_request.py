@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from claude_code_proxy.core import wire
@@ -133,7 +133,7 @@ def _convert(
     )
     client_model = required_text(request, "model", "request")
     if session_id and not conversation.session_id:
-        conversation = replace(conversation, session_id=session_id)
+        conversation.session_id = session_id
     body = _ENCODERS[profile.api](conversation, profile, model=model, report=report)
     thinking = conversation.thinking
     reply = ReplyContext(

@@ -79,8 +79,13 @@ def asked(request: dict[str, Any], *, claude_code: bool, fetches: bool = False) 
     messages = request.get("messages")
     if not isinstance(tools, list) or not tools or not isinstance(messages, list) or not messages:
         return None
+    only_web = type_of(tools[0]).startswith(_WEB_TOOLS) and all(
+        type_of(tool).startswith(_WEB_TOOLS) for tool in tools
+    )
+    if not (only_web or fetches):
+        return None
     kind = value_at(request, "tool_choice", "type")
-    if all(type_of(tool).startswith(_WEB_TOOLS) for tool in tools):
+    if only_web:
         side_request = claude_code and all(
             value_at(message, "role") in ("user", "system") for message in messages
         )

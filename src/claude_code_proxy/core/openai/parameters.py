@@ -118,13 +118,16 @@ class AnswerForm(NamedTuple):
     instruction: str = ""
 
 
+_ANY_FORM = AnswerForm()
+
+
 def answer_form(
     conversation: Conversation, profile: Profile, report: Report, *, has_tools: bool
 ) -> AnswerForm:
     """The form of the answer, as far as the provider enforces it, and the rest in words."""
     schema = conversation.output_schema
     if schema is None:
-        return AnswerForm()
+        return _ANY_FORM
     path = "output_config.format.schema"
     support = profile.structured_output
     if has_tools and not profile.structured_with_tools:
@@ -149,21 +152,22 @@ def sampling(
 ) -> dict[str, Any]:
     """`temperature`, `top_p` and `top_k` as far as the provider takes them."""
     fields: dict[str, Any] = {}
-    given = conversation.sampling
-    temperature = given.temperature if given.temperature is not None else profile.temperature
+    temperature, top_k = conversation.temperature, conversation.top_k
+    if temperature is None:
+        temperature = profile.temperature
     if temperature is not None:
         fields["temperature"] = _clamped(temperature, profile, report)
-    if given.top_p is not None and given.top_p != 1:
-        fields["top_p"] = given.top_p
+    if conversation.top_p is not None and conversation.top_p != 1:
+        fields["top_p"] = conversation.top_p
     if thinking and not profile.sampling_with_thinking:
         for name in fields:
             report.dropped(
                 "sampling_dropped", name, "the provider does not accept it while the model reasons"
             )
         fields.clear()
-    if given.top_k is not None:
+    if top_k is not None:
         if "top_k" in profile.accept_params:
-            fields["top_k"] = given.top_k
+            fields["top_k"] = top_k
         else:
             report.dropped("top_k", "top_k", "the provider has no such parameter")
     return fields
@@ -227,7 +231,7 @@ def upstream_stops(conversation: Conversation, profile: Profile) -> tuple[str, .
 def local_stops(conversation: Conversation, profile: Profile, report: Report) -> tuple[str, ...]:
     """The stop sequences the proxy must find by itself: all of them as soon as one is not sent."""
     stops = conversation.stop_sequences
-    if len(upstream_stops(conversation, profile)) == len(stops):
+    if not stops or len(upstream_stops(conversation, profile)) == len(stops):
         return ()
     report.emulated(
         "stop_sequences_local",

@@ -26,7 +26,7 @@ from claude_code_proxy.core.request.fields import (
     text_or_empty,
 )
 from claude_code_proxy.core.request.media import NO_RESULT_IMAGES, Media, PdfText
-from claude_code_proxy.core.wire import WireError, loads, type_of
+from claude_code_proxy.core.wire import WireError, loads
 
 Read: TypeAlias = Callable[["ContentReader", dict[str, Any], str, list[Any]], None]
 
@@ -41,7 +41,9 @@ class Summary(NamedTuple):
 
 def is_summary(block: Any) -> bool:
     """Whether `block` is a `compaction` block with a text; one without stands for nothing."""
-    return type_of(block) == "compaction" and isinstance(block.get("content"), str) and bool(block["content"])
+    if not isinstance(block, dict) or block.get("type") != "compaction":
+        return False
+    return isinstance(block.get("content"), str) and bool(block["content"])
 
 
 class ContentReader:
@@ -95,10 +97,14 @@ class ContentReader:
         if not isinstance(content, list):
             raise invalid_request(f"{path}: must be a string or an array of blocks, found {kind_of(content)}")
         for index, block in enumerate(content):
-            block_path = f"{path}.{index}"
             if not isinstance(block, dict):
-                raise invalid_request(f"{block_path}: must be an object, found {kind_of(block)}")
+                raise invalid_request(f"{path}.{index}: must be an object, found {kind_of(block)}")
             block_type = block.get("type")
+            if block_type == "text" and len(block) == 2 and isinstance(text := block.get("text"), str):
+                if text:  # most blocks are no more than that, and no message is without a reader for it
+                    items.append(Text(text))
+                continue
+            block_path = f"{path}.{index}"
             # Only a string can be a key of the table; anything else may not even be hashable.
             read = readers.get(block_type) if isinstance(block_type, str) else None
             if read is None:

@@ -8,7 +8,6 @@ from typing import Any
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.api import invalid_request
-from claude_code_proxy.core.wire import list_at, type_of
 
 _DEEPEST = 250
 """What orjson serialises (254 levels), less the four that the upstream body puts around a value."""
@@ -33,12 +32,19 @@ def kind_of(value: Any) -> str:
 
 def has_results(content: Any) -> bool:
     """Whether there is a tool result in the content of a message."""
-    return any(type_of(block) == "tool_result" for block in list_at(content))
+    if isinstance(content, list):
+        for block in content:
+            if isinstance(block, dict) and block.get("type") == "tool_result":
+                return True
+    return False
 
 
 def only_results(content: Any) -> bool:
     """Whether the content of a message is tool results and nothing else."""
-    return isinstance(content, list) and all(type_of(block) == "tool_result" for block in content)
+    if not isinstance(content, list):
+        return False
+    kinds = [isinstance(block, dict) and block.get("type") for block in content]
+    return kinds.count("tool_result") == len(kinds)
 
 
 def required_text(owner: Mapping[str, Any], key: str, path: str) -> str:

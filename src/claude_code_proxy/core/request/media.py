@@ -42,10 +42,8 @@ class Media:
         self._report = report
         self._pdf_text = pdf_text
         self.attached = False
-        self._limits_images = any(
-            limit is not None
-            for limit in (profile.images_max, profile.image_max_bytes, profile.image_max_side)
-        )
+        limits = profile.images_max, profile.image_max_bytes, profile.image_max_side
+        self._limits_images = limits != (None, None, None)
         self._too_many = 0  # images that still come and are more than the model takes
 
     def expect(self, messages: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from claude_code_proxy.core.conversation import Sampling
 from claude_code_proxy.core.errors.api import invalid_request
 from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.report import Report
@@ -12,7 +11,6 @@ from claude_code_proxy.core.request.fields import (
     check_nesting,
     kind_of,
     list_or_none,
-    number_or_none,
     object_or_none,
     text_or_empty,
     whole_or_none,
@@ -64,17 +62,10 @@ def max_tokens(body: dict[str, Any], profile: Profile, report: Report) -> int:
     return limit
 
 
-def sampling(body: dict[str, Any]) -> Sampling:
-    """The sampling parameters as given. Raises `ApiError` 400 for what is no number."""
-    return Sampling(
-        number_or_none(body, "temperature"),
-        number_or_none(body, "top_p"),
-        whole_or_none(body, "top_k", "top_k"),
-    )
-
-
 def stop_sequences(body: dict[str, Any], report: Report) -> tuple[str, ...]:
     """The stop sequences, each once, without blank ones."""
+    if body.get("stop_sequences") is None:
+        return ()
     sequences: dict[str, None] = {}
     for index, sequence in enumerate(list_or_none(body, "stop_sequences", "stop_sequences") or []):
         if not isinstance(sequence, str):
@@ -96,8 +87,9 @@ def output_schema(
     """The schema of `output_config.format`, else of the older top-level `output_format`."""
     if output_config.get("task_budget") is not None:
         report.dropped("task_budget", "output_config.task_budget", "no such field upstream", quiet=True)
-    for field in output_config.keys() - _OUTPUT_CONFIG:
-        report.dropped("unknown_field", f"output_config.{field[:80]}", "the field is unknown")
+    if not _OUTPUT_CONFIG.issuperset(output_config):
+        for field in output_config.keys() - _OUTPUT_CONFIG:
+            report.dropped("unknown_field", f"output_config.{field[:80]}", "the field is unknown")
     path = "output_config.format"
     output = object_or_none(output_config, "format", path)
     if output is None:

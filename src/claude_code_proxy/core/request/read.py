@@ -29,16 +29,18 @@ from claude_code_proxy.core.request.fields import (
     has_results,
     kind_of,
     list_or_none,
+    number_or_none,
     object_or_none,
     only_results,
     text_or_empty,
+    whole_or_none,
 )
 from claude_code_proxy.core.request.media import PdfText
 from claude_code_proxy.core.request.pairing import pair
 from claude_code_proxy.core.request.thinking import read_thinking
 from claude_code_proxy.core.request.tool_cache import ToolCache
 from claude_code_proxy.core.request.tools import ToolSet
-from claude_code_proxy.core.wire import list_at, type_of
+from claude_code_proxy.core.wire import type_of
 
 BILLING_PREFIX = "x-anthropic-billing-header:"
 """Claude Code's first system block: transport metadata that differs per conversation, no instruction."""
@@ -84,7 +86,9 @@ def parse(
         tool_choice=tools.choice(tool_choice, sent_tools),
         parallel_tools=not (tool_choice and tool_choice.get("disable_parallel_tool_use") is True),
         thinking=read_thinking(object_or_none(body, "thinking", "thinking"), effort, profile, report),
-        sampling=options.sampling(body),
+        temperature=number_or_none(body, "temperature"),
+        top_p=number_or_none(body, "top_p"),
+        top_k=whole_or_none(body, "top_k", "top_k"),
         max_tokens=options.max_tokens(body, profile, report),
         stop_sequences=options.stop_sequences(body, report),
         stream=boolean_or_none(body, "stream"),
@@ -172,7 +176,7 @@ class _Messages:
     def _read_system(self, system: Any) -> None:
         if system is None:
             return
-        for text in self._texts(system, "system", changes_tools=False):
+        for text in self.reader.instructions(system, "system"):
             if text.text.startswith(BILLING_PREFIX):
                 self._report.dropped(
                     "billing_header", "system", "transport metadata of the client", quiet=True
@@ -183,18 +187,21 @@ class _Messages:
                 self.system.append(text)
 
     def _system_message(self, message: dict[str, Any], path: str, *, outdated: bool) -> None:
-        config = object_or_none(message, "output_config", f"{path}.output_config")
-        if config and config.get("effort") is not None:
-            self.effort = config["effort"]
+        if "output_config" in message:
+            config = object_or_none(message, "output_config", f"{path}.output_config")
+            if config and config.get("effort") is not None:
+                self.effort = config["effort"]
         content = message.get("content")
-        texts = [] if content is None else self._texts(content, f"{path}.content", changes_tools=True)
+        if isinstance(content, list):
+            self._change_tools(content, f"{path}.content")
+        texts = [] if content is None else self.reader.instructions(content, f"{path}.content")
         if outdated and message.get("clear_at") == "next_user_message":
             self._report.dropped("system_cleared", path, "clear_at: a later user message exists", quiet=True)
             return
-        text = "\n\n".join(text.text for text in texts)
+        text = "\n\n".join([text.text for text in texts])
         if not text.strip():
             return
-        cached = longest_mark(text.cached for text in texts)
+        cached = longest_mark([text.cached for text in texts])
         match self._profile.mid_system:
             case "hoist":
                 self._report.changed("system_moved", path, "appended to the leading instructions", quiet=True)
@@ -206,11 +213,6 @@ class _Messages:
                     "system_wrapped", path, "sent as a reminder in a user message", quiet=True
                 )
                 self.drafts.user([Text(reminder(text), cached)], path)
-
-    def _texts(self, content: Any, path: str, *, changes_tools: bool) -> list[Text]:
-        if isinstance(content, list) and changes_tools:
-            self._change_tools(content, path)
-        return self.reader.instructions(content, path)
 
     def _change_tools(self, changes: Sequence[Any], path: str) -> None:
         for index, block in enumerate(changes):
@@ -250,6 +252,8 @@ def _last_of_user(messages: list[dict[str, Any]]) -> tuple[int, int]:
 def _last_compacted(messages: list[dict[str, Any]]) -> int:
     """The index of the last message with a summary of those before it, which then count no more; else 0."""
     for index in range(len(messages) - 1, -1, -1):
-        if any(map(is_summary, list_at(messages[index], "content"))):
-            return index
+        content = messages[index].get("content")
+        for block in content if isinstance(content, list) else ():
+            if is_summary(block):
+                return index
     return 0

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from claude_code_proxy.core.auto_mode.tool_uses import calls_of
 from claude_code_proxy.core.request.fields import only_results
-from claude_code_proxy.core.wire import list_at, value_at
 
 ENOUGH = 3
 """Times in a row from which it is worth a word."""
@@ -27,8 +26,8 @@ def repeated_call(messages: Any) -> Repeated | None:
     """
     last: list[tuple[str, Any]] = []
     times = 0
-    for message in reversed(list_at(messages)):
-        role = value_at(message, "role")
+    for message in reversed(messages) if isinstance(messages, list) else ():
+        role = message.get("role") if isinstance(message, dict) else None
         if role == "assistant":
             calls = [(call.name, call.input) for call in calls_of(message.get("content"))]
             if not calls or (last and calls != last) or times == _MOST:

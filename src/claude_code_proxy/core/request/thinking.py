@@ -6,11 +6,12 @@ from typing import Any
 
 from claude_code_proxy.core.conversation import ThinkingSettings
 from claude_code_proxy.core.errors.api import invalid_request
-from claude_code_proxy.core.providers.profile import EFFORTS, Profile
+from claude_code_proxy.core.providers.profile import EFFORTS, Effort, Profile
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.request.fields import whole_or_none
 
 _FIELDS = frozenset({"type", "budget_tokens", "display", "block_binding"})
+_EFFORTS: dict[str | None, Effort] = {word: word for word in EFFORTS}
 _DISPLAYS = ("summarized", "omitted", "updates")
 """How the client wants to see thinking. `updates` is for clients that show its progress: ours is streamed."""
 
@@ -37,7 +38,7 @@ def read_thinking(
         _report_unmet(thinking, report)
     if effort is not None and not isinstance(effort, str):
         raise invalid_request("output_config.effort: must be a string such as low, medium or high")
-    known = next((word for word in EFFORTS if word == effort), None)
+    known = _EFFORTS.get(effort)
     client_on = on
     if profile.thinking is not None:
         on = profile.thinking
@@ -54,5 +55,6 @@ def _report_unmet(thinking: dict[str, Any], report: Report) -> None:
             "thinking.block_binding",
             "thinking of other providers is not bound to its place",
         )
-    for field in thinking.keys() - _FIELDS:
-        report.dropped("thinking_field", f"thinking.{field[:80]}", "the field is unknown")
+    if not _FIELDS.issuperset(thinking):
+        for field in thinking.keys() - _FIELDS:
+            report.dropped("thinking_field", f"thinking.{field[:80]}", "the field is unknown")

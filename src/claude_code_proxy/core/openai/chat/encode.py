@@ -36,7 +36,7 @@ def encode(conversation: Conversation, profile: Profile, *, model: str, report: 
             conversation, profile, report, thinking=thinking
         )
     body |= parameters.sampling(conversation, profile, report, thinking=thinking)
-    if sent := parameters.upstream_stops(conversation, profile):
+    if conversation.stop_sequences and (sent := parameters.upstream_stops(conversation, profile)):
         body["stop"] = list(sent)
     body |= _tool_fields(offer, profile)
     body |= thinking_fields(settings, profile, conversation.max_tokens, report)
