@@ -32,6 +32,7 @@ _MOST_WAITING = 32  # requests that were sent before the one ahead of them was a
 _SPARE_TIME = 2.0  # seconds in which a spare connection must have sent its head
 _LOOK_EVERY = 1.0  # seconds
 _LAST_REQUEST = 0.5  # seconds in which an idle connection may still bring one when the server ends
+_INVALID = "Invalid HTTP request received."
 _REASONS = {408: "Request Timeout", 413: "Content Too Large", 429: "Too Many Requests", 529: "Overloaded"}
 
 
@@ -164,7 +165,14 @@ class Connection(HttpToolsProtocol):
             self._aside += len(data)
         else:
             self._head_since, self._head_size = self.loop.time(), len(data)
-        super().data_received(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.logger.warning(_INVALID)
+            self._refuse(self._problem or invalid_request(_INVALID))
+            return
+        except httptools.HttpParserUpgrade:
+            self._unsupported_upgrade_warning()
         if self._in_body:
             if self._aside > self._settings.max_head_bytes:
                 self._refuse_body()
@@ -228,7 +236,7 @@ class Connection(HttpToolsProtocol):
         """A body is complete."""
         self._in_body = False
         self.cycle.end_body()
-        if not self.pipeline:
+        if self.flow.read_paused and not self.pipeline:
             self.flow.resume_reading()  # to hear of an end; a large body may have paused it
 
     def on_response_complete(self) -> None:
@@ -239,10 +247,6 @@ class Connection(HttpToolsProtocol):
         self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
-
-    def send_400_response(self, msg: str) -> None:
-        """Say what is wrong with a head, in Anthropic's shape."""
-        self._refuse(self._problem or invalid_request(msg))
 
     def look(self, now: float) -> None:
         """End a connection that takes too long. Called now and then."""

@@ -298,7 +298,8 @@ class Call:
 def _merge(raw: HeaderList) -> dict[str, str]:
     """Headers by lower-case name, repeated ones joined as HTTP says."""
     texts = b"\n".join(chain.from_iterable(raw)).decode("latin-1").split("\n")
-    merged = dict(zip(texts[::2], texts[1::2], strict=False))
+    pairs = iter(texts)
+    merged = dict(zip(pairs, pairs, strict=False))
     if len(merged) == len(raw) == len(texts) / 2:  # no name twice, no line break in a value
         return merged
     merged.clear()
