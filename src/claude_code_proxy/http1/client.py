@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from claude_code_proxy.http1.header_fields import Headers
 
-    from .address import Origin
     from .connection import Connection
 
 
@@ -103,33 +102,27 @@ class Client:
         line = f"{method} {target.path}{mark}{sendable(query)} HTTP/1.1\r\n{target.fields}".encode("ascii")
         length = b"Content-Length: %d\r\n\r\n" % len(body) if method == "POST" else b"\r\n"
         head = line + headers.encode() + length
-        await self._pool.enter(target.origin, connect_timeout)
+        origin, pool = target.origin, self._pool
+        if not pool.has_turn(origin):
+            await pool.wait(origin, connect_timeout)
         try:
-            connection = await self._ask(target.origin, head, body, connect_timeout, whose, resend=resend)
+            connection = pool.take(origin, whose)
+            if connection is not None:
+                try:
+                    await connection.ask(head, body)
+                    return Response(connection, pool)
+                except ResetError as error:
+                    if not error.unheard:
+                        raise
+                    pool.forget(origin)  # the others are no better
+                    if not resend:
+                        raise
+            connection = await pool.dial(origin, connect_timeout, whose)
+            await connection.ask(head, body)
+            return Response(connection, pool)
         except BaseException:
-            self._pool.leave(target.origin)
+            pool.leave(origin)
             raise
-        return Response(connection, self._pool)
-
-    async def _ask(
-        self, origin: Origin, head: bytes, body: bytes, connect_timeout: float, whose: int, *, resend: bool
-    ) -> Connection:
-        """The connection on which the head of the response has come."""
-        connection = self._pool.take(origin, whose)
-        if connection is not None:
-            try:
-                await connection.ask(head, body)
-            except ResetError as error:
-                if not error.unheard:
-                    raise
-                self._pool.forget(origin)  # the others are no better
-                if not resend:
-                    raise
-            else:
-                return connection
-        connection = await self._pool.dial(origin, connect_timeout, whose)
-        await connection.ask(head, body)
-        return connection
 
     async def close(self) -> None:
         """Close every connection."""

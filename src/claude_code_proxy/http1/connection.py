@@ -165,19 +165,17 @@ class Connection(asyncio.Protocol):
         self._answer.end(cleanly=True)
         return self._transport
 
-    async def _news(self) -> None:
-        """Wait until something came. Raises what there is to raise when nothing will."""
+    def _news(self) -> asyncio.Future[None]:
+        """What is done when something comes. Raises what there is to raise when nothing will."""
         if self._closed:
             raise self._failure()
         self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        return self._waiter
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def _resume(self) -> None:
         self._paused = False

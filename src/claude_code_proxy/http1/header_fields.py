@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from operator import itemgetter
+import string
 from typing import TYPE_CHECKING, Self
 
 from claude_code_proxy.http1.errors import RequestError
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110 5.6.2
 _NAMES = re.compile(rf"{_TOKEN}(?:\n{_TOKEN})*+")
-_name = itemgetter(0)
+_NAME_CHARACTERS = frozenset("!#$%&'*+-.^_`|~" + string.digits + string.ascii_letters)
 _WRITTEN_BY_CLIENT = frozenset(("host", "content-length", "transfer-encoding", "proxy-authorization"))
 _BREAKS_OUT = re.compile("[\r\n\0]")  # RFC 9110 5.5
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -50,6 +50,12 @@ class Headers:
             first.setdefault(name.lower(), value)
         return self
 
+    def copy(self) -> Headers:
+        """The same fields, to be changed apart from these."""
+        copy = Headers()
+        copy._fields, copy._first = self._fields.copy(), self._first.copy()
+        return copy
+
     # --- looking --------------------------------------------------------------------------------------
     def get(self, name: str, default: str | None = None) -> str | None:
         """The first value under `name`."""
@@ -65,6 +71,8 @@ class Headers:
     def all(self, name: str) -> list[str]:
         """Every value under `name`."""
         wanted = name.lower()
+        if wanted in self._first and len(self._first) == len(self._fields):  # no name stands twice
+            return [self._first[wanted]]
         return [value for name, value in self._fields if name.lower() == wanted]
 
     def items(self) -> list[tuple[str, str]]:
@@ -106,8 +114,11 @@ class Headers:
 
     def __setitem__(self, name: str, value: str) -> None:
         """Put one field in place of all of this name."""
-        self.discard(name)
-        self.add(name, value)
+        lower = name.lower()
+        if lower in self._first:
+            self.discard(name)
+        self._first[lower] = value
+        self._fields.append((name, value))
 
     def discard(self, name: str) -> None:
         """Remove every field of this name."""
@@ -123,13 +134,13 @@ class Headers:
         its line, a field that the client writes itself.
         """
         fields = self._fields
-        names = list(map(_name, fields))
-        lines = "".join(map("%s: %s\r\n".__mod__, fields))
+        lines = "".join([f"{name}: {value}\r\n" for name, value in fields])
         # the block as a whole: a line break anywhere but at the ends of lines shows in the counts
         if (
             lines.count("\n") == lines.count("\r") == len(fields)
             and "\0" not in lines
-            and (not names or _NAMES.fullmatch("\n".join(names)))
+            and "" not in self._first
+            and _NAME_CHARACTERS.issuperset("".join(self._first))
             and self._first.keys().isdisjoint(_WRITTEN_BY_CLIENT)
         ):
             try:

@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from asyncio import get_running_loop
+from collections import deque
 from typing import TYPE_CHECKING
 
 from .dial import Dialer
@@ -25,39 +26,56 @@ _TIMEOUT = re.compile(r"timeout\s{0,8}=\s{0,8}(\d{1,9})(?!\d)", re.IGNORECASE | 
 class Pool:
     """Gives out the connection that was used last, so that those not needed grow old and are closed.
 
-    Whoever wants one has to `enter` first and to `leave` at the end.
+    Whoever wants one has to have a turn first (`has_turn`, else `wait`), and to `leave` at the end.
     """
 
     def __init__(self, options: Options) -> None:
         self._seconds = options.idle_seconds
         self._most = options.idle_connections
         self._age = options.age_seconds
-        self._in_use = options.connections
+        self._most_turns = options.connections
         self._dialer = Dialer(options.tls, options.allows)
-        self._turns: dict[Origin, asyncio.Semaphore] = {}
+        self._turns: dict[Origin, int] = {}
+        self._waiting: dict[Origin, deque[asyncio.Future[None]]] = {}
         self._open: set[Connection] = set()
         self._idle: dict[Origin, list[Connection]] = {}  # oldest first
         self._sweeper: TimerHandle | None = None
 
-    async def enter(self, origin: Origin, seconds: float) -> None:
-        """Wait for a turn at `origin`, first come, first served. Raises `ConnectTimeoutError`."""
-        turns = self._turns.get(origin)
-        if turns is None:
-            turns = self._turns[origin] = asyncio.Semaphore(self._in_use)
-        if not turns.locked():
-            await turns.acquire()  # at once
-            return
+    def has_turn(self, origin: Origin) -> bool:
+        """Take a turn at `origin` if there is one."""
+        taken = self._turns.get(origin, 0)
+        if taken == self._most_turns:
+            return False
+        self._turns[origin] = taken + 1
+        return True
+
+    async def wait(self, origin: Origin, seconds: float) -> None:
+        """Wait for somebody's turn at `origin`, first come, first served. Raises `ConnectTimeoutError`."""
+        turn = get_running_loop().create_future()
+        waiting = self._waiting.setdefault(origin, deque())
+        waiting.append(turn)
         try:
             async with asyncio.timeout(seconds):
-                await turns.acquire()
-        except TimeoutError:
-            raise ConnectTimeoutError(
-                f"all {self._in_use} connections to it were in use for {seconds:g} s"
-            ) from None
+                await turn
+        except BaseException as error:
+            if turn in waiting:
+                waiting.remove(turn)
+            elif not turn.cancelled():  # it came when nobody wanted it any more
+                self.leave(origin)
+            if not isinstance(error, TimeoutError):
+                raise
+            words = f"all {self._most_turns} connections to it were in use for {seconds:g} s"
+            raise ConnectTimeoutError(words) from None
 
     def leave(self, origin: Origin) -> None:
-        """Let the next one have its turn."""
-        self._turns[origin].release()
+        """Let the next one have this turn."""
+        waiting = self._waiting.get(origin)
+        while waiting:
+            turn = waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._turns[origin] -= 1
 
     def take(self, origin: Origin, whose: int = 0) -> Connection | None:
         """A kept connection to `origin`, if there is one that was made for `whose`."""
@@ -97,8 +115,10 @@ class Pool:
         if not connection.is_reusable or now - connection.born >= self._age:
             connection.close()
             return
-        expires = now + min(self._seconds, _announced(connection))
-        connection.expires = min(expires, connection.born + self._age)
+        seconds = self._seconds
+        if value := connection.headers.get("keep-alive"):
+            seconds = min(seconds, _announced(value))
+        connection.expires = min(now + seconds, connection.born + self._age)
         connection.rest()
         idle = self._idle.setdefault(connection.origin, [])
         idle.append(connection)
@@ -139,11 +159,10 @@ class Pool:
             self._sweeper = get_running_loop().call_later(following - now, self._sweep)
 
 
-def _announced(connection: Connection) -> float:
+def _announced(value: str) -> float:
     """For how many seconds the server says that it keeps an idle connection, less one for the way.
 
     `Keep-Alive: timeout=5` is no standard (RFC 2068 19.7.1 had it), but what Node.js and others send.
     """
-    value = connection.headers.get("keep-alive")
-    found = value and _TIMEOUT.search(value)
+    found = _TIMEOUT.search(value)
     return int(found[1]) - 1 if found else float("inf")

@@ -70,16 +70,22 @@ _REQUEST_ENDS_HERE = _HOP_BY_HOP | {
 _RESPONSE_ENDS_HERE = _HOP_BY_HOP | {"content-length", "content-encoding", "date", "server", "set-cookie"}
 
 
-def converted_request(config: ModelConfig, key: str, *, stream: bool) -> Headers:
-    """Headers for an upstream of another protocol: nothing of the client's but its key."""
-    headers = Headers(
+_FOR_A_STREAM, _FOR_A_WHOLE = (
+    Headers(
         {
             "Content-Type": "application/json",
-            "Accept": "text/event-stream" if stream else "application/json",
+            "Accept": accepted,
             "Accept-Encoding": "identity",
             "User-Agent": USER_AGENT,
         }
     )
+    for accepted in ("text/event-stream", "application/json")
+)
+
+
+def converted_request(config: ModelConfig, key: str, *, stream: bool) -> Headers:
+    """Headers for an upstream of another protocol: nothing of the client's but its key."""
+    headers = (_FOR_A_STREAM if stream else _FOR_A_WHOLE).copy()
     _put_configured(headers, config)
     _put_key(headers, config.profile.auth, key)
     return headers
@@ -147,7 +153,8 @@ def _put_configured(headers: Headers, config: ModelConfig) -> None:
 
 
 def _put_key(headers: Headers, form: str, key: str) -> None:
-    form = _FORMS.get((form, key.startswith(_JWT)), form)
+    if form != "bearer":
+        form = _FORMS.get((form, key.startswith(_JWT)), form)
     if form == "bearer":
         headers["Authorization"] = f"Bearer {key}"
     else:
