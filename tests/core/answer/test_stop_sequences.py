@@ -28,6 +28,11 @@ def test_text_ends_before_the_first_match_however_it_is_cut(stops: list[str], te
         assert not any(stop in out for stop in stops)
 
 
+def test_the_first_to_be_complete_wins() -> None:
+    for pieces in (["xaby"], list("xaby")):
+        assert run(("aby", "b"), pieces) == ("xa", "b")
+
+
 def test_empty_sequences_match_nothing() -> None:
     assert run(("",), ["abc"]) == ("abc", None)
 

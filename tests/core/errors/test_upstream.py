@@ -182,6 +182,7 @@ USED_UP = {"type": "usage_limit_reached", "message": "The usage limit has been r
         ({"resets_in_seconds": 1000}, 1_799_999_000, " (until 2027-01-15 08:00 UTC)", "1000"),
         ({"resets_at": 1_800_000_000}, 1_900_000_000, " (until 2027-01-15 08:00 UTC)", "0"),
         ({"resets_at": 1_800_000_000}, 0, " (until 2027-01-15 08:00 UTC)", None),
+        ({"resets_in_seconds": 1}, 1_799_999_999, " (until 2027-01-15 08:00 UTC)", "1"),
         ({"resets_in_seconds": 1000}, 0, "", None),
         ({"resets_at": "soon", "resets_in_seconds": -1}, 1_799_999_000, "", None),
         ({"resets_at": 1e300}, 1_799_999_000, "", None),
