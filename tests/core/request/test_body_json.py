@@ -45,6 +45,12 @@ def test_odd_bodies(raw: bytes) -> None:
     assert outcome(raw) == plain(raw)
 
 
+def test_tools_are_read_once() -> None:
+    cache = ToolCache("stand-in")
+    for body in (b'{"tools":[1],"x":1}', b'{"x":2, "tools" : [1]}'):
+        assert cache.knows(read(body, cache)["tools"])
+
+
 KNOWN = b'[{"name":"A"}]'
 REPEATED = [
     b'{"tools":%b,"x":1}', b'{"x":1,"tools":%b}', b'{"x":{"tools":%b}}', b'{"x":{"tools":%b},"tools":[]}', b'{"tools":[],"x":{"tools":%b}}',

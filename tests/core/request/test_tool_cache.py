@@ -38,8 +38,9 @@ def test_the_same_tools_are_the_same_object() -> None:
 def test_tools_that_are_nested_too_deeply() -> None:
     cache = ToolCache("stand-in", max_depth=3)
     assert cache.read(b"[[[1]]]") == [[[1]]]
-    with pytest.raises(wire.WireError, match="too deeply"):
+    with pytest.raises(wire.WireError, match="too deeply") as caught:
         cache.read(b"[[[[1]]]]")
+    assert (caught.value.position, caught.value.line, caught.value.column) == (0, 1, 1)
 
 
 def test_too_many_tools_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
