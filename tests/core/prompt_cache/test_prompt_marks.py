@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.prompt_cache.cache_diagnosis import without_marks
-from claude_code_proxy.core.prompt_cache.prompt_marks import Fingerprints, PromptMarks
+from claude_code_proxy.core.prompt_cache.prompt_marks import Fingerprints, PromptMarks, ToolLists
 
 MARK = {"cache_control": {"type": "ephemeral"}}
 BILLING = {"type": "text", "text": 'x-anthropic-billing-header: cch="1"; {'}
@@ -53,6 +53,11 @@ def said(message: dict[str, Any]) -> Any:
     {"role": "user", "content": [{"type": "text", "text": "a", **MARK}]},
     (",", ":"),
 )
+@example(
+    {"role": "user", "content": [{"type": "text", "text": text, **MARK} for text in "ab"]},
+    {"role": "user", "content": [{"type": "text", "text": text} for text in "ab"]},
+    (",", ":"),
+)
 def test_messages_are_the_same_where_what_they_say_is(
     one: dict[str, Any], other: dict[str, Any], separators: tuple[str, str]
 ) -> None:
@@ -90,3 +95,11 @@ def test_too_many_parts_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
         body = {"messages": [{"role": "user", "content": str(number)}, {"role": "user", "content": [MARK]}]}
         assert marks(body, by=one) == marks(body)
         assert len(one._known) <= 8
+
+
+def test_each_change_of_the_tools_is_one_to_those_before() -> None:
+    lists = ToolLists()
+    raw = [wire.fields(b'{"tools":[%b]}' % tools) or {} for tools in (b'{"name":"A"}', b'{"name":"B"}', b"")]
+    lists.add(0, raw[0]["tools"])
+    assert lists.change(0, 1, raw[1]["tools"]) == "+B, -1 removed"
+    assert lists.change(1, 2, raw[2]["tools"]) == "-1 removed"
