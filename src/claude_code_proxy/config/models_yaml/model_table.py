@@ -44,6 +44,8 @@ class ModelTable:
         In this order: the exact id or its alias `anthropic/<id>`, the same without a `[1m]` suffix, the
         wildcard entry with the longest prefix.
         """
+        if name in self._exact:  # as most are
+            return self._exact[name]
         bare = name[: -len(_WINDOW_SUFFIX)] if name.lower().endswith(_WINDOW_SUFFIX) else name
         for full in (name, bare):
             for candidate in (full, full.removeprefix(ALIAS_PREFIX)):

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.conversation import PreparedTools
 from claude_code_proxy.core.convert_request import convert_request, limit_field
-from claude_code_proxy.core.errors.context import ErrorContext
 from claude_code_proxy.core.errors.corrections import MAX_CORRECTIONS, apply, corrections
 from claude_code_proxy.core.errors.lessons import is_of_the_api
 from claude_code_proxy.core.prompt_cache.cache_diagnosis import diagnose
@@ -99,12 +98,8 @@ class OutgoingRequest:
         profile: Profile,
         request: dict[str, Any],
         size: int,
-        *,
-        collects: bool = False,
     ) -> None:
         self.config = config
-        if collects:
-            profile = replace(profile, streams_only=True)
         self.profile = self._learned = profile
         self.gateway = gateway
         self._key = call.key
@@ -136,10 +131,13 @@ class OutgoingRequest:
         `collects`: a whole answer is put together from a stream, which no silence cuts.
         """
         profile = gateway.learned.profile(config, call.key)
+        if collects:
+            profile = replace(profile, streams_only=True)
         reads_pdf = gateway.pdf_texts is not None and profile.pdf == "text" and has_pdf(request)
         work = LARGE if reads_pdf else size
-        outgoing = await offload(work, cls, gateway, call, config, profile, request, size, collects=collects)
-        await outgoing.run_hook()
+        outgoing = await offload(work, cls, gateway, call, config, profile, request, size)
+        if gateway.hooks is not None:
+            await outgoing.run_hook()
         return outgoing
 
     async def replace(self, request: dict[str, Any]) -> None:
@@ -231,6 +229,8 @@ class OutgoingRequest:
         self._request.clear()
         self.body, self.payload = {}, b""
         self.converted.body, self.converted.tools = {}, _NO_TOOLS
+        if not self._corrections:
+            return
         taught: dict[bool, dict[str, Any]] = {True: {}, False: {}}
         for made in self._corrections:
             if made.learned:
@@ -286,14 +286,9 @@ class OutgoingRequest:
         reply.begun, reply.iterations = self.begun, self.iterations
         # not a method of ours: what we hold would hold us, until the garbage collector came
         reply.count = partial(self.gateway.calibration.tokens, self.config.model_id)
-        reply.errors = ErrorContext(
-            profile=self.profile,
-            model=reply.model,
-            api_base=self.config.api_base,
-            secret=self._key,
-            input_tokens=reply.input_tokens,
-            max_tokens=reply.max_tokens,
-        )
+        errors = reply.errors  # made by the conversion, with its profile
+        errors.api_base, errors.secret = self.config.api_base, self._key
+        errors.input_tokens, errors.max_tokens = reply.input_tokens, reply.max_tokens
         return reply
 
     def learn(self, usage: Usage | None) -> None:

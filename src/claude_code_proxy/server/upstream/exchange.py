@@ -152,49 +152,49 @@ class Exchange:
 
         Tries again while nothing has reached the client. Raises `ApiError` when no response comes.
         """
+        call, keep_alive = self.call, self._keep_alive
         self._api_base = client.config.api_base
         self.request = body
-        self._keep_alive.answering = False
+        keep_alive.answering = False
         if self._response is not None:  # it said what to correct; its connection can serve this request
             self._response.close()
             self._response, self._unread = None, b""
-        self._keep_alive.waiting_since = self._loop.time()
+        keep_alive.waiting_since = self._loop.time()
         tries = 0
-        renewable = self.call.session_keys is not None
+        renewable = call.session_keys is not None
         while True:
-            client = key_proof.put(self.call, client, body)
-            last = tries >= self._limits.retries or self.call.started
+            client = key_proof.put(call, client, body)
+            last = tries >= self._limits.retries or call.started
             try:
-                self.call.attempts += 1
-                if (capture := self.call.capture) is None:
+                call.attempts += 1
+                if (capture := call.capture) is None:
                     response = await client.post(body)
                 else:
-                    response = await capture.post(client, body, key_proof.secrets(self.call))
+                    response = await capture.post(client, body, key_proof.secrets(call))
             except ApiError as error:
-                self.call.upstream_errors.append("connection")
-                if last or not error.retryable or self.call.started:
+                call.upstream_errors.append("connection")
+                if last or not error.retryable or call.started:
                     raise
             else:
-                if response.status >= 400:
-                    self.call.upstream_errors.append(str(response.status))
-                if renewable and not self.call.started and key_proof.is_refused(response):
+                if response.status < 400:
+                    break
+                call.upstream_errors.append(str(response.status))
+                if renewable and not call.started and key_proof.is_refused(response):
                     renewable, self._response = False, response  # once
-                    if await key_proof.renew(self.call, client, response):
+                    if await key_proof.renew(call, client, response):
                         response.close()
                         continue
                 wait = retry_delay(response.headers.get("retry-after") or "")
-                if last or self.call.started or response.status not in RETRIED or wait > _LONGEST_DELAY:
+                if last or call.started or response.status not in RETRIED or wait > _LONGEST_DELAY:
                     break
                 response.close()
             tries += 1
             delay = min(_FIRST_DELAY * 2 ** (tries - 1), _LONGEST_DELAY)
             await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
-        self._keep_alive.waiting_since = None
+        keep_alive.waiting_since = None
         self._response = response
         self._answered_at = self._loop.time()
-        self.call.note_upstream(
-            client.config.model_name, forwarded_headers.upstream_request_id(response.headers)
-        )
+        call.note_upstream(client.config.model_name, forwarded_headers.upstream_request_id(response.headers))
         return response
 
     async def read_all(self) -> bytes:
@@ -202,28 +202,27 @@ class Exchange:
         parts: list[bytes] = []
         size = 0
         most = _MOST_OF_REFUSAL if self._response and self._response.status >= 400 else math.inf
+        limit = self._limits.response_bytes
         while size < most and (data := await self._read()):
             size += len(data)
-            self._check_size(size, self._limits.response_bytes, "max_response_bytes")
+            if size > limit:
+                raise failures.too_large(self._api_base, limit, "max_response_bytes")
             parts.append(data)
         return b"".join(parts)
-
-    def _check_size(self, size: int, limit: int, setting: str) -> None:
-        if size > limit:
-            raise failures.too_large(self._api_base, limit, setting)
 
     async def _read(self) -> bytes:
         """What the upstream sent since the last read; b"" at the end of its answer."""
         assert self._response is not None
-        now = self._keep_alive.waiting_since = self._loop.time()
+        keep_alive = self._keep_alive
+        now = keep_alive.waiting_since = self._loop.time()
         if now - self._answered_at > self._limits.answer:
             raise failures.too_slow(self._api_base, self._limits.answer)
         try:
             data = await self._response.read()
         except failures.READ_FAILURES as error:
             raise failures.cut_error(error, self._api_base) from None
-        self._keep_alive.waiting_since = None
-        self._keep_alive.answering = True
+        keep_alive.waiting_since = None
+        keep_alive.answering = True
         return data
 
     async def _read_or_settle(self) -> bytes:
@@ -264,13 +263,14 @@ class Exchange:
 
         Where the translator then wants the request sent `again`, the answer is not ended.
         """
-        translator = self.translator
+        translator, limit = self.translator, self._limits.stream_bytes
         last = b""
         size = 0
         while not translator.finished:
             data = await self._read_or_settle()
             size += len(data)
-            self._check_size(size, self._limits.stream_bytes, "max_stream_bytes")
+            if size > limit:
+                raise failures.too_large(self._api_base, limit, "max_stream_bytes")
             out = translator.feed(data) if data else translator.close()
             if translator.error is not None and not self.call.started:
                 raise translator.error

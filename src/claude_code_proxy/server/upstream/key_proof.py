@@ -27,7 +27,8 @@ _SKEW = 60.0
 
 def put(call: Call, client: UpstreamClient, body: bytes) -> UpstreamClient:
     """The client with what belongs to the key of `call`, for a request that is sent now."""
-    client = client.carry(call.key_headers, call.key_base)
+    if call.key_headers or call.key_base:
+        client = client.carry(call.key_headers, call.key_base)
     if call.key_signing:
         from claude_code_proxy.credentials.aws.sigv4 import sign  # only for those who need it
 
