@@ -19,7 +19,7 @@ from claude_code_proxy.core import sse, wire
 END = b"\n\n"
 """What ends a chunk."""
 
-_AT_ONCE = 64  # chunks that are looked at at once: others may follow at any time
+_UNCLEAR = (-1, -1)
 _MARKS = ("x0", "x1")  # stand for the text and the padding when a template is tried out
 
 
@@ -36,43 +36,46 @@ class Template:
     With a `middle` one of the two strings is padding, the first one if `padding_first`.
     """
 
-    __slots__ = ("_around", "_head", "_inside", "_middle", "_padding_first", "_tail")
+    __slots__ = ("_close", "_gap", "_head", "_line", "_middle", "_padding_first")
 
     def __init__(self, head: bytes, middle: bytes, tail: bytes, *, padding_first: bool) -> None:
         self._head = head
         self._middle = middle
-        self._tail = tail
         self._padding_first = padding_first
-        self._inside = slice(len(head), -len(tail))
-        self._around = len(head) + len(tail) + len(END)
+        self._close = tail + END
+        self._gap = self._close + head  # between the strings of two chunks
+        self._line = self._close.index(b"\n")  # how far the line goes on behind the strings
 
     def read(self, data: bytes) -> tuple[list[bytes], int]:
         """The texts of the leading chunks of `data` that fit, as they stand in the JSON, and their length.
 
         The texts are not checked to be JSON strings; none is empty.
         """
-        head, tail, inside = self._head, self._tail, self._inside
+        if not data.startswith(self._head):
+            return [], 0
+        gap, line = self._gap, self._line
+        size, start = len(gap), len(self._head)
         strings: list[bytes] = []
-        rest, pieces = data, [b""]
-        while pieces and rest.startswith(head):
-            *pieces, rest = rest.split(END, _AT_ONCE)  # faster than to look for the end of each
-            for piece in pieces:
-                string = piece[inside]
-                if not string or head + string + tail != piece:
-                    rest = b""
-                    break
-                strings.append(string)
-        texts = strings
-        if self._middle:
-            texts = self._unpadded(strings)
-            del strings[len(texts) :]
-        return texts, self._around * len(strings) + sum(map(len, strings))
+        # One byte is faster to find than two; one comparison sees a chunk's end and the next one's beginning.
+        while (stop := data.find(b"\n", start) - line) > start:
+            end = stop + size
+            last = data[stop:end] != gap
+            if last and not data.startswith(self._close, stop):
+                break
+            strings.append(data[start:stop])
+            start = end
+            if last:
+                break
+        if not self._middle:
+            return strings, start - len(self._head)
+        texts = self._unpadded(strings)
+        return texts, size * len(texts) + sum(map(len, strings[: len(texts)]))
 
     def fill(self, text: bytes, padding: bytes) -> bytes:
         """The chunk with these strings."""
         first, second = (padding, text) if self._padding_first else (text, padding)
         inner = first + self._middle + second if self._middle else text
-        return self._head + inner + self._tail + END
+        return self._head + inner + self._close
 
     def _unpadded(self, strings: list[bytes]) -> list[bytes]:
         """The text of each, up to one where the other string does not look like padding."""
@@ -93,7 +96,7 @@ def learn(chunk: bytes, payload: dict[str, Any], holes: list[Hole]) -> Template 
     text stands in the first of `holes`; a second one holds padding.
     """
     spots = [_spot(chunk, key, owner[key]) for owner, key in holes]
-    if any(start < 0 for start, _ in spots) or not chunk.endswith(END):
+    if _UNCLEAR in spots or not chunk.endswith(END):
         return None
     cuts = [0, *(position for spot in sorted(spots) for position in spot), len(chunk) - len(END)]
     fixed = [chunk[cuts[at] : cuts[at + 1]] for at in range(0, len(cuts), 2)]
@@ -103,14 +106,14 @@ def learn(chunk: bytes, payload: dict[str, Any], holes: list[Hole]) -> Template 
 
 
 def _spot(chunk: bytes, key: str, value: str) -> tuple[int, int]:
-    """Where the string of `key` begins and ends in `chunk`; -1 if that is not clear."""
+    """Where the string of `key` begins and ends in `chunk`."""
     text = wire.dumps(value)
     for colon in (b":", b": "):
         field = wire.dumps(key) + colon + text
         if chunk.count(field) == 1:
             end = chunk.find(field) + len(field) - 1
             return end - len(text) + 2, end
-    return -1, -1
+    return _UNCLEAR
 
 
 def _holds(template: Template, payload: dict[str, Any], holes: list[Hole]) -> bool:

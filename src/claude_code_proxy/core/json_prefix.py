@@ -49,6 +49,10 @@ class ObjectScanner:
         """How many containers are open."""
         return len(self._stack)
 
+    def goes_on(self, text: str) -> bool:
+        """Whether a string is open that `text` only adds to: then it need not be fed."""
+        return self._state == _STRING and _PLAIN.fullmatch(text) is not None
+
     def copy(self) -> ObjectScanner:
         """Another one that has read the same."""
         other = ObjectScanner()

@@ -29,8 +29,7 @@ class _Repetition:
     def __init__(self, template: Template, delta: Delta, event: Event) -> None:
         self.template = template
         self.arguments = delta if isinstance(delta, ToolArguments) else None
-        kind = event["delta"]["type"]
-        field = next(key for key in event["delta"] if key != "type")
+        kind, field = event["delta"]["type"], [*event["delta"]][-1]
         empty = sse.encode(events.block_delta(event["index"], kind, field, ""))
         middle = empty.rindex(b'""') + 1
         self._before, self._after = empty[:middle], empty[middle:]
@@ -156,10 +155,10 @@ class RepeatingConverter:
         """The events of deltas like `delta` with `texts`; None where each text is written as it came."""
         text = "".join(texts)
         assert self._decoder is not None
-        self._decoder.repeated(delta._replace(text=text))
+        self._decoder.repeated(delta.key, text)
         if self._reader.writer.pass_arguments(delta.key, text):
             return None
-        return sse.encode_all(self._reader.write([delta._replace(text=piece) for piece in texts]))
+        return sse.encode_all(self._reader.write([ToolArguments(delta.key, piece) for piece in texts]))
 
     def _read_one(self, data: bytes, out: list[bytes], *, alone: bool) -> bytes:
         """Read one event, or all of `data` where there is nothing to learn from it; the rest of `data`."""

@@ -137,10 +137,11 @@ class ArgumentGate:
         scanner = self._scanner
         if not self._sent or self._cumulative or scanner.complete or scanner.depth > _DEEPEST_COPY:
             return False
-        scanner = scanner.copy()
-        if scanner.feed(text) < len(text) or scanner.broken:
-            return False
-        self._scanner = scanner
+        if not scanner.goes_on(text):
+            scanner = scanner.copy()
+            if scanner.feed(text) < len(text) or scanner.broken:
+                return False
+            self._scanner = scanner
         self._sent.append(text)
         self._size += len(text)
         return True

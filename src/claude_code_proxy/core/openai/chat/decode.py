@@ -48,7 +48,8 @@ _REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_te
 _REASONING = frozenset((*_REASONING_FIELDS, "reasoning_details", "reasoning_opaque"))
 _BESIDE_TEXT = _REASONING | MEDIA_FIELDS | {"annotations", "refusal", "tool_calls", "function_call"}
 _ERRORS = frozenset(("error", "base_resp"))
-_PADDINGS = ("obfuscation", "p")  # OpenAI's and Mistral's guard against traffic analysis: they say nothing
+_PADDINGS = dict.fromkeys(("obfuscation", "p")).keys()
+"""OpenAI's and Mistral's guard against traffic analysis: they say nothing."""
 
 
 class Decoder:
@@ -125,6 +126,8 @@ class Decoder:
         hole = self._hole(payload, delta)
         if hole is None:
             return []
+        if _PADDINGS.isdisjoint(payload):
+            return [hole]
         return [hole, *(Hole(payload, key) for key in _PADDINGS if isinstance(payload.get(key), str))][:2]
 
     def _hole(self, payload: Any, delta: Delta) -> Hole | None:
@@ -143,9 +146,9 @@ class Decoder:
             return Hole(spoken, key) if plain else None
         return self._tools.hole(spoken) if isinstance(delta, ToolArguments) else None
 
-    def repeated(self, delta: ToolArguments) -> None:
+    def repeated(self, key: int, arguments: str) -> None:
         """Take note of arguments that were read from chunks like the last one, past this decoder."""
-        self._tools.repeated(delta)
+        self._tools.repeated(key, arguments)
 
     def answer(self, body: Any) -> list[Delta]:
         """The deltas of a whole answer. An answer without choices and without usage is a failure."""

@@ -27,6 +27,9 @@ class ThinkTags:
         text, self._held = self._held + text, ""
         if self._deciding:
             start = text.lstrip()
+            if start and start[0] != "<":
+                self._deciding = False
+                return [Text(text)]
             blank = not start and len(text) <= _MOST_BLANK
             if blank or any(start and tag.startswith(start) and tag != start for tag in _TAGS):
                 self._held = text

@@ -110,9 +110,9 @@ class ToolCalls:
             case _:
                 return None
 
-    def repeated(self, delta: ToolArguments) -> None:
+    def repeated(self, key: int, arguments: str) -> None:
         """Take note of arguments that were read past `feed`."""
-        self._calls[delta.key].append(delta.text, self._limits)
+        self._calls[key].append(arguments, self._limits)
 
     def settle(self) -> list[ToolStart | ToolArguments]:
         """Start the named calls that have waited long enough for an id or the rest of a name."""
