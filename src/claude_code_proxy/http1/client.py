@@ -99,7 +99,8 @@ class Client:
         """
         address, mark, query = url.partition("#")[0].partition("?")
         target = locate(address, proxy)
-        line = f"{method} {target.path}{mark}{sendable(query)} HTTP/1.1\r\n{target.fields}".encode("ascii")
+        path = f"{target.path}{mark}{sendable(query)}" if query else target.path + mark
+        line = f"{method} {path} HTTP/1.1\r\n{target.fields}".encode("ascii")
         length = b"Content-Length: %d\r\n\r\n" % len(body) if method == "POST" else b"\r\n"
         head = line + headers.encode() + length
         origin, pool = target.origin, self._pool

@@ -71,7 +71,9 @@ class Headers:
     def all(self, name: str) -> list[str]:
         """Every value under `name`."""
         wanted = name.lower()
-        if wanted in self._first and len(self._first) == len(self._fields):  # no name stands twice
+        if wanted not in self._first:
+            return []
+        if len(self._first) == len(self._fields):  # no name stands twice
             return [self._first[wanted]]
         return [value for name, value in self._fields if name.lower() == wanted]
 
@@ -134,7 +136,7 @@ class Headers:
         its line, a field that the client writes itself.
         """
         fields = self._fields
-        lines = "".join([f"{name}: {value}\r\n" for name, value in fields])
+        lines = "\r\n".join([*map(": ".join, fields), ""])
         # the block as a whole: a line break anywhere but at the ends of lines shows in the counts
         if (
             lines.count("\n") == lines.count("\r") == len(fields)

@@ -122,10 +122,9 @@ class AnswerParser:
                 raise AnswerError(f"the response has the status {status}")
             return
         headers = Headers.received(fields)
-        if "transfer-encoding" in headers:
-            codings = [value.lower() for value in headers.all("transfer-encoding")]
-            if codings != ["chunked"]:  # no other was asked for (RFC 9112 7.4)
-                raise AnswerError("the response has an unknown transfer coding")
+        codings = headers.all("transfer-encoding")
+        if codings and (len(codings) > 1 or codings[0].lower() != "chunked"):  # RFC 9112 7.4
+            raise AnswerError("the response has an unknown transfer coding")  # none other was asked for
         self.status, self.headers = status, headers
         self.keeps = self._parser.should_keep_alive()
         self.stage = BODY

@@ -73,7 +73,8 @@ async def answer(call: Call, outgoing: OutgoingRequest, own_headers: Mapping[str
     limits = gateway.limits.of(config)
     whole = not outgoing.profile.streams_only and not (streamed and config.can_stream)
     client = gateway.upstreams.create_openai_client(config, call.key, stream=not whole)
-    forwarded_headers.put_headers(client.headers, own_headers)
+    if own_headers:
+        forwarded_headers.put_headers(client.headers, own_headers)
     if streamed:
         await _stream(call, outgoing, client, limits)
     else:

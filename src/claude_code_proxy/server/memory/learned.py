@@ -41,7 +41,7 @@ class Learned:
 
     def profile(self, config: ModelConfig, key: str) -> Profile:
         """The profile of `config` with everything learned about it for requests with `key`."""
-        over = self._for_all(config)
+        over = self._for_all(config) if self._of_models else config.profile
         if not self._of_keys:
             return over
         place = config.model_id, hash(key)

@@ -86,7 +86,8 @@ _FOR_A_STREAM, _FOR_A_WHOLE = (
 def converted_request(config: ModelConfig, key: str, *, stream: bool) -> Headers:
     """Headers for an upstream of another protocol: nothing of the client's but its key."""
     headers = (_FOR_A_STREAM if stream else _FOR_A_WHOLE).copy()
-    _put_configured(headers, config)
+    if config.extra_headers:
+        _put_configured(headers, config)
     _put_key(headers, config.profile.auth, key)
     return headers
 
