@@ -83,19 +83,18 @@ def convert_request(
     Raises `ApiError` 400 for a request that cannot be served, and for nothing else.
     """
     edits = read_edits(request)
+    if edits is None:
+        return _convert(request, profile, model, message_id, session_id, tool_cache, pdf_text)
 
     def convert(request: Any) -> ConvertedRequest:
         return _convert(request, profile, model, message_id, session_id, tool_cache, pdf_text)
-
-    original = convert(request)
-    if edits is None:
-        return original
 
     def tokens(converted: ConvertedRequest) -> int:
         if converted.counts is None:
             converted.counts = measure(converted.body, text_counts, converted.tools)
         return math.ceil(default_tokens(converted.counts))
 
+    original = convert(request)
     told = Report()
     converted, applied = apply_edits(
         request,

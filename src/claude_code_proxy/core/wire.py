@@ -91,7 +91,7 @@ def _holds_zero(value: Any) -> bool:
     """
     level = [value]
     while level:
-        if len(level) > _MANY or [held for held in level if held is _ZERO]:
+        if len(level) > _MANY or (0 in level and [held for held in level if held is _ZERO]):
             return True
         level = gc.get_referents(*level)
     return False

@@ -22,7 +22,7 @@ _USUAL_COMPACT_TRIGGER = 150_000
 _LEAST_COMPACT_TRIGGER = 50_000  # the API refuses a smaller one
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: most requests have one, which would take longer to make
 class ClearThinking:
     """Clear the thinking of all but the last `turns` assistant turns that have any; None: of none."""
 

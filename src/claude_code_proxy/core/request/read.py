@@ -254,6 +254,6 @@ def _last_compacted(messages: list[dict[str, Any]]) -> int:
     for index in range(len(messages) - 1, -1, -1):
         content = messages[index].get("content")
         for block in content if isinstance(content, list) else ():
-            if is_summary(block):
+            if isinstance(block, dict) and block.get("type") == "compaction" and is_summary(block):
                 return index
     return 0

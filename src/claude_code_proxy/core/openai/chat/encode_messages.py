@@ -24,7 +24,7 @@ from claude_code_proxy.core.openai.reasoning_replay import first_turn_with_reaso
 from claude_code_proxy.core.openai.tool_results import read_result
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from typing import TypeAlias
 
     from claude_code_proxy.core.conversation import CacheMark, Conversation, Part, ToolResult, UserTurn
@@ -174,8 +174,7 @@ class _Writer:
             case _:
                 pass
 
-    def _spoken(self, parts: Iterable[Part | Instruction]) -> str | list[dict[str, Any]]:
-        parts = list(parts)
+    def _spoken(self, parts: Sequence[Part | Instruction]) -> str | list[dict[str, Any]]:
         if not self._marks.kept:
             texts = [part.text for part in parts if isinstance(part, Text)]
             if len(texts) == len(parts):
