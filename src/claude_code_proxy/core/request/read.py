@@ -187,10 +187,10 @@ class _Messages:
                 self.system.append(text)
 
     def _system_message(self, message: dict[str, Any], path: str, *, outdated: bool) -> None:
-        if "output_config" in message:
-            config = object_or_none(message, "output_config", f"{path}.output_config")
-            if config and config.get("effort") is not None:
-                self.effort = config["effort"]
+        named = "output_config" in message
+        config = object_or_none(message, "output_config", f"{path}.output_config") if named else None
+        if config and config.get("effort") is not None:
+            self.effort = config["effort"]
         content = message.get("content")
         if isinstance(content, list):
             self._change_tools(content, f"{path}.content")
