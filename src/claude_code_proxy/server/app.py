@@ -132,11 +132,11 @@ class App:
                 gateway.log.write(call, shown)
             needed = call.model and (gateway.sinks or feed is not None)
             record = record_of(call, shown) if needed else None
-            if feed is not None:
-                feed.end(call, record, shown.loud)
             if record is not None:
                 for sink in gateway.sinks:
                     sink.add(record)
+            if feed is not None:
+                feed.end(call, record, shown.loud)
             if call.capture is not None and gateway.captures is not None:
                 facts = (record or record_of(call, shown)).facts()
                 gateway.captures.keep(call.capture, facts, call.notices)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from array import array
 from collections import deque
 from dataclasses import replace
 from pathlib import Path
@@ -130,14 +129,6 @@ async def test_notices_without_the_key_and_bounded(monkeypatch: pytest.MonkeyPat
     assert (notice["code"], notice["action"]) == ("a", "dropped")
     assert KEY not in str(notice)
     assert len(notice["reason"]) == 300
-
-
-async def test_gaps_are_not_kept() -> None:
-    feed = LiveFeed()
-    call = made_call()
-    call.gaps = array("d", [0.1] * 1000)
-    finish(feed, call)
-    assert feed.ended[0].gaps == ()
 
 
 async def test_requests_of_a_session_newest_first() -> None:

@@ -212,3 +212,23 @@ async def test_several_workers_answer_as_one(tmp_path: Path) -> None:
     found_samples = samples(reply.body)
     assert found_samples["requests_total m ok custom 200"] == 20
     assert found_samples["cache_hit_ratio m custom"] == 0
+
+
+async def test_gaps_are_counted_and_kept_by_nobody() -> None:
+    async def speak_slowly(_: Request, connection: Connection) -> None:
+        await connection.head()
+        for word in ("one", " two", " three"):
+            await connection.event(text_chunk(word))
+            await asyncio.sleep(0.05)
+        await connection.end()
+
+    async with (
+        running_upstream(speak_slowly) as upstream,
+        running_proxy([model(upstream.base)], metrics=True) as proxy,
+    ):
+        await ask(proxy, {**BODY, "stream": True})
+        found = samples((await ask(proxy, None, method="GET", path="/metrics")).body)
+        feed = proxy.gateway.feed
+    assert found["chunk_gap_seconds_count m custom"] > 0
+    assert feed is not None
+    assert [record.gaps for record in feed.ended] == [()]

@@ -6,7 +6,6 @@ A request costs two entries of dictionaries and a place in a queue; all else is 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +46,7 @@ class LiveFeed:
         self.running.pop(call.request_id, None)
         if record is None:
             return
-        self.ended.append(replace(record, gaps=()) if record.gaps else record)
+        self.ended.append(record)
         self.count += 1
         if loud:
             self._notices.append((record.request_id, loud))

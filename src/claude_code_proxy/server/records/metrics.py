@@ -123,6 +123,7 @@ class Metrics:
         gaps = self._gaps.labels(*model)
         for gap in record.gaps:
             gaps.observe(gap)
+        record.gaps = ()  # many, and of use to nobody else
         if (usage := record.usage) is not None:
             thinking = min(usage.thinking_tokens or 0, usage.output_tokens)
             for kind, count in (
