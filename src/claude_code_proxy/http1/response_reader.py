@@ -17,6 +17,7 @@ from claude_code_proxy.http1.header_fields import Headers
 
 LIMIT = 64 << 10
 """Bytes of the largest head, trailer or chunk extension."""
+_NO_HEADERS = Headers()
 
 
 class Stage(enum.Enum):
@@ -45,7 +46,7 @@ class AnswerParser:
     def __init__(self) -> None:
         self.stage = IDLE
         self.status = 0
-        self.headers = Headers()
+        self.headers = _NO_HEADERS
         self.keeps = True
         self.pieces: list[bytes] = []
         self.unread = 0
@@ -93,7 +94,7 @@ class AnswerParser:
         """Forget an answer that is done."""
         self.stage = IDLE
         self.status = 0
-        self.headers = Headers()
+        self.headers = _NO_HEADERS
         self.pieces.clear()
         self.unread = 0
 

@@ -272,7 +272,7 @@ class Exchange:
             if size > limit:
                 raise failures.too_large(self._api_base, limit, "max_stream_bytes")
             out = translator.feed(data) if data else translator.close()
-            if translator.error is not None and not self.call.started:
+            if not self.call.started and translator.error is not None:
                 raise translator.error
             if out:
                 last = out
