@@ -135,6 +135,16 @@ def test_growth_has_a_bound(schema: dict[str, Any], dialect: Any) -> None:
         assert oracle.weight(made) < 2000 + 8 * oracle.weight(schema)
 
 
+def test_what_fits_with_references_only_keeps_them_all() -> None:
+    schema = {
+        "type": "object",
+        "properties": {f"p{n}": {"$ref": "#/$defs/Large", "minLength": 1} for n in range(40)},
+        "$defs": {"Large": {"type": "string", "enum": [f"value {n}" for n in range(300)]}},
+    }
+    converted, _ = tool_parameters(schema, "plain", "p", Report())
+    assert list(converted["properties"].values()) == [{"$ref": "#/$defs/Large"}] * 40
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_long_texts_count_where_something_grows(dialect: Any) -> None:
     schema = {

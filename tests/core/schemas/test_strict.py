@@ -79,7 +79,7 @@ STRICT = closed(A)
         (closed({"a": {"type": "integer", "enum": list(range(1001))}}), False),
         (closed({f"p{n}": {"type": "integer", "enum": list(range(100))} for n in range(11)}), False),
         (closed({"a": {"type": "string", "enum": [f"{n:060}" for n in range(251)]}}), False),
-        (closed({"a": {"type": "string", "enum": [f"{n:060}" for n in range(250)]}}), True),
+        (closed({"a": {"type": "string", "enum": [f"{n:061}" for n in range(250)]}}), True),
         (closed({f"{n:0100}": {"type": "string"} for n in range(1201)}), False),
     ],
 )

@@ -86,6 +86,11 @@ def test_what_was_reported_before_counts_against_a_report() -> None:
     )
 
 
+def test_a_shorter_prompt_adds_nothing_to_the_one_before() -> None:
+    usual = Calibration().tokens("m", features(SYSTEM))
+    assert 0.8 < learned((SYSTEM * 3, round(0.8 * 3 * usual)), (SYSTEM, round(1.4 * usual))) < 1.4
+
+
 def test_one_odd_report_is_outlived() -> None:
     usual = round(Calibration().tokens("m", features(SYSTEM)))
     assert learned((SYSTEM, usual), (SYSTEM, 10 * usual), *[(SYSTEM, usual)] * 10) == pytest.approx(
@@ -119,7 +124,7 @@ def test_a_good_estimate_is_left_alone() -> None:
     usual = Calibration().tokens("m", features(SYSTEM))
     calibration = Calibration()
     calibration.observe("m", features(SYSTEM), round(usual))
-    known = calibration._models["m"]
+    weights = calibration._models["m"].weights
     calibration.observe("m", features(SYSTEM), round(usual) + 1)
-    assert calibration._models["m"].weights is known.weights
+    assert calibration._models["m"].weights is weights
     assert calibration._models["m"].counts == unpacked(features(SYSTEM))

@@ -55,6 +55,7 @@ COUNTED: list[tuple[str, dict[str, Any]]] = [
     ("odd part", user([WORDS])),
     ("nothing else", {"messages": [{"role": "assistant", "content": WORDS, "refusal": None}]}),
     ("reasoning", {"messages": [{"role": "assistant", "content": None, "reasoning_content": WORDS}]}),
+    ("input", {"input": [{"role": "user", "content": WORDS}]}),
     (
         "reasoning details",
         {"messages": [{"role": "assistant", "reasoning_details": [{"text": WORDS, "data": "A" * 9000}]}]},
@@ -137,6 +138,7 @@ def test_a_long_text_is_counted_once() -> None:
 
 def test_the_counts_of_prepared_tools_are_remembered() -> None:
     counts, tools = TextCounts(), PreparedTools(encoded=({"name": "f"},), written=b'[{"name":"f"}]')
+    assert estimate({"tools": [*tools.encoded]}, TextCounts(), tools) == estimate({"tools": [{"name": "f"}]})
     counts.known(tools.written, lambda: packed(FIXED, 1000))
     assert estimate({"tools": [*tools.encoded]}, counts, tools) == EMPTY + 1000
     assert estimate({"tools": [{}, {}]}, counts, tools) < 100
