@@ -121,25 +121,28 @@ class App:
             call.is_private = self._models is not None
         if gateway.metrics is not None:
             call.gaps = array("d")
-        feed = gateway.feed
-        if feed is not None:
-            feed.begin(call)
+        if gateway.feed is not None:
+            gateway.feed.begin(call)
         try:
-            await _answer(gateway, call)
+            await _dispatch(gateway, call)
+        except ClientGoneError:
+            call.gone = True
+        except ApiError as error:
+            call.failure, call.error_type = error.message, error.type
+            if not call.started:
+                await call.respond_error(error)
+            let_go(error)
+        except asyncio.CancelledError as error:
+            if not call.gone:
+                raise
+            let_go(error)
+        except Exception:
+            logger.exception("%s failed", call.request_id)
+            call.failure = "an internal error of the proxy"
+            if not call.started:
+                await call.respond_error(ApiError(500, "api_error", "an internal error of the proxy"))
         finally:
-            shown = shown_of(call)
-            if call.status >= 400 or not f"{call.path}/".startswith(_PAGE):  # who looks would fill the log
-                gateway.log.write(call, shown)
-            needed = call.model and (gateway.sinks or feed is not None)
-            record = record_of(call, shown) if needed else None
-            if record is not None:
-                for sink in gateway.sinks:
-                    sink.add(record)
-            if feed is not None:
-                feed.end(call, record, shown.loud)
-            if call.capture is not None and gateway.captures is not None:
-                facts = (record or record_of(call, shown)).facts()
-                gateway.captures.keep(call.capture, facts, call.notices)
+            _write_down(gateway, call)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         watch: asyncio.Task[None] | None = None
@@ -161,25 +164,21 @@ class App:
                 return
 
 
-async def _answer(gateway: Gateway, call: Call) -> None:
-    try:
-        await _dispatch(gateway, call)
-    except ClientGoneError:
-        call.gone = True
-    except ApiError as error:
-        call.failure, call.error_type = error.message, error.type
-        if not call.started:
-            await call.respond_error(error)
-        let_go(error)
-    except asyncio.CancelledError as error:
-        if not call.gone:
-            raise
-        let_go(error)
-    except Exception:
-        logger.exception("%s failed", call.request_id)
-        call.failure = "an internal error of the proxy"
-        if not call.started:
-            await call.respond_error(ApiError(500, "api_error", "an internal error of the proxy"))
+def _write_down(gateway: Gateway, call: Call) -> None:
+    """Tell whoever wants to know of it that a request is over."""
+    shown, feed = shown_of(call), gateway.feed
+    if call.status >= 400 or not f"{call.path}/".startswith(_PAGE):  # who looks would fill the log
+        gateway.log.write(call, shown)
+    needed = call.model and (gateway.sinks or feed is not None)
+    record = record_of(call, shown) if needed else None
+    if record is not None:
+        for sink in gateway.sinks:
+            sink.add(record)
+    if feed is not None:
+        feed.end(call, record, shown.loud)
+    if call.capture is not None and gateway.captures is not None:
+        facts = (record or record_of(call, shown)).facts()
+        gateway.captures.keep(call.capture, facts, call.notices)
 
 
 async def _tell_metrics(gateway: Gateway) -> None:

@@ -123,7 +123,11 @@ class ResponseCycle(RequestResponseCycle):
             self._left = 0
         else:
             headers.append((b"transfer-encoding", b"chunked"))
-        self._head = STATUS_LINE[status] + _lines(headers)
+        lines = b"\r\n".join((*map(b": ".join, headers), b"\r\n"))
+        ends = len(headers) + 1
+        if lines.count(b"\n") != ends or lines.count(b"\r") != ends or b"\0" in lines:
+            raise RuntimeError("a header of a response has a line break in it")
+        self._head = STATUS_LINE[status] + lines
         asyncio.get_running_loop().call_soon(self._flush)
 
     def _write(self, body: bytes, *, more: bool) -> None:
@@ -154,12 +158,3 @@ class ResponseCycle(RequestResponseCycle):
         head, self._head = self._head, b""
         if head and not self.disconnected:
             self.transport.write(head)
-
-
-def _lines(headers: list[tuple[bytes, bytes]]) -> bytes:
-    """The lines of headers with the empty one at their end."""
-    text = b"\r\n".join((*map(b": ".join, headers), b"\r\n"))
-    ends = len(headers) + 1
-    if text.count(b"\n") != ends or text.count(b"\r") != ends or b"\0" in text:
-        raise RuntimeError("a header of a response has a line break in it")
-    return text
