@@ -59,11 +59,11 @@ async def routed(
         found = gateway.upstreams.resolve(rule.to)
         if keys is not None and not keys.may_follow(found, asked):
             why = f"the rule {rule.kind} wants {found.model_id}, for whose address the request has no key"
-            call.noted.append(Notice("route_without_key", "model", "dropped", why))
+            call.noted += (Notice("route_without_key", "model", "dropped", why),)
             continue
         if found.model_id != asked.model_id:
             why = f"the rule {rule.kind} of {asked.model_id} sends the request to {found.model_id}"
-            call.noted.append(Notice("routed", "model", "changed", why))
+            call.noted += (Notice("routed", "model", "changed", why),)
             gateway.stats.add_route(rule.kind, asked.model_id, found.model_id)
             call.rule = rule.kind
         return found

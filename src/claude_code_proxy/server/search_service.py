@@ -61,7 +61,7 @@ async def serve_search(
     results = web_search.read_results(payload, asked.filters)
     request = web_search.with_results(request, asked.query, results)
     why = Notice("web_search_emulated", "tools", "emulated", "the proxy used its search service")
-    call.noted.append(why)
+    call.noted += (why,)
     looked_up = (WebSearch(-1, asked.query, tuple(results)),)
     await serve_converted(gateway, call, config, request, size, looked_up)
 
@@ -76,7 +76,7 @@ async def _serve_pages(
         return
     with _watched(call):
         fetched = await gateway.pages.fetch(asked)
-    call.noted.append(Notice("web_fetch_emulated", "tools", "emulated", "the proxy fetched the pages"))
+    call.noted += (Notice("web_fetch_emulated", "tools", "emulated", "the proxy fetched the pages"),)
     request = web_search.with_pages(request, fetched)
     await serve_converted(gateway, call, config, request, size, tuple(fetched))
 

@@ -38,7 +38,7 @@ ENDING = "ending"
 ADMIN = "admin"
 """In a scope's `state`: the connection is one to the listener for administrators."""
 
-_NONE: Mapping[str, str] = {}
+_NOTHING = Credential("")
 _IN_FILE = "api_base in models.yaml"
 _BASE = re.compile(r"\bapi_base\b")
 
@@ -74,12 +74,18 @@ class Departure:
 class Call:
     """A request while it is being served, and what the log will say of it.
 
+    What most requests do not need is an attribute of the class until it is set: with more than 30 of its own
+    an object loses the fast form that Python has for its attributes.
+
     Of the answer: `started` (the status line is out), `ended` (the last byte is handed over), `gone` (the
     client went away before that), `sending_since` (loop time since when a write waits for a slow reader).
     """
 
     admitted_as: int = 0  # whose request it is, for the limit of each key
     held: int = 0  # bytes of the body, packed and unpacked
+
+    is_spare: bool = False  # the connection is beyond the limits
+    is_at_admin: bool = False  # the connection is one to the listener for administrators
 
     started: bool = False
     ended: bool = False
@@ -91,9 +97,7 @@ class Call:
 
     is_private: bool = False  # the server is a session's own, whose models stand in cc-proxy.json
     key: str = ""
-    key_base: str = ""  # the upstream's address, where the key's issuer names one
-    key_headers: Mapping[str, str] = _NONE  # further headers that belong to the key
-    key_signing: Mapping[str, str] = _NONE  # what requests are signed with, if they are
+    _issued: Credential = _NOTHING  # what else the key's issuer says of it
     session_keys: SessionKeys | None = None  # where the server has the keys itself
     model: str = ""
     upstream_id: str = ""
@@ -102,9 +106,11 @@ class Call:
     error_type: str = ""
     served_by: ModelConfig | None = None  # the model that was asked last
     attempts: int = 0  # requests that were sent upstream
+    upstream_errors: tuple[str, ...] = ()  # what of them failed: a status, or "connection"
     fallbacks: int = 0  # models that could not answer
     gaps: array[float] | None = None  # seconds between two writes, where somebody wants to know
     _wrote: float | None = None
+    noted: tuple[Notice, ...] = ()  # what is to be said before there is a report
     report: Report | None = None
     cache_loss: CacheLoss | None = None  # what of the prompt was read again
     capture: Capture | None = None  # where somebody wants to see the whole exchange
@@ -118,19 +124,24 @@ class Call:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self._scope = scope
-        self.raw_headers: HeaderList = scope["headers"]
-        self.headers = _merge(self.raw_headers)
+        self.headers = _merge(scope["headers"])
         self.session_id = self.headers.get("x-claude-code-session-id", "")
         """The client's id of its session; "" when it has none."""
-        self._state = scope.get("state", {})
-        self.is_spare = SPARE in self._state
-        self.is_at_admin = ADMIN in self._state
+        state = scope.get("state", ())
+        if SPARE in state:
+            self.is_spare = True
+        elif ADMIN in state:
+            self.is_at_admin = True
         self.request_id = ids.request_id()
         self.extra_headers: dict[str, str] = {}
         self.receive = receive
         self._send = send
-        self.upstream_errors: list[str] = []  # what of them failed: a status, or "connection"
-        self.noted: list[Notice] = []  # what is to be said before there is a report
+
+    @property
+    def raw_headers(self) -> HeaderList:
+        """The headers as they came, but for their names in lower case."""
+        listed: HeaderList = self._scope["headers"]
+        return listed
 
     @property
     def query(self) -> str:
@@ -155,9 +166,7 @@ class Call:
 
         `given` is what else its issuer says of it.
         """
-        self.key, self.key_base = key, given.base_url if given else ""
-        self.key_headers = given.headers if given else _NONE
-        self.key_signing = given.signing if given else _NONE
+        self.key, self._issued = key, given or _NOTHING
         self.headers.pop("x-api-key", None)
         self.headers.pop("authorization", None)
         if config.is_anthropic:
@@ -166,9 +175,24 @@ class Call:
             self.headers["authorization"] = f"Bearer {key}"
 
     @property
+    def key_base(self) -> str:
+        """The upstream's address, where the key's issuer names one."""
+        return self._issued.base_url
+
+    @property
+    def key_headers(self) -> Mapping[str, str]:
+        """Further headers that belong to the key."""
+        return self._issued.headers
+
+    @property
+    def key_signing(self) -> Mapping[str, str]:
+        """What requests are signed with, if they are."""
+        return self._issued.signing
+
+    @property
     def server_is_ending(self) -> bool:
         """Whether a response that has no end of its own should end now."""
-        return ENDING in self._state
+        return ENDING in self._scope.get("state", ())
 
     def without_keys(self, *texts: str) -> Sequence[str]:
         """`texts` without any piece of a key, the caller's or one that the server put in its place."""
@@ -284,7 +308,7 @@ class Call:
                 self.gone = True
                 task.cancel()
 
-        departure: Departure | None = self._state.get(DEPARTURE)
+        departure: Departure | None = self._scope.get("state", {}).get(DEPARTURE)
         if departure is None:  # the connection is none of ours
             return asyncio.ensure_future(self._until_gone(leave)).cancel
         return departure.call(leave)

@@ -77,7 +77,7 @@ def note_repetition(call: Call, request: ClientRequest) -> None:
     found = repeated_call(request.body.get("messages"))
     if found is not None:
         why = f"the last {found.times} turns of the model made the same call of {found.name[:80]}"
-        call.noted.append(Notice("tool_call_repeated", "messages", "noticed", why))
+        call.noted += (Notice("tool_call_repeated", "messages", "noticed", why),)
         call.extra_headers["x-proxy-repeated-calls"] = str(found.times)
 
 

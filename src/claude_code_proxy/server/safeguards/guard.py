@@ -56,7 +56,7 @@ def guarded(
         call.is_guarded = True
         judge = _Judge(gateway, call, request, keys, context, serve)
         call.tap(lambda send: GuardedAnswer(send, judge.results))
-        call.noted.append(_notice(config))
+        call.noted += (_notice(config),)
     return attempt
 
 

@@ -172,13 +172,13 @@ class Exchange:
                 else:
                     response = await capture.post(client, body, key_proof.secrets(call))
             except ApiError as error:
-                call.upstream_errors.append("connection")
+                call.upstream_errors += ("connection",)
                 if last or not error.retryable or call.started:
                     raise
             else:
                 if response.status < 400:
                     break
-                call.upstream_errors.append(str(response.status))
+                call.upstream_errors += (str(response.status),)
                 if renewable and not call.started and key_proof.is_refused(response):
                     renewable, self._response = False, response  # once
                     if await key_proof.renew(call, client, response):
