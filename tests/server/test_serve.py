@@ -115,7 +115,7 @@ def test_a_bad_capture_folder_is_said_before_the_address(
 ) -> None:
     models = tmp_path / "models.yaml"
     models.write_text("- {model_id: demo, api_base: 'http://127.0.0.1:1'}\n")
-    with pytest.raises(ConfigError, match="--capture: .*models.yaml/x: Not a directory"):
+    with pytest.raises(ConfigError, match=r"--capture: .*models\.yaml/x: Not a directory"):
         serve(ServerSettings(models=models, port=0, capture=models / "x"))
     assert capsys.readouterr().out == ""
 
