@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct
 
 from claude_code_proxy.core.continuity import SealedReasoning
 from claude_code_proxy.core.providers.profile import Effort
@@ -24,14 +26,14 @@ def longest_mark(marks: Iterable[CacheMark]) -> CacheMark:
     return "1h" if "1h" in found else "5m" if "5m" in found else ""
 
 
-class Text(NamedTuple):
+class Text(Struct, frozen=True, gc=False):
     """Text; `cached` is the cache mark that stood on it."""
 
     text: str
     cached: CacheMark = ""
 
 
-class Instruction(NamedTuple):
+class Instruction(Struct, frozen=True, gc=False):
     """The text of a system message in the middle of the conversation, to be kept where it stands."""
 
     text: str
@@ -43,14 +45,14 @@ def reminder(text: str) -> str:
     return f"<system-reminder>\n{text}\n</system-reminder>"
 
 
-class Image(NamedTuple):
+class Image(Struct, frozen=True, gc=False):
     """An image: a `data:` URL or the URL the client gave."""
 
     url: str
     cached: CacheMark = ""
 
 
-class File(NamedTuple):
+class File(Struct, frozen=True, gc=False):
     """A PDF: a `data:` URL, or the URL the client gave."""
 
     filename: str
@@ -62,14 +64,14 @@ Part: TypeAlias = Text | Image | File
 UserPart: TypeAlias = Text | Image | File | Instruction
 
 
-class Thinking(NamedTuple):
+class Thinking(Struct, frozen=True):
     """Earlier reasoning: its readable text and, if the same provider sealed it, what it wants back."""
 
     text: str
     sealed: SealedReasoning | None = None
 
 
-class ToolCall(NamedTuple):
+class ToolCall(Struct, frozen=True):
     """A tool call: `arguments` is the text of a JSON object, `extra` travels back beside the call."""
 
     id: str
@@ -81,7 +83,7 @@ class ToolCall(NamedTuple):
 AssistantPart: TypeAlias = Text | Thinking | ToolCall
 
 
-class ToolResult(NamedTuple):
+class ToolResult(Struct, frozen=True):
     """The result of the call `id` of the assistant turn before."""
 
     id: str
@@ -90,14 +92,14 @@ class ToolResult(NamedTuple):
     cached: CacheMark = ""
 
 
-class UserTurn(NamedTuple):
+class UserTurn(Struct, frozen=True):
     """Results first, in the order of the calls, then what the user and the system say."""
 
     results: tuple[ToolResult, ...]
     parts: tuple[UserPart, ...]
 
 
-class AssistantTurn(NamedTuple):
+class AssistantTurn(Struct, frozen=True):
     """What the model said, thought and called, in its own order."""
 
     parts: tuple[AssistantPart, ...]
@@ -151,8 +153,7 @@ class WebSearch:
     location: dict[str, Any] | None = None
 
 
-@dataclass(slots=True)  # not frozen: each request makes one, which would take three times as long
-class ThinkingSettings:
+class ThinkingSettings(Struct, frozen=True, gc=False):
     """Whether and how hard the model is to think, by the request and by what the profile forces.
 
     A request that says nothing of thinking wants none. `budget` is in tokens. `asked`: the request has the
@@ -167,8 +168,7 @@ class ThinkingSettings:
     hide_text: bool = False
 
 
-@dataclass(slots=True, kw_only=True)  # not frozen, as above
-class Conversation:
+class Conversation(Struct, kw_only=True):
     """One request. `max_tokens` is already within the profile's limit; `extra` goes upstream as it is.
 
     `temperature`, `top_p` and `top_k` are None where they are not given.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.answer_context import ReplyContext
@@ -29,8 +30,7 @@ _ENCODERS = {"chat": chat.encode, "responses": responses.encode}
 _TOOL_ENCODERS = {"chat": chat.encode_tool, "responses": responses.encode_tool}
 
 
-@dataclass(slots=True, kw_only=True)
-class ConvertedRequest:
+class ConvertedRequest(Struct, kw_only=True):
     """A converted request.
 
     `body` is what goes upstream, `tools` are those in it that the client runs, `reply` what the answer must

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from claude_code_proxy.core.context_management.edits import read_edits
@@ -19,7 +19,7 @@ BAD = json.loads((CASES / "bad_edits.json").read_text())
 
 def plain(edit: Any) -> dict[str, Any]:
     """An edit as JSON, with the name of its class."""
-    fields = dataclasses.asdict(edit)
+    fields = msgspec.structs.asdict(edit)
     sets = {key: sorted(value) for key, value in fields.items() if isinstance(value, frozenset)}
     return {"edit": type(edit).__name__, **fields, **sets}
 

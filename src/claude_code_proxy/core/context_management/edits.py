@@ -6,8 +6,9 @@ and `compact-2026-01-12`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct
 
 from claude_code_proxy.core.errors.api import invalid_request
 from claude_code_proxy.core.request.fields import kind_of, list_or_none, object_or_none, whole_or_none
@@ -22,8 +23,7 @@ _USUAL_COMPACT_TRIGGER = 150_000
 _LEAST_COMPACT_TRIGGER = 50_000  # the API refuses a smaller one
 
 
-@dataclass(slots=True, kw_only=True)  # not frozen: most requests have one, which would take longer to make
-class ClearThinking:
+class ClearThinking(Struct, frozen=True, kw_only=True):
     """Clear the thinking of all but the last `turns` assistant turns that have any; None: of none."""
 
     path: str
@@ -31,8 +31,7 @@ class ClearThinking:
     type: str = CLEAR_THINKING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClearToolUses:
+class ClearToolUses(Struct, frozen=True, kw_only=True):
     """Clear the results of all but the last `keep` tool uses, once the prompt exceeds the trigger.
 
     `trigger_kind` says what `trigger` counts: tokens of the prompt or tool uses in it. Nothing is cleared
@@ -50,8 +49,7 @@ class ClearToolUses:
     type: str = CLEAR_TOOL_USES
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Compact:
+class Compact(Struct, frozen=True, kw_only=True):
     """Have the conversation summarized once the prompt exceeds `trigger` tokens.
 
     `instructions` stand for the usual ones, None: those. `pause`: the answer ends with the summary.
@@ -64,8 +62,7 @@ class Compact:
     type: str = COMPACT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnknownEdit:
+class UnknownEdit(Struct, frozen=True, kw_only=True):
     """An edit of a type that is not known here."""
 
     path: str

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from claude_code_proxy.core.conversation import Conversation, PreparedTools, ThinkingSettings, WebSearch
 from claude_code_proxy.core.openai.effort import thinks
@@ -49,7 +51,7 @@ def output_limit(conversation: Conversation, profile: Profile, report: Report, *
     return raised
 
 
-class Offer(NamedTuple):
+class Offer(Struct, frozen=True):
     """The tools to send and how free the model is.
 
     `search` is the provider's own web search. `choice` None sends none, "named" means the tool `name`.
@@ -106,7 +108,7 @@ def _choice(kind: str, support: str) -> Literal["auto", "none", "required", "nam
     return "required" if kind == "any" or support == "no_named" else "named"
 
 
-class AnswerForm(NamedTuple):
+class AnswerForm(Struct, frozen=True):
     """The form that the answer must have.
 
     `kind` is the type of `response_format` to send, None for none; `named` is what stands beside it for
@@ -118,16 +120,13 @@ class AnswerForm(NamedTuple):
     instruction: str = ""
 
 
-_ANY_FORM = AnswerForm()
-
-
 def answer_form(
     conversation: Conversation, profile: Profile, report: Report, *, has_tools: bool
 ) -> AnswerForm:
     """The form of the answer, as far as the provider enforces it, and the rest in words."""
     schema = conversation.output_schema
     if schema is None:
-        return _ANY_FORM
+        return AnswerForm()
     path = "output_config.format.schema"
     support = profile.structured_output
     if has_tools and not profile.structured_with_tools:

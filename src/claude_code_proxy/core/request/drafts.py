@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
+
+from msgspec import Struct
 
 from claude_code_proxy.core.conversation import CacheMark, File, Image, Instruction, Part, Text, Thinking
 from claude_code_proxy.core.report import Report
 
 
-class CallDraft(NamedTuple):
+class CallDraft(Struct):
     """A `tool_use` block with the client's id and name."""
 
     id: str
@@ -17,7 +19,7 @@ class CallDraft(NamedTuple):
     path: str
 
 
-class ResultDraft(NamedTuple):
+class ResultDraft(Struct):
     """A `tool_result` block with the client's id."""
 
     id: str
@@ -31,14 +33,14 @@ UserItem: TypeAlias = "Text | Image | File | Instruction | ResultDraft"
 AssistantItem: TypeAlias = "Text | Thinking | CallDraft"
 
 
-class UserDraft(NamedTuple):
+class UserDraft(Struct):
     """One or more user messages in a row."""
 
     items: list[UserItem]
     path: str
 
 
-class AssistantDraft(NamedTuple):
+class AssistantDraft(Struct):
     """One or more assistant messages in a row."""
 
     items: list[AssistantItem]
@@ -80,9 +82,9 @@ class Drafts:
 
     def drop_unsaid(self) -> None:
         """Take back a last assistant turn that holds thinking only: no upstream takes such a message."""
-        if not self.turns or not isinstance(self.turns[-1], AssistantDraft):
-            return
-        items, path = self.turns[-1]
-        if all(isinstance(item, Thinking) for item in items):
+        last = self.turns[-1] if self.turns else None
+        if isinstance(last, AssistantDraft) and all(isinstance(item, Thinking) for item in last.items):
             self.turns.pop()
-            self._report.dropped("unsaid_thinking", path, "an assistant message that holds only thinking")
+            self._report.dropped(
+                "unsaid_thinking", last.path, "an assistant message that holds only thinking"
+            )

@@ -65,7 +65,8 @@ def convert(
         "stream_replayed", "stream", "the upstream cannot stream; its whole response is replayed", quiet=True
     )
     body = {key: value for key, value in converted.body.items() if key != "stream_options"}
-    return replace(converted, body={**body, "stream": False})
+    converted.body = {**body, "stream": False}
+    return converted
 
 
 _NO_TOOLS = PreparedTools()
