@@ -142,10 +142,12 @@ def _row(record: ExchangeRecord) -> tuple[tuple[str, ...], tuple[int, ...]]:
     )
     day = _day(int(record.ended // _QUARTER))
     keys = day, record.model or "unknown", record.provider, record.session_id, record.request_class
+    figures = (1, int(record.outcome == "error"), *tokens, round(record.seconds * 1000))
     # What others say may be more than the file takes: lone surrogates, numbers beyond 64 bits.
-    texts = tuple(key if key.isascii() else key.encode("utf-8", "replace").decode() for key in keys)
-    numbers = (1, int(record.outcome == "error"), *tokens, round(record.seconds * 1000))
-    return texts, tuple(min(number, _MOST) for number in numbers)
+    if "".join(keys).isascii() and max(figures) <= _MOST:
+        return keys, figures
+    texts = tuple(key.encode("utf-8", "replace").decode() for key in keys)
+    return texts, tuple(min(number, _MOST) for number in figures)
 
 
 @lru_cache(maxsize=16)
