@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Coroutine
+from typing import Any, Literal
+
+from claude_code_proxy.http1.header_fields import Headers
 
 from .address import locate, sendable
 from .client_options import Options
 from .coding import Decoder
+from .connection import Connection
 from .errors import CutError, ResetError
 from .pool import Pool
-
-if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
-    from claude_code_proxy.http1.header_fields import Headers
-
-    from .connection import Connection
-
 
 DEFAULT = Options()
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
 
 from .errors import AnswerError, CutError
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
 
 _STEP = 256 << 10  # bytes unpacked at once, so that a small answer cannot become a large one in memory
 _GZIP = zlib.MAX_WBITS | 16

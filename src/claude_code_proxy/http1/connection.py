@@ -7,19 +7,14 @@ connection, and one future to whoever waits for it.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
+from claude_code_proxy.http1.header_fields import Headers
 from claude_code_proxy.http1.response_reader import BODY, DONE, HEAD, IDLE, LIMIT, AnswerParser
 
+from .address import Origin
 from .errors import AnswerError, CutError, HttpError, ResetError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from claude_code_proxy.http1.header_fields import Headers
-
-    from .address import Origin
 
 READ_BUFFER = LIMIT
 """Bytes that wait for `read` before reading pauses."""

@@ -6,23 +6,16 @@ import asyncio
 import errno
 import socket
 import ssl
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import aiohappyeyeballs
 
-from claude_code_proxy.http1.resolver import Names
-from claude_code_proxy.http1.tls import make_context
+from claude_code_proxy.http1.resolver import AddressInfo, Names
+from claude_code_proxy.http1.tls import Tls, make_context
 
+from .address import Origin, Place, Proxy
 from .connection import Connection
 from .errors import ConnectError, ConnectTimeoutError, DnsError, HttpError, NoFilesError, TlsError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from claude_code_proxy.http1.resolver import AddressInfo
-    from claude_code_proxy.http1.tls import Tls
-
-    from .address import Origin, Place, Proxy
 
 _HEAD_START = 0.25  # seconds that the first address has before the next is tried too (RFC 8305 5)
 

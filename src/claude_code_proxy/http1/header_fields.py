@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 import string
-from typing import TYPE_CHECKING, Self
+from collections.abc import Iterable, Mapping
+from typing import Self
 
 from claude_code_proxy.http1.errors import RequestError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110 5.6.2
 _NAMES = re.compile(rf"{_TOKEN}(?:\n{_TOKEN})*+")

@@ -5,19 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from asyncio import get_running_loop
+from asyncio import TimerHandle, get_running_loop
 from collections import deque
-from typing import TYPE_CHECKING
 
+from .address import Origin
+from .client_options import Options
+from .connection import Connection
 from .dial import Dialer
 from .errors import ConnectTimeoutError, NoFilesError
-
-if TYPE_CHECKING:
-    from asyncio import TimerHandle
-
-    from .address import Origin
-    from .client_options import Options
-    from .connection import Connection
 
 _EARLY = 0.01  # seconds by which a timer may be early
 _TIMEOUT = re.compile(r"timeout\s{0,8}=\s{0,8}(\d{1,9})(?!\d)", re.IGNORECASE | re.ASCII)

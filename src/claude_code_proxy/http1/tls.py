@@ -5,12 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+from pathlib import Path
 
 _logger = logging.getLogger(__name__)
 _NODE_VARIABLE = "NODE_EXTRA_CA_CERTS"

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from array import array
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
-from claude_code_proxy.config.models_yaml.models_file import ModelsFile
+from claude_code_proxy.config.models_yaml.models_file import FixedModels, ModelsFile
 from claude_code_proxy.config.problems import ConfigError
+from claude_code_proxy.config.settings import ServerSettings
 from claude_code_proxy.core.errors.api import ApiError, let_go
 from claude_code_proxy.server.caller.body import ClientGoneError
-from claude_code_proxy.server.caller.call import Call
+from claude_code_proxy.server.caller.call import Call, Receive, Scope, Send
+from claude_code_proxy.server.caller.session_keys import SessionKeys
 from claude_code_proxy.server.records.exchange_record import record_of, shown_of
 from claude_code_proxy.server.routes import page, status
 from claude_code_proxy.server.routes.count_tokens import count_tokens
@@ -19,20 +21,12 @@ from claude_code_proxy.server.routes.dry_run import test_conversion
 from claude_code_proxy.server.routes.messages import messages
 from claude_code_proxy.server.routes.models import list_models, show_model
 from claude_code_proxy.server.routes.reachability import test_connection
+from claude_code_proxy.transports.protocol import Transport
 
 from .gateway import Gateway
 from .log import logger
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from claude_code_proxy.config.models_yaml.models_file import FixedModels
-    from claude_code_proxy.config.settings import ServerSettings
-    from claude_code_proxy.server.caller.call import Receive, Scope, Send
-    from claude_code_proxy.server.caller.session_keys import SessionKeys
-    from claude_code_proxy.transports.protocol import Transport
-
-    Handler = Callable[[Gateway, Call], Awaitable[None]]
+Handler = Callable[[Gateway, Call], Awaitable[None]]
 
 ROUTES: dict[str, dict[str, Handler]] = {
     "/": {"GET": status.hello},

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING
+
+import uvicorn
 
 from claude_code_proxy.config.problems import ConfigError
+from claude_code_proxy.config.settings import ServerSettings
 from claude_code_proxy.config.watched_file import WatchedFile
 
 from .log import logger
-
-if TYPE_CHECKING:
-    import uvicorn
-
-    from claude_code_proxy.config.settings import ServerSettings
 
 
 def check_certificate(settings: ServerSettings) -> None:

@@ -5,26 +5,23 @@ uvicorn has no such limits with httptools, which collects what it is sent until 
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote
 
 import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from claude_code_proxy.config.settings import ServerSettings
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
 
 from .caller import ids
 from .caller.call import ADMIN, DEPARTURE, ENDING, SPARE, Departure
 from .response_cycle import ResponseCycle
-
-if TYPE_CHECKING:
-    import asyncio
-
-    from claude_code_proxy.config.settings import ServerSettings
 
 _MOST_SPARE = 64
 _MOST_ADMINS = 64  # connections to the listener for administrators

@@ -8,14 +8,12 @@ import multiprocessing
 import socket
 import struct
 import sys
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from types import FrameType
+from typing import NamedTuple
 
 import uvicorn
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import FrameType
 
 _HANDSHAKE = 1.0  # seconds for the TLS of those that had just connected
 _ON_THEIR_WAY = 0.05  # seconds for connections that were being made

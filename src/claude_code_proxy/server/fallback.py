@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
-from claude_code_proxy.core.errors.api import OwnLimitError
+from claude_code_proxy.config.models_yaml.model import ModelConfig
+from claude_code_proxy.core.errors.api import ApiError, OwnLimitError
 from claude_code_proxy.core.errors.context import ErrorContext
 from claude_code_proxy.core.errors.upstream import read_error
 from claude_code_proxy.core.header_values import retry_delay
+from claude_code_proxy.http1 import Headers
+from claude_code_proxy.server.caller.call import Call
 
+from .gateway import Gateway
 from .log import logger
-
-if TYPE_CHECKING:
-    from claude_code_proxy.config.models_yaml.model import ModelConfig
-    from claude_code_proxy.core.errors.api import ApiError
-    from claude_code_proxy.http1 import Headers
-    from claude_code_proxy.server.caller.call import Call
-
-    from .gateway import Gateway
 
 _LONG_WAIT = 30.0  # seconds of Retry-After worth waiting for: Claude Code gives up above 60
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from claude_code_proxy.config.models_yaml.models_file import FixedModels, ModelsFile
+from claude_code_proxy.config.settings import ServerSettings
 from claude_code_proxy.core.answer_context import AnswerLimits
 from claude_code_proxy.core.prompt_cache.cache_proof import CacheProof
 from claude_code_proxy.core.request.tool_cache import ToolCache
 from claude_code_proxy.core.tokens.calibration import Calibration
+from claude_code_proxy.core.tokens.estimate import TextCounts
 from claude_code_proxy.server.caller import ids
 from claude_code_proxy.server.caller.access import Access
 from claude_code_proxy.server.caller.admission import Admission
@@ -22,6 +24,7 @@ from claude_code_proxy.server.memory.native_lessons import NativeLessons
 from claude_code_proxy.server.memory.pdf_texts import PdfTexts, pdf_texts
 from claude_code_proxy.server.memory.token_counts import text_counts
 from claude_code_proxy.server.page_fetcher import PageFetcher
+from claude_code_proxy.server.records.exchange_record import Sink
 from claude_code_proxy.server.records.live_feed import LiveFeed
 from claude_code_proxy.server.records.metrics import Metrics
 from claude_code_proxy.server.records.sessions import Sessions
@@ -31,15 +34,9 @@ from claude_code_proxy.server.records.usage_store import UsageStore
 from claude_code_proxy.server.upstream.dial_check import Reachability
 from claude_code_proxy.server.upstream.limits import Limits
 from claude_code_proxy.server.upstream.upstreams import Upstreams
+from claude_code_proxy.transports.protocol import Transport
 
 from .log import RequestLog, logger
-
-if TYPE_CHECKING:
-    from claude_code_proxy.config.models_yaml.models_file import FixedModels, ModelsFile
-    from claude_code_proxy.config.settings import ServerSettings
-    from claude_code_proxy.core.tokens.estimate import TextCounts
-    from claude_code_proxy.server.records.exchange_record import Sink
-    from claude_code_proxy.transports.protocol import Transport
 
 
 @dataclass(slots=True)

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import Any
 
+from claude_code_proxy.config.models_yaml.model import ModelConfig
 from claude_code_proxy.core import sealed_keys, wire
 from claude_code_proxy.core.errors.api import ApiError
-from claude_code_proxy.server.caller.call import Call
+from claude_code_proxy.server.caller.call import Call, Message
 from claude_code_proxy.server.caller.caller_keys import CallerKeys
+from claude_code_proxy.server.gateway import Gateway
 from claude_code_proxy.server.records.exchange_record import record_of, shown_of
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from claude_code_proxy.config.models_yaml.model import ModelConfig
-    from claude_code_proxy.server.caller.call import Message
-    from claude_code_proxy.server.gateway import Gateway
 
 _KEPT = (
     b"authorization",

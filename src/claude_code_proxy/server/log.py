@@ -8,15 +8,12 @@ import threading
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.bounded_map import BoundedMap
-from claude_code_proxy.server.records.exchange_record import record_of
-
-if TYPE_CHECKING:
-    from claude_code_proxy.server.caller.call import Call
-    from claude_code_proxy.server.records.exchange_record import Shown
+from claude_code_proxy.server.caller.call import Call
+from claude_code_proxy.server.records.exchange_record import Shown, record_of
 
 logger = logging.getLogger("claude_code_proxy")
 

@@ -7,9 +7,9 @@ for it: every address that a name has, and that of every redirect, is looked at 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import import_module
-from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from claude_code_proxy import http1
@@ -17,12 +17,8 @@ from claude_code_proxy.config.problems import ConfigError
 from claude_code_proxy.core import web_search
 from claude_code_proxy.core.deltas import Page, WebFetch
 from claude_code_proxy.core.hosts import is_public
+from claude_code_proxy.core.web_search import Asked
 from claude_code_proxy.server.upstream.forwarded_headers import USER_AGENT
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from claude_code_proxy.core.web_search import Asked
 
 PACKAGE = "selectolax"
 _MOST_REDIRECTS = 5

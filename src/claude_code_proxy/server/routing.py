@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import math
 from functools import cache, partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from claude_code_proxy.config.models_yaml.model import ModelConfig
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.report import Notice
-from claude_code_proxy.core.request.request_kind import class_of, fitting
+from claude_code_proxy.core.request.request_kind import Rule, class_of, fitting
 from claude_code_proxy.core.tokens.estimate import measure
 from claude_code_proxy.server.caller.body import parse_object
+from claude_code_proxy.server.caller.call import Call
+from claude_code_proxy.server.caller.caller_keys import CallerKeys
+from claude_code_proxy.server.caller.client_request import ClientRequest
 from claude_code_proxy.server.convert.outgoing import convert
+from claude_code_proxy.server.gateway import Gateway
 from claude_code_proxy.server.offload import offload
-
-if TYPE_CHECKING:
-    from claude_code_proxy.config.models_yaml.model import ModelConfig
-    from claude_code_proxy.core.request.request_kind import Rule
-    from claude_code_proxy.server.caller.call import Call
-    from claude_code_proxy.server.caller.caller_keys import CallerKeys
-    from claude_code_proxy.server.caller.client_request import ClientRequest
-    from claude_code_proxy.server.gateway import Gateway
 
 
 class Attempt(NamedTuple):

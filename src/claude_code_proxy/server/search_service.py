@@ -6,10 +6,12 @@ model's provider never goes there, and the search key goes nowhere else.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
+from claude_code_proxy.config.models_yaml.model import ModelConfig
 from claude_code_proxy.core import sse, web_search, wire
 from claude_code_proxy.core.answer.message import fold
 from claude_code_proxy.core.answer.writer import BlockWriter
@@ -17,18 +19,13 @@ from claude_code_proxy.core.answer_context import ReplyContext
 from claude_code_proxy.core.deltas import Finish, Text, Usage, WebSearch
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.report import Notice, Report
+from claude_code_proxy.core.web_search import Asked
 from claude_code_proxy.http1 import Headers
 from claude_code_proxy.server.caller import ids
+from claude_code_proxy.server.caller.call import Call
 from claude_code_proxy.server.convert.serve_converted import serve_converted
+from claude_code_proxy.server.gateway import Gateway
 from claude_code_proxy.server.upstream import forwarded_headers
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from claude_code_proxy.config.models_yaml.model import ModelConfig
-    from claude_code_proxy.core.web_search import Asked
-    from claude_code_proxy.server.caller.call import Call
-    from claude_code_proxy.server.gateway import Gateway
 
 MAX_ANSWER = 4 << 20
 """Bytes of a search service's answer."""

@@ -10,12 +10,12 @@ import socket
 import sys
 from contextlib import nullcontext, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import uvicorn
 
 from claude_code_proxy.config.models_yaml.models_file import load_models
 from claude_code_proxy.config.problems import ConfigError
+from claude_code_proxy.config.settings import ServerSettings
 from claude_code_proxy.core.hosts import is_loopback
 from claude_code_proxy.server.caller.token_file import TokenFile
 from claude_code_proxy.server.capture.capture_folder import open_capture_folder
@@ -28,9 +28,6 @@ from .certificate import Certificate, check_certificate
 from .connections import Connections
 from .drain import Admin, Server, end
 from .supervisor import Supervisor
-
-if TYPE_CHECKING:
-    from claude_code_proxy.config.settings import ServerSettings
 
 _BACKLOG = 2048
 # uvloop takes one connection from each listener in a turn of its loop (libuv/libuv#3696). A turn of a busy

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import uvicorn
 
+from claude_code_proxy.config.models_yaml.models_file import FixedModels
+from claude_code_proxy.config.settings import ServerSettings
+from claude_code_proxy.server.caller.session_keys import SessionKeys
+
 from .app import App
 from .serve import Config
-
-if TYPE_CHECKING:
-    import socket
-    from collections.abc import Callable
-
-    from claude_code_proxy.config.models_yaml.models_file import FixedModels
-    from claude_code_proxy.config.settings import ServerSettings
-    from claude_code_proxy.server.caller.session_keys import SessionKeys
 
 _LOOK_EVERY = 0.25  # seconds between two looks whether the client still lives
 _DRAIN = 1.0  # seconds for requests whose client is gone

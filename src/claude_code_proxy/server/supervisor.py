@@ -8,19 +8,17 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing import connection
-from typing import TYPE_CHECKING, NamedTuple
+from multiprocessing.context import SpawnProcess
+from types import FrameType
+from typing import NamedTuple
+
+import uvicorn
 
 from .drain import Admin, Server, end, refuse_new
 from .log import logger
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from multiprocessing.context import SpawnProcess
-    from types import FrameType
-
-    import uvicorn
 
 _START = 60.0  # seconds for a process to begin to listen
 _PAUSE = 1.0  # seconds after one that failed to

@@ -6,14 +6,12 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from claude_code_proxy import http1
+from claude_code_proxy.http1 import Options
 
-if TYPE_CHECKING:
-    from claude_code_proxy.http1 import Options
-
-    from .protocol import Transport
+from .protocol import Transport
 
 Kind = Literal["http1", "http2"]
 EXTRA = "http2"

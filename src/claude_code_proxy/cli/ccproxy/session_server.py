@@ -12,13 +12,11 @@ import os
 import socket
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_code_proxy.cli.ccproxy.memory_guard import refuse_readers, write_no_cores
 from claude_code_proxy.cli.ccproxy.session_holder import hold
-
-if TYPE_CHECKING:
-    from claude_code_proxy.credentials.source import CredentialSource
+from claude_code_proxy.credentials.source import CredentialSource
 
 
 def main(descriptor: str, client_pid: str) -> None:

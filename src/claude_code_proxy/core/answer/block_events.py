@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from claude_code_proxy.core.answer import events
-
-if TYPE_CHECKING:
-    from claude_code_proxy.core.answer.events import Event
-    from claude_code_proxy.core.answer.open_block import OpenBlock
+from claude_code_proxy.core.answer.events import Event
+from claude_code_proxy.core.answer.open_block import OpenBlock
 
 State: TypeAlias = Literal["new", "between blocks", "in a block", "ended"]
 """How far the answer has come."""

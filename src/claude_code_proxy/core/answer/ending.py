@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from claude_code_proxy.core.answer import events
-from claude_code_proxy.core.deltas import Finish, WebFetch, WebSearch
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from claude_code_proxy.core.answer.output_text import OutputText
-    from claude_code_proxy.core.answer_context import ReplyContext
-    from claude_code_proxy.core.deltas import StopReason, Usage
-    from claude_code_proxy.core.report import Report
+from claude_code_proxy.core.answer.output_text import OutputText
+from claude_code_proxy.core.answer_context import ReplyContext
+from claude_code_proxy.core.deltas import Finish, StopReason, Usage, WebFetch, WebSearch
+from claude_code_proxy.core.report import Report
 
 
 def ending(

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
+from claude_code_proxy.core.answer_context import ReplyContext
 from claude_code_proxy.core.continuity import seal_page
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from claude_code_proxy.core.answer_context import ReplyContext
-    from claude_code_proxy.core.deltas import Citation, Page, WebFetch
+from claude_code_proxy.core.deltas import Citation, Page, WebFetch
 
 Event: TypeAlias = dict[str, Any]
 """One stream event: JSON data with its `type`."""

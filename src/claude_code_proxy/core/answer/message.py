@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
+from claude_code_proxy.core.answer.events import Event
 from claude_code_proxy.core.answer.tool_json import parse_arguments
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from claude_code_proxy.core.answer.events import Event
-    from claude_code_proxy.core.report import Report
+from claude_code_proxy.core.report import Report
 
 _GROWING = {
     "text_delta": "text",

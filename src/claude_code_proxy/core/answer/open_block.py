@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.answer import events
+from claude_code_proxy.core.answer.stop_sequences import StopSequences
 from claude_code_proxy.core.answer.tool_json import argument_gate
+from claude_code_proxy.core.answer_context import ReplyContext
 from claude_code_proxy.core.continuity import base62, merge_details, seal_reasoning
-from claude_code_proxy.core.deltas import Compaction, WebSearch
+from claude_code_proxy.core.deltas import Citation, Compaction, WebFetch, WebSearch
+from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.request.anthropic_tools import member_of
-
-if TYPE_CHECKING:
-    from claude_code_proxy.core.answer.stop_sequences import StopSequences
-    from claude_code_proxy.core.answer_context import ReplyContext
-    from claude_code_proxy.core.deltas import Citation, WebFetch
-    from claude_code_proxy.core.report import Report
 
 MOST_BLANK = 4096
 """Characters of white space that are held back before a block."""

@@ -7,14 +7,12 @@ not run, and a failed parse never becomes `{}` (rules 6 and 7 of docs/architectu
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.json_prefix import ObjectScanner
+from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.request.refused_arguments import empty_arguments
-
-if TYPE_CHECKING:
-    from claude_code_proxy.core.report import Report
 
 _LONGEST_NAMES = 200
 _DEEPEST_COPY = 256  # levels

@@ -8,13 +8,16 @@ as another kind of content comes. `BlockEvents` sees to the order of the events.
 # ruff: noqa: SLF001 - the table of deltas at the end belongs to the class
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal
 
 from claude_code_proxy.core.answer import events
 from claude_code_proxy.core.answer.block_events import BlockEvents
 from claude_code_proxy.core.answer.ending import ending
+from claude_code_proxy.core.answer.events import Event
 from claude_code_proxy.core.answer.open_block import (
     MOST_BLANK,
+    OpenBlock,
     ReasoningSeal,
     RedactedThinkingBlock,
     TextBlock,
@@ -24,6 +27,7 @@ from claude_code_proxy.core.answer.open_block import (
 )
 from claude_code_proxy.core.answer.output_text import OutputText
 from claude_code_proxy.core.answer.stop_sequences import StopSequences
+from claude_code_proxy.core.answer_context import ReplyContext
 from claude_code_proxy.core.continuity import ToolId, base62, client_tool_id
 from claude_code_proxy.core.deltas import (
     Citation,
@@ -41,16 +45,9 @@ from claude_code_proxy.core.deltas import (
     WebFetch,
     WebSearch,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from claude_code_proxy.core.answer.events import Event
-    from claude_code_proxy.core.answer.open_block import OpenBlock
-    from claude_code_proxy.core.answer_context import ReplyContext
-    from claude_code_proxy.core.errors.api import ApiError
-    from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.core.report import Report
+from claude_code_proxy.core.errors.api import ApiError
+from claude_code_proxy.core.providers.profile import Profile
+from claude_code_proxy.core.report import Report
 
 
 class BlockWriter(BlockEvents):

@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from claude_code_proxy.config.models_yaml.model import ModelConfig
 from claude_code_proxy.core import wire
+from claude_code_proxy.core.answer_context import ReplyContext
 from claude_code_proxy.core.conversation import PreparedTools
-from claude_code_proxy.core.convert_request import convert_request, limit_field
-from claude_code_proxy.core.errors.corrections import MAX_CORRECTIONS, apply, corrections
+from claude_code_proxy.core.convert_request import ConvertedRequest, convert_request, limit_field
+from claude_code_proxy.core.deltas import Compaction, Usage, WebFetch, WebSearch
+from claude_code_proxy.core.errors.corrections import MAX_CORRECTIONS, Correction, apply, corrections
 from claude_code_proxy.core.errors.lessons import is_of_the_api
 from claude_code_proxy.core.prompt_cache.cache_diagnosis import diagnose
-from claude_code_proxy.core.request.media import has_pdf
-from claude_code_proxy.core.tokens.estimate import measure
+from claude_code_proxy.core.providers.profile import Profile
+from claude_code_proxy.core.report import Report
+from claude_code_proxy.core.request.media import PdfText, has_pdf
+from claude_code_proxy.core.request.tool_cache import ToolCache
+from claude_code_proxy.core.tokens.estimate import TextCounts, measure
 from claude_code_proxy.server.caller import ids
+from claude_code_proxy.server.caller.call import Call
+from claude_code_proxy.server.gateway import Gateway
 from claude_code_proxy.server.offload import LARGE, offload
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from claude_code_proxy.config.models_yaml.model import ModelConfig
-    from claude_code_proxy.core.answer_context import ReplyContext
-    from claude_code_proxy.core.convert_request import ConvertedRequest
-    from claude_code_proxy.core.deltas import Compaction, Usage, WebFetch, WebSearch
-    from claude_code_proxy.core.errors.corrections import Correction
-    from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.core.report import Report
-    from claude_code_proxy.core.request.media import PdfText
-    from claude_code_proxy.core.request.tool_cache import ToolCache
-    from claude_code_proxy.core.tokens.estimate import TextCounts
-    from claude_code_proxy.server.caller.call import Call
-    from claude_code_proxy.server.gateway import Gateway
 
 
 def convert(

@@ -7,14 +7,15 @@ hits. The client hears keep-alives meanwhile, and going away cancels it.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from claude_code_proxy.config.models_yaml.model import ModelConfig
 from claude_code_proxy.core import sse
 from claude_code_proxy.core.answer.message import fold
 from claude_code_proxy.core.answer_context import ReplyContext
 from claude_code_proxy.core.compaction import summary as summaries
 from claude_code_proxy.core.compaction.summary import Summary
-from claude_code_proxy.core.compaction.wanted import has_news, without
+from claude_code_proxy.core.compaction.wanted import Wanted, has_news, without
 from claude_code_proxy.core.convert_answer import StreamConverter
 from claude_code_proxy.core.deltas import Compaction
 from claude_code_proxy.core.errors.api import ApiError
@@ -23,19 +24,15 @@ from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.request.fields import boolean_or_none, required_text
 from claude_code_proxy.server.caller import ids
 from claude_code_proxy.server.caller.body import ClientGoneError
+from claude_code_proxy.server.caller.call import Call
+from claude_code_proxy.server.caller.caller_keys import CallerKeys
 from claude_code_proxy.server.convert.outgoing import OutgoingRequest
 from claude_code_proxy.server.convert.serve_converted import answer
+from claude_code_proxy.server.gateway import Gateway
 from claude_code_proxy.server.inner_call import inner_call
 from claude_code_proxy.server.log import logger
 from claude_code_proxy.server.records.statistics import add_session_stats
 from claude_code_proxy.server.upstream.exchange import Exchange
-
-if TYPE_CHECKING:
-    from claude_code_proxy.config.models_yaml.model import ModelConfig
-    from claude_code_proxy.core.compaction.wanted import Wanted
-    from claude_code_proxy.server.caller.call import Call
-    from claude_code_proxy.server.caller.caller_keys import CallerKeys
-    from claude_code_proxy.server.gateway import Gateway
 
 _CLASS = "compaction"
 

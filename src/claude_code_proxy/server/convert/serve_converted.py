@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
+from claude_code_proxy.config.models_yaml.model import ModelConfig
 from claude_code_proxy.core import sse, wire
 from claude_code_proxy.core.answer import events as anthropic
 from claude_code_proxy.core.convert_answer import (
@@ -14,30 +16,23 @@ from claude_code_proxy.core.convert_answer import (
     StreamFold,
     message_from_answer,
 )
+from claude_code_proxy.core.deltas import Usage, WebFetch, WebSearch
+from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.errors.corrections import MAX_CORRECTIONS
 from claude_code_proxy.core.errors.upstream import read_error
 from claude_code_proxy.core.providers.turn_headers import sent_headers
 from claude_code_proxy.core.repeats import RepeatingConverter
 from claude_code_proxy.server.caller.body import ClientGoneError
+from claude_code_proxy.server.caller.call import Call
 from claude_code_proxy.server.convert.outgoing import OutgoingRequest
+from claude_code_proxy.server.gateway import Gateway
 from claude_code_proxy.server.hooks.hooked_stream import HookedStream
 from claude_code_proxy.server.offload import offload
 from claude_code_proxy.server.upstream import forwarded_headers
-from claude_code_proxy.server.upstream.exchange import RETRIED, Exchange
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from claude_code_proxy.config.models_yaml.model import ModelConfig
-    from claude_code_proxy.core.deltas import Usage, WebFetch, WebSearch
-    from claude_code_proxy.core.errors.api import ApiError
-    from claude_code_proxy.server.caller.call import Call
-    from claude_code_proxy.server.gateway import Gateway
-    from claude_code_proxy.server.upstream.exchange import Translator
-    from claude_code_proxy.server.upstream.limits import Limits
-    from claude_code_proxy.server.upstream.upstreams import UpstreamClient
-    from claude_code_proxy.transports.protocol import Response
-
+from claude_code_proxy.server.upstream.exchange import RETRIED, Exchange, Translator
+from claude_code_proxy.server.upstream.limits import Limits
+from claude_code_proxy.server.upstream.upstreams import UpstreamClient
+from claude_code_proxy.transports.protocol import Response
 
 _SENT_BY_THEN = 0.001  # seconds in which a request has been written to the upstream's connection
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection
+from typing import Any
 
+from claude_code_proxy.config.models_yaml.model import ModelConfig
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.continuity import SIGNATURE_PREFIX
 from claude_code_proxy.core.conversation import reminder
 from claude_code_proxy.core.header_values import listed
+from claude_code_proxy.core.providers.profile import NativeRoute
+from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.request.server_tools import call_line, result_line
 from claude_code_proxy.core.request.tool_declarations import drops_tool
 from claude_code_proxy.server.passthrough import splice
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from claude_code_proxy.config.models_yaml.model import ModelConfig
-    from claude_code_proxy.core.providers.profile import NativeRoute
-    from claude_code_proxy.core.report import Report
 
 _SEAL = SIGNATURE_PREFIX.encode()
 _SEARCH = b"web_search_tool_result"

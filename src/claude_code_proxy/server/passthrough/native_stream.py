@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from itertools import filterfalse
 from operator import methodcaller
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_code_proxy.core import sse, wire
+from claude_code_proxy.core.convert_answer import SendAgain
 from claude_code_proxy.core.deltas import Usage
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.server.passthrough import splice
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from claude_code_proxy.core.convert_answer import SendAgain
 
 MAX_HELD = 16 << 20
 """Bytes of an unfinished event that are held back; a larger one passes piece by piece, unread."""

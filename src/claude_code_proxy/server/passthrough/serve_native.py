@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from claude_code_proxy.config.models_yaml.model import ModelConfig
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.api import ERROR_TYPES, ApiError
 from claude_code_proxy.core.errors.fault import read_fault
@@ -11,23 +12,19 @@ from claude_code_proxy.core.errors.left_out import left_out
 from claude_code_proxy.core.header_values import listed
 from claude_code_proxy.core.providers.turn_headers import sent_headers
 from claude_code_proxy.core.report import Report
+from claude_code_proxy.server.caller.call import Call
 from claude_code_proxy.server.fallback import is_reason, refusal
+from claude_code_proxy.server.gateway import Gateway
 from claude_code_proxy.server.hooks.hooked_stream import HookedStream
 from claude_code_proxy.server.memory.native_lessons import without
 from claude_code_proxy.server.offload import offload
 from claude_code_proxy.server.passthrough import native_body
 from claude_code_proxy.server.passthrough.native_stream import NativeStream, counts, usage_of
+from claude_code_proxy.server.routing import Attempt
 from claude_code_proxy.server.upstream import forwarded_headers
-from claude_code_proxy.server.upstream.exchange import Exchange
-
-if TYPE_CHECKING:
-    from claude_code_proxy.config.models_yaml.model import ModelConfig
-    from claude_code_proxy.server.caller.call import Call
-    from claude_code_proxy.server.gateway import Gateway
-    from claude_code_proxy.server.routing import Attempt
-    from claude_code_proxy.server.upstream.exchange import Translator
-    from claude_code_proxy.server.upstream.upstreams import UpstreamClient
-    from claude_code_proxy.transports.protocol import Response
+from claude_code_proxy.server.upstream.exchange import Exchange, Translator
+from claude_code_proxy.server.upstream.upstreams import UpstreamClient
+from claude_code_proxy.transports.protocol import Response
 
 _MAX_QUOTED = 500
 _MOST_LEFT_OUT = 6

@@ -6,10 +6,11 @@ Never content, never a key. Without a sink no record is made.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import chain, repeat
 from operator import attrgetter, itemgetter
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -17,13 +18,9 @@ from msgspec.structs import replace
 from claude_code_proxy.core.deltas import Usage
 from claude_code_proxy.core.errors.api import ERROR_TYPES
 from claude_code_proxy.core.prompt_cache.cache_proof import CacheLoss
+from claude_code_proxy.core.report import Notice
 from claude_code_proxy.core.request.request_kind import class_of
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from claude_code_proxy.core.report import Notice
-    from claude_code_proxy.server.caller.call import Call
+from claude_code_proxy.server.caller.call import Call
 
 _BEGINNING = itemgetter(slice(128))  # of a text from outside
 _BEGINNING_OF_WORDS = itemgetter(slice(300))  # of a notice

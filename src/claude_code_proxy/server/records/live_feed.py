@@ -6,17 +6,13 @@ A request costs two entries of dictionaries and a place in a queue; all else is 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from claude_code_proxy.server.records.exchange_record import record_of
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from claude_code_proxy.core.report import Notice
-    from claude_code_proxy.server.caller.call import Call
-    from claude_code_proxy.server.records.exchange_record import ExchangeRecord
+from claude_code_proxy.core.report import Notice
+from claude_code_proxy.server.caller.call import Call
+from claude_code_proxy.server.records.exchange_record import ExchangeRecord, record_of
 
 MAX_REQUESTS = 10_000
 """Requests that are remembered after their end, about 1 kB each."""

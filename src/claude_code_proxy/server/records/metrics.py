@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_code_proxy.config.problems import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
-
-    from claude_code_proxy.server.caller.call import Call
-    from claude_code_proxy.server.records.exchange_record import ExchangeRecord
+from claude_code_proxy.server.caller.call import Call
+from claude_code_proxy.server.records.exchange_record import ExchangeRecord
 
 EXTRA = "metrics"
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_code_proxy.core.bounded_map import BoundedMap
-
-if TYPE_CHECKING:
-    from claude_code_proxy.server.records.exchange_record import ExchangeRecord
+from claude_code_proxy.server.records.exchange_record import ExchangeRecord
 
 MAX_SESSIONS = 256
 MAX_REQUESTS = 100

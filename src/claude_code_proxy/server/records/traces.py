@@ -10,12 +10,10 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_code_proxy.config.problems import ConfigError
-
-if TYPE_CHECKING:
-    from claude_code_proxy.server.records.exchange_record import ExchangeRecord
+from claude_code_proxy.server.records.exchange_record import ExchangeRecord
 
 EXTRA = "otel"
 _PROVIDERS = {

@@ -11,17 +11,14 @@ import sqlite3
 import threading
 import time
 from collections import defaultdict, deque
+from collections.abc import Sequence
 from contextlib import closing
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from claude_code_proxy.server.log import logger
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from claude_code_proxy.server.records.exchange_record import ExchangeRecord
+from claude_code_proxy.server.records.exchange_record import ExchangeRecord
 
 VERSION = 1
 """`PRAGMA user_version` of a file that this program wrote."""

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from claude_code_proxy import http1
 from claude_code_proxy.core.event_stream import BadFrame, FrameDecoder, to_sse
-
-if TYPE_CHECKING:
-    from claude_code_proxy.transports.protocol import Response
+from claude_code_proxy.transports.protocol import Response
 
 
 class EventStreamResponse:

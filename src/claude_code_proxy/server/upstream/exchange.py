@@ -16,26 +16,23 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Protocol, Self
 
 from claude_code_proxy.core import sse
+from claude_code_proxy.core.convert_answer import SendAgain
+from claude_code_proxy.core.deltas import Usage
 from claude_code_proxy.core.errors.api import ApiError, let_go
 from claude_code_proxy.core.errors.upstream import transport_error
 from claude_code_proxy.core.header_values import retry_delay
+from claude_code_proxy.server.caller.call import Call, HeaderList
 from claude_code_proxy.server.log import logger
 from claude_code_proxy.server.upstream import failures, forwarded_headers, key_proof
 from claude_code_proxy.server.upstream.keep_alive import KeepAlive, Timer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
-
-    from claude_code_proxy.core.convert_answer import SendAgain
-    from claude_code_proxy.core.deltas import Usage
-    from claude_code_proxy.server.caller.call import Call, HeaderList
-    from claude_code_proxy.server.upstream.limits import Limits
-    from claude_code_proxy.server.upstream.upstreams import UpstreamClient
-    from claude_code_proxy.transports.protocol import Response
+from claude_code_proxy.server.upstream.limits import Limits
+from claude_code_proxy.server.upstream.upstreams import UpstreamClient
+from claude_code_proxy.transports.protocol import Response
 
 RETRIED = frozenset((502, 503, 504))
 """The statuses after which `Exchange.open` tries again."""

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from claude_code_proxy import http1
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.errors.api import ApiError, OwnLimitError
-from claude_code_proxy.core.errors.upstream import transport_error
-
-if TYPE_CHECKING:
-    from claude_code_proxy.core.errors.upstream import TransportKind
+from claude_code_proxy.core.errors.upstream import TransportKind, transport_error
 
 
 def connect_error(error: http1.HttpError, api_base: str) -> ApiError:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
 
 from claude_code_proxy import __version__
+from claude_code_proxy.config.models_yaml.model import ModelConfig
 from claude_code_proxy.core import sealed_keys
 from claude_code_proxy.core.errors.rate_limits import REQUEST_IDS
 from claude_code_proxy.core.header_values import listed
+from claude_code_proxy.core.report import Report
 from claude_code_proxy.http1 import Headers
 from claude_code_proxy.server.caller.access import ADMIN_HEADER, UPSTREAM_KEY
 from claude_code_proxy.server.caller.auth import bearer_token
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from claude_code_proxy.config.models_yaml.model import ModelConfig
-    from claude_code_proxy.core.report import Report
-    from claude_code_proxy.server.caller.call import HeaderList
+from claude_code_proxy.server.caller.call import HeaderList
 
 USER_AGENT = f"claude-code-proxy/{__version__}"
 

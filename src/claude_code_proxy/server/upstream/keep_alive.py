@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Callable
-
-    from claude_code_proxy.server.upstream.limits import Limits
+from claude_code_proxy.server.upstream.limits import Limits
 
 _LONGEST = 2.0  # seconds: a deadline that has come nearer, as when an answer ends, is seen this soon
 _SHORTEST = 0.01

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from claude_code_proxy.core.header_values import http_date
-
-if TYPE_CHECKING:
-    from claude_code_proxy.server.caller.call import Call
-    from claude_code_proxy.server.upstream.upstreams import UpstreamClient
-    from claude_code_proxy.transports.protocol import Response
+from claude_code_proxy.server.caller.call import Call
+from claude_code_proxy.server.upstream.upstreams import UpstreamClient
+from claude_code_proxy.transports.protocol import Response
 
 _REFUSALS = (
     "expiredtoken",

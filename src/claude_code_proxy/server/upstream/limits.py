@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from claude_code_proxy.config.models_yaml.model import ModelConfig
-    from claude_code_proxy.config.settings import ServerSettings
+from claude_code_proxy.config.models_yaml.model import ModelConfig
+from claude_code_proxy.config.settings import ServerSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
 from claude_code_proxy import http1
+from claude_code_proxy.config.models_yaml.model import ModelConfig
 from claude_code_proxy.config.models_yaml.model_table import names_claude
+from claude_code_proxy.config.models_yaml.models_file import FixedModels, ModelsFile
 from claude_code_proxy.config.problems import ConfigError
+from claude_code_proxy.config.settings import ServerSettings
 from claude_code_proxy.core.errors.api import ApiError, invalid_request
 from claude_code_proxy.core.event_stream import CONTENT_TYPE as EVENT_STREAM
 from claude_code_proxy.core.hosts import is_loopback, is_private
@@ -20,15 +23,7 @@ from claude_code_proxy.server.upstream import failures
 from claude_code_proxy.server.upstream import forwarded_headers as headers
 from claude_code_proxy.server.upstream.event_stream_response import EventStreamResponse
 from claude_code_proxy.transports import MissingExtraError, make_transport
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from claude_code_proxy.config.models_yaml.model import ModelConfig
-    from claude_code_proxy.config.models_yaml.models_file import FixedModels, ModelsFile
-    from claude_code_proxy.config.settings import ServerSettings
-    from claude_code_proxy.transports.protocol import Response, Transport
-
+from claude_code_proxy.transports.protocol import Response, Transport
 
 _KEY_HEADERS = ("authorization", "x-api-key", "api-key")
 

@@ -6,9 +6,10 @@ usage in seven places, finish reasons twice, late or never, messages where delta
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from claude_code_proxy.core import wire
+from claude_code_proxy.core.answer_context import ReplyContext
 from claude_code_proxy.core.chunk_template import Hole
 from claude_code_proxy.core.deltas import (
     Delta,
@@ -34,15 +35,12 @@ from claude_code_proxy.core.openai.chat.other_content import (
 from claude_code_proxy.core.openai.chat.text_tools import TextTools
 from claude_code_proxy.core.openai.chat.think_tags import ThinkTags
 from claude_code_proxy.core.openai.chat.tool_calls import LEGACY_INDEX, ToolCalls
+from claude_code_proxy.core.openai.chat.tool_dialects import TextCall
 from claude_code_proxy.core.openai.citations import Citations
 from claude_code_proxy.core.openai.finish import read_finish, stop_reason, stop_sequence
 from claude_code_proxy.core.openai.usage import read_usage
-
-if TYPE_CHECKING:
-    from claude_code_proxy.core.answer_context import ReplyContext
-    from claude_code_proxy.core.openai.chat.tool_dialects import TextCall
-    from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.core.report import Report
+from claude_code_proxy.core.providers.profile import Profile
+from claude_code_proxy.core.report import Report
 
 _REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_text")
 _REASONING = frozenset((*_REASONING_FIELDS, "reasoning_details", "reasoning_opaque"))

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from claude_code_proxy.core.conversation import AssistantTurn, Text
+from claude_code_proxy.core.conversation import AssistantTurn, Conversation, Text, Tool
 from claude_code_proxy.core.errors.api import invalid_request
 from claude_code_proxy.core.openai import parameters
 from claude_code_proxy.core.openai.chat.encode_messages import write_messages
 from claude_code_proxy.core.openai.chat.thinking_switch import thinking_fields
-
-if TYPE_CHECKING:
-    from claude_code_proxy.core.conversation import Conversation, Tool
-    from claude_code_proxy.core.openai.parameters import Offer
-    from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.core.report import Report
+from claude_code_proxy.core.openai.parameters import Offer
+from claude_code_proxy.core.providers.profile import Profile
+from claude_code_proxy.core.report import Report
 
 _PREFILL_FIELDS = {"native_prefix": "prefix", "native_partial": "partial"}
 

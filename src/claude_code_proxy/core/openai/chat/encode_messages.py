@@ -7,31 +7,31 @@ next turn does not change the bytes before it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 from claude_code_proxy.core.conversation import (
     AssistantTurn,
+    CacheMark,
+    Conversation,
     File,
     Image,
     Instruction,
+    Part,
     Text,
     Thinking,
     ToolCall,
+    ToolResult,
+    UserTurn,
     longest_mark,
 )
 from claude_code_proxy.core.openai.cache_marks import CacheMarks
 from claude_code_proxy.core.openai.reasoning_replay import first_turn_with_reasoning
 from claude_code_proxy.core.openai.tool_results import read_result
+from claude_code_proxy.core.providers.profile import Profile
+from claude_code_proxy.core.report import Report
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import TypeAlias
-
-    from claude_code_proxy.core.conversation import CacheMark, Conversation, Part, ToolResult, UserTurn
-    from claude_code_proxy.core.providers.profile import Profile
-    from claude_code_proxy.core.report import Report
-
-    Message: TypeAlias = dict[str, Any]
+Message: TypeAlias = dict[str, Any]
 
 BRIDGE = "Understood."
 

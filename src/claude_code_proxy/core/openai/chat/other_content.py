@@ -5,12 +5,10 @@ The Messages API has no block for an image or for audio in an answer, so a text 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    Tell = Callable[[str, str, str], None]
+Tell = Callable[[str, str, str], None]
 
 MEDIA_FIELDS = frozenset(("images", "audio"))
 """`images` is OpenRouter's list of generated images, `audio` OpenAI's object with a transcript."""

@@ -8,17 +8,19 @@ exactly in the notation. Nothing is ever completed: a call that was cut stays te
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable
 
 from claude_code_proxy.core.deltas import Text
 from claude_code_proxy.core.json_prefix import ObjectScanner
-from claude_code_proxy.core.openai.chat.tool_dialects import DIALECTS, TextCall, Unfinished
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
-    from claude_code_proxy.core.openai.chat.tool_dialects import Calls, Notation, Parameters
-    from claude_code_proxy.core.providers.profile import TextDialect
+from claude_code_proxy.core.openai.chat.tool_dialects import (
+    DIALECTS,
+    Calls,
+    Notation,
+    Parameters,
+    TextCall,
+    Unfinished,
+)
+from claude_code_proxy.core.providers.profile import TextDialect
 
 MAX_CALL = 4 << 20
 """Characters of a group of calls after which it is taken for text."""

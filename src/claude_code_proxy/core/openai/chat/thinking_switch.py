@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
+from claude_code_proxy.core.conversation import ThinkingSettings
 from claude_code_proxy.core.openai.effort import effort_for
-from claude_code_proxy.core.providers.profile import clamp_effort
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from claude_code_proxy.core.conversation import ThinkingSettings
-    from claude_code_proxy.core.providers.profile import Effort, Profile
-    from claude_code_proxy.core.report import Report
+from claude_code_proxy.core.providers.profile import Effort, Profile, clamp_effort
+from claude_code_proxy.core.report import Report
 
 
 def thinking_fields(

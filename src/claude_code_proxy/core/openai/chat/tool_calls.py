@@ -7,20 +7,16 @@ and names are missing ones; a repeated id or name changes nothing; a name may co
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from claude_code_proxy.core import wire
-from claude_code_proxy.core.answer_context import DEFAULT_LIMITS
+from claude_code_proxy.core.answer_context import DEFAULT_LIMITS, AnswerLimits
 from claude_code_proxy.core.chunk_template import Hole
 from claude_code_proxy.core.deltas import ToolArguments, ToolStart
 from claude_code_proxy.core.json_prefix import ObjectScanner
 from claude_code_proxy.core.tool_names import CalledNames
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from claude_code_proxy.core.answer_context import AnswerLimits
 
 _LONGEST_VALUE = 1024  # characters of arguments that are no object and may be parsed each time
 LEGACY_INDEX = -1

@@ -8,18 +8,15 @@ the group is no such notation, or `UNFINISHED` when the end marker it stopped at
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.json_prefix import ObjectScanner
+from claude_code_proxy.core.providers.profile import TextDialect
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from claude_code_proxy.core.providers.profile import TextDialect
-
-    Parameters = Mapping[str, Mapping[str, Any]]
-    """JSON Schema of the parameters by tool name: it alone tells a number from a text."""
+Parameters = Mapping[str, Mapping[str, Any]]
+"""JSON Schema of the parameters by tool name: it alone tells a number from a text."""
 
 
 class TextCall(NamedTuple):
