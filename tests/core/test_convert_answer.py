@@ -136,6 +136,18 @@ def test_half_a_chunk_is_no_end(fields: dict[str, Any], raw: bytes, words: str) 
         assert failure.retryable
 
 
+@pytest.mark.parametrize("raw", [b'{"choices": half', b'{"choices":\n half', b'{"choices": half\n'])
+def test_a_document_that_is_no_json_is_shown(raw: bytes) -> None:
+    for pieces in ([raw], [raw[at : at + 1] for at in range(len(raw))]):
+        stream = converter()
+        for piece in pieces:
+            stream.feed(piece)
+        stream.close()
+        failure = stream.reader.failure
+        assert failure is not None
+        assert failure.message.startswith('the upstream\'s response is not a chat completion: {"choices":')
+
+
 def test_what_is_ignored_is_reported() -> None:
     report = Report()
     converter(report).feed(b"data: oops\n\ndata: oops\n\n")

@@ -21,6 +21,7 @@ import pytest
 from claude_code_proxy.demo.provider import Provider
 from claude_code_proxy.demo.replies import Chunk, Reply, sse
 from tests.e2e.gateway import Gateway, gateway
+from tests.e2e.processes import wait_until
 from tests.replies import error_reply, stream_reply
 from tests.serving import serve_in_thread
 
@@ -277,6 +278,8 @@ def test_streams_that_failed_say_so(evidence: Evidence) -> None:
 
 
 def test_log_does_not_have_it(evidence: Evidence) -> None:
+    # The log's thread may not have written the lines of the last requests yet.
+    wait_until(lambda: evidence.proxy.log.count("GET /v1/stats") == len(FORMS), what="the last line")
     lines = evidence.proxy.log.splitlines()
     assert len(lines) > len(evidence.answers)
     assert any(" DEBUG " in line for line in lines)

@@ -162,7 +162,7 @@ class AnswerReader:
                 error or ApiError(500, "api_error", f"the upstream failed: {_text(event.data)}")
             )
         if payload is None:
-            if event.data.lstrip()[:1] == b"{" and not self.ending:
+            if event.data.lstrip()[:1] == b"{" and not (self.ending or self.framing.is_document):
                 return self.fail(ApiError(502, "api_error", _CUT if cut else _DAMAGED, retryable=True))
             if not self._garbage:
                 self._garbage = event.data

@@ -47,7 +47,8 @@ class Decoder:
         self._tail = bytearray()  # an unfinished line, or the whole document
         self._after_cr = False  # the last read ended with CR: an LF that follows belongs to it
         self._at_start = True
-        self._document = False
+        self.is_document = False
+        """What came is no event stream: JSON over several lines, HTML, one line of JSON that never ended."""
         self._name = ""
         self._data: list[bytes] = []
         self._size = 0
@@ -70,7 +71,7 @@ class Decoder:
         end = data.rfind(b"\n") + 1
         if b"\r" in data:
             end = max(end, data.rfind(b"\r") + 1)
-        if self._document or not end:
+        if self.is_document or not end:
             self._tail += data
             self._check(len(self._tail))
             return []
@@ -84,7 +85,7 @@ class Decoder:
                 return []
             self._at_start = False
             if self._starts_document(complete):
-                self._document = True
+                self.is_document = True
                 self._after_cr = False  # every byte of a document counts
                 self._tail[:0] = complete
                 return []
@@ -106,12 +107,12 @@ class Decoder:
         """The upstream ended: return what was pending, complete or not; the caller sees if it parses."""
         rest = bytes(self._tail)
         self._tail.clear()
-        if self._document:
+        if self.is_document:
             return [Event("", rest)]
         if self._at_start:
             rest = rest.lstrip(_LEADING)
         if rest.strip():
-            self._line(rest)
+            self.is_document = self._line(rest) and self._at_start
         return [self._dispatch()] if self._data else []
 
     def _starts_document(self, complete: bytes) -> bool:

@@ -114,8 +114,8 @@ async def test_the_same_comes_out(
 @pytest.mark.parametrize("path", cases.case_files("stream"), ids=lambda path: path.stem)
 async def test_streams_with_filler_convert_to_the_same_with_filler(tmp_path: Path, path: Path) -> None:
     case = cases.load(path)
-    if "text_tool" in path.stem or path.stem == "stop_local":
-        pytest.skip("what becomes of these hangs on words")
+    if "text_tool" in path.stem or path.stem in ("stop_local", "tool_object_superseded"):
+        pytest.skip("what becomes of these hangs on words and numbers")
     body = {**case["anthropic_request"], "model": "m"}
     more = {
         "profile": {key: value for key, value in case["model_config"].items() if key in cases.PROFILE_KEYS}
