@@ -21,15 +21,15 @@ async def test_turns_are_given_in_order_and_none_is_lost() -> None:
         await pool.wait(ORIGIN, seconds)
         came.append(number)
 
-    assert pool.has_turn(ORIGIN)
-    assert not pool.has_turn(ORIGIN)
+    assert pool.take_turn(ORIGIN)
+    assert not pool.take_turn(ORIGIN)
     gone, unlucky, first, second = [asyncio.create_task(wait(number)) for number in range(4)]
     late = asyncio.create_task(wait(4, 0.01))
     await asyncio.sleep(0)
     gone.cancel()  # and is still in the queue
     pool.leave(ORIGIN)
     unlucky.cancel()  # its turn has come, but it does not know yet
-    assert not pool.has_turn(ORIGIN), "nobody comes before those who wait"
+    assert not pool.take_turn(ORIGIN), "nobody comes before those who wait"
     with pytest.raises(ConnectTimeoutError, match="all 1 connections"):
         await late
     assert came == [2]
@@ -39,5 +39,5 @@ async def test_turns_are_given_in_order_and_none_is_lost() -> None:
     assert gone.cancelled()
     assert unlucky.cancelled()
     pool.leave(ORIGIN)
-    assert pool.has_turn(ORIGIN), "all turns came back"
+    assert pool.take_turn(ORIGIN), "all turns came back"
     assert not pool._waiting[ORIGIN]

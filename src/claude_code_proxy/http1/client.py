@@ -100,7 +100,7 @@ class Client:
         length = b"Content-Length: %d\r\n\r\n" % len(body) if method == "POST" else b"\r\n"
         head = line + headers.encode() + length
         origin, pool = target.origin, self._pool
-        if not pool.has_turn(origin):
+        if not pool.take_turn(origin):
             await pool.wait(origin, connect_timeout)
         try:
             connection = pool.take(origin, whose)

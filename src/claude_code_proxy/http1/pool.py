@@ -21,7 +21,7 @@ _TIMEOUT = re.compile(r"timeout\s{0,8}=\s{0,8}(\d{1,9})(?!\d)", re.IGNORECASE | 
 class Pool:
     """Gives out the connection that was used last, so that those not needed grow old and are closed.
 
-    Whoever wants one has to have a turn first (`has_turn`, else `wait`), and to `leave` at the end.
+    Whoever wants one has to have a turn first (`take_turn`, else `wait`), and to `leave` at the end.
     """
 
     def __init__(self, options: Options) -> None:
@@ -36,8 +36,8 @@ class Pool:
         self._idle: dict[Origin, list[Connection]] = {}  # oldest first
         self._sweeper: TimerHandle | None = None
 
-    def has_turn(self, origin: Origin) -> bool:
-        """Take a turn at `origin` if there is one."""
+    def take_turn(self, origin: Origin) -> bool:
+        """Take a turn at `origin`; False where there is none."""
         taken = self._turns.get(origin, 0)
         if taken == self._most_turns:
             return False
