@@ -82,12 +82,13 @@ def convert_request(
     of the context needs a count. `reply.input_tokens` is 0: counting is the caller's.
     Raises `ApiError` 400 for a request that cannot be served, and for nothing else.
     """
-    edits = read_edits(request)
-    if edits is None:
-        return _convert(request, profile, model, message_id, session_id, tool_cache, pdf_text)
 
     def convert(request: Any) -> ConvertedRequest:
         return _convert(request, profile, model, message_id, session_id, tool_cache, pdf_text)
+
+    edits = read_edits(request)
+    if edits is None:
+        return convert(request)
 
     def tokens(converted: ConvertedRequest) -> int:
         if converted.counts is None:

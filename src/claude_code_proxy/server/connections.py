@@ -234,8 +234,9 @@ class Connection(HttpToolsProtocol):
             "state": {**self._marks, DEPARTURE: Departure()},
         }
         keep_alive = version != "1.0" and parser.should_keep_alive() and not self._is_last
-        before, self.cycle = self.cycle, ResponseCycle(self, scope, keep_alive=keep_alive)
-        if before is None or before.response_complete:
+        is_next = self._is_idle()
+        self.cycle = ResponseCycle(self, scope, keep_alive=keep_alive)
+        if is_next:
             self._start_asgi_task(self.cycle, self.app)
         else:
             self.flow.pause_reading()

@@ -27,7 +27,7 @@ class ResponseCycle(RequestResponseCycle):
     response_started = False
     response_complete = False
     _has_news = False  # that `receive` has not told yet
-    _waiter: Any = None  # what `receive` waits for
+    _waiter: asyncio.Future[None] | None = None  # what `receive` waits for
     _head = b""  # waits for the first piece of the body, until the event loop's next turn at the latest
     _left: int | None = None  # bytes that Content-Length still promises; None: the body is chunked
 
@@ -54,28 +54,25 @@ class ResponseCycle(RequestResponseCycle):
         else:
             self.body += body
         self._has_news = True
-        if self._waiter is not None:
-            self._wake()
+        self._wake()
 
     def end_body(self) -> None:
         """The request's body has come as a whole."""
         if not self.response_complete:
             self.more_body = False
             self._has_news = True
-            if self._waiter is not None:
-                self._wake()
+            self._wake()
 
     def leave(self) -> None:
         """The connection has ended."""
         self.disconnected = not self.response_complete
-        if self._waiter is not None:
-            self._wake()
+        self._wake()
         self.scope["state"][DEPARTURE].come()
 
     def _wake(self) -> None:
-        if not self._waiter.done():
-            self._waiter.set_result(None)
-        self._waiter = None
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     async def receive(self) -> Any:
         """The next ASGI event: what came of the body since the last one, or that nothing comes any more."""
@@ -142,8 +139,7 @@ class ResponseCycle(RequestResponseCycle):
             self.transport.write(data)
         if not more:
             self.response_complete = True
-            if self._waiter is not None:
-                self._wake()
+            self._wake()
             if not self.keep_alive:
                 self.transport.close()
             self.on_response()
