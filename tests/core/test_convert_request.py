@@ -10,7 +10,7 @@ import pytest
 from claude_code_proxy.core.convert_request import ConvertedRequest, convert_request
 from claude_code_proxy.core.errors.api import ApiError
 from claude_code_proxy.core.providers.profile import Profile
-from claude_code_proxy.core.request.media import PdfText, has_pdf
+from claude_code_proxy.core.request.media import PdfText
 
 
 def convert(profile: Profile | None = None, **fields: Any) -> ConvertedRequest:
@@ -124,28 +124,6 @@ def test_pdf_text(extract: Any, expected: str | None, reason: str) -> None:
         assert converted.body["messages"] == [{"role": "user", "content": expected}]
         (notice,) = [notice for notice in converted.report.loud if notice.code == "document_as_text"]
         assert reason in notice.reason
-
-
-@pytest.mark.parametrize(
-    ("content", "found"),
-    [
-        ([PDF], True),
-        ([{"type": "tool_result", "tool_use_id": "t", "content": [PDF]}], True),
-        (
-            [
-                {"type": "tool_result", "tool_use_id": "t", "content": "PDF"},
-                {"type": "text", "text": "document"},
-            ],
-            False,
-        ),
-        ("document", False),
-        (None, False),
-        ([None, 1], False),
-    ],
-)
-def test_has_pdf(content: Any, found: bool) -> None:
-    assert has_pdf({"messages": [{"role": "user", "content": content}, 1]}) is found
-    assert has_pdf({"messages": 1}) is False
 
 
 def test_not_an_object() -> None:

@@ -132,6 +132,15 @@ def test_only_what_python_writes_differently_is_special(
     assert type(read(f"[{text}]")[0]) is kind
 
 
+@numbers
+@pytest.mark.parametrize("length", [0, 5000])
+def test_long_documents_keep_them_too(literal: str, length: int) -> None:
+    """What is long is read by another library than what is short."""
+    text = f'{{"text":"{"a -0 " * (length // 5)}","input":{{"n":[{literal},true,0]}}}}'
+    assert wire.dumps_text(wire.loads(text)) == text
+    assert wire.dumps_text(wire.loads(memoryview(text.encode()))) == text
+
+
 @pytest.mark.parametrize("count", [1, 30_000])
 def test_minus_zero_in_a_large_document(count: int) -> None:
     around = [{"text": "a -0 in words, " * 500}, False, 0.0, *[{"n": [7]}] * count]

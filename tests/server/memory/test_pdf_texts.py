@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import zlib
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from claude_code_proxy.server.memory import pdf_texts
 from claude_code_proxy.server.memory.pdf_texts import PdfTexts
+from claude_code_proxy.server.offload import TooSlowError
 from tests.server.byte_upstream import Connection, Request, running_upstream, say_hello
 from tests.server.harness import BODY, ask, model, running_proxy
 
@@ -64,6 +66,14 @@ def test_a_document_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     first = texts(data)
     monkeypatch.setattr(texts, "_read", None)
     assert texts(data) is first
+
+
+async def test_none_is_read_on_the_loop() -> None:
+    texts, data = PdfTexts(10, 10), pdf("Hello")
+    with pytest.raises(TooSlowError):
+        texts(data)
+    found = await asyncio.to_thread(texts, data)
+    assert texts(data) is found
 
 
 def test_a_long_document_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -146,25 +146,6 @@ def _count_images(content: Any) -> int:
     return found
 
 
-def has_pdf(request: dict[str, Any]) -> bool:
-    """Whether any message of `request` has a PDF in it, also inside a tool result."""
-    for message in objects_in(request.get("messages")):
-        content = message.get("content")
-        if isinstance(content, list) and _holds_pdf(content):
-            return True
-    return False
-
-
-def _holds_pdf(blocks: list[Any]) -> bool:
-    for block in blocks:
-        kind = block.get("type") if isinstance(block, dict) else None
-        if kind == "document":
-            return True
-        if kind == "tool_result" and isinstance(inner := block.get("content"), list) and _holds_pdf(inner):
-            return True
-    return False
-
-
 def _filename(block: dict[str, Any]) -> str:
     return text_or_empty(block, "title") or "document.pdf"
 

@@ -19,7 +19,7 @@ from claude_code_proxy.core.errors.lessons import is_of_the_api
 from claude_code_proxy.core.prompt_cache.cache_diagnosis import diagnose
 from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.report import Report
-from claude_code_proxy.core.request.media import PdfText, has_pdf
+from claude_code_proxy.core.request.media import PdfText
 from claude_code_proxy.core.request.tool_cache import ToolCache
 from claude_code_proxy.core.tokens.estimate import TextCounts, measure
 from claude_code_proxy.server.caller import ids
@@ -127,9 +127,7 @@ class OutgoingRequest:
         profile = gateway.learned.profile(config, call.key)
         if collects:
             profile = replace(profile, streams_only=True)
-        reads_pdf = gateway.pdf_texts is not None and profile.pdf == "text" and has_pdf(request)
-        work = LARGE if reads_pdf else size
-        outgoing = await offload(work, cls, gateway, call, config, profile, request, size)
+        outgoing = await offload(size, cls, gateway, call, config, profile, request, size)
         if gateway.hooks is not None:
             await outgoing.run_hook()
         return outgoing
@@ -138,7 +136,7 @@ class OutgoingRequest:
         """Send `request`, which is short, in the place of the one before. Raises as `of` does."""
         self._request.clear()
         self._request, self._size, self._counts = request, 0, None
-        self._convert_again()
+        await offload(0, self._convert_again)
         await self.run_hook()
 
     def _convert(self) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from claude_code_proxy.core.bounded_map import BoundedMap
 from claude_code_proxy.core.request.media import PdfText
+from claude_code_proxy.server.offload import TooSlowError, on_the_loop
 
 PACKAGE = "pypdf"
 MAX_CHARACTERS = 1_000_000
@@ -36,7 +37,7 @@ def pdf_texts(pages: int, seconds: float) -> PdfTexts | None:
 
 
 class PdfTexts:
-    """Reads at most `pages` of a document within `seconds`. To be called from a thread: it takes its time."""
+    """Reads at most `pages` of a document within `seconds`, in a thread: it takes its time."""
 
     def __init__(self, pages: int, seconds: float) -> None:
         self._pages = pages
@@ -44,10 +45,12 @@ class PdfTexts:
         self._known: BoundedMap[bytes, PdfText] = BoundedMap(_MOST_KEPT)
 
     def __call__(self, data: str) -> PdfText:
-        """The text of the PDF with the base64 `data`."""
+        """The text of the PDF with the base64 `data`. Raises `TooSlowError` on the loop, if it is not known."""
         key = hashlib.sha256(data.encode("utf-8", "replace")).digest()
         found = self._known.get(key)
         if found is None:
+            if on_the_loop():
+                raise TooSlowError
             with _AT_ONCE:
                 found = self._known[key] = self._read(data)
         return found
