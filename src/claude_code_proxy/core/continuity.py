@@ -18,6 +18,8 @@ import re
 from collections.abc import Container, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from msgspec import Struct
+
 from claude_code_proxy.core import wire
 from claude_code_proxy.core.providers.profile import NameStart, Profile
 
@@ -47,7 +49,7 @@ class SealedReasoning(NamedTuple):
     items: list[Any]
 
 
-class ToolId(NamedTuple):
+class ToolId(Struct, frozen=True):
     """A tool id as its provider knows it. `profile` is "" when the id was not sealed by us.
 
     `extra` is state of the provider's `model`, the client's name for it, and goes back to no other.

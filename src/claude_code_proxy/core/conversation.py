@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -20,9 +20,17 @@ CacheMark: TypeAlias = Literal["", "5m", "1h"]
 """How long the provider shall keep what comes up to here in its cache; "" is no mark."""
 
 
-def longest_mark(marks: Iterable[CacheMark]) -> CacheMark:
+class Marked(Protocol):
+    """What may have a cache mark."""
+
+    @property
+    def cached(self) -> CacheMark:
+        """The mark that stood on it."""
+
+
+def longest_mark(parts: Iterable[Marked]) -> CacheMark:
     """The mark for what several parts became."""
-    found = set(marks)
+    found = {part.cached for part in parts}
     return "1h" if "1h" in found else "5m" if "5m" in found else ""
 
 

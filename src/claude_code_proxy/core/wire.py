@@ -1,9 +1,9 @@
 """JSON on the wire: lenient in, valid UTF-8 out, numbers digit for digit.
 
-msgspec reads, orjson writes, and reads what is long. Where msgspec refuses what a peer may legally or habitually send (lone
-surrogates, NaN, a byte-order mark), the standard library decides; what leaves is always valid UTF-8 JSON.
-msgspec also finds where the parts of a large document begin and end, at several times the speed of reading
-them.
+orjson writes, and reads what is long; msgspec reads what is short, and numbers that orjson would change.
+Where both refuse what a peer may legally or habitually send (lone surrogates, NaN, a byte-order mark), the
+standard library decides; what leaves is always valid UTF-8 JSON. msgspec also finds where the parts of a
+large document begin and end, at several times the speed of reading them.
 """
 
 from __future__ import annotations

@@ -18,14 +18,12 @@ class ResultContent(NamedTuple):
     moved: list[Part]
 
     @property
-    def is_text(self) -> bool:
-        """Whether there is no image or file in the result."""
-        return all(isinstance(part, Text) for part in self.parts)
-
-    @property
-    def text(self) -> str:
-        """The text of a result that `is_text`."""
-        return "".join(part.text for part in self.parts if isinstance(part, Text))
+    def text(self) -> str | None:
+        """All of the result, "" for an empty one; None where an image or a file is in it."""
+        if not self.parts:
+            return ""
+        first = self.parts[0]
+        return first.text if len(self.parts) == 1 and isinstance(first, Text) else None
 
 
 def read_result(result: ToolResult, stays: Callable[[Part], bool]) -> ResultContent:
@@ -58,7 +56,7 @@ def read_result(result: ToolResult, stays: Callable[[Part], bool]) -> ResultCont
 def _add_text(parts: list[Part], added: Text) -> None:
     last = parts[-1] if parts else None
     if isinstance(last, Text):
-        parts[-1] = Text(f"{last.text}\n\n{added.text}", longest_mark((last.cached, added.cached)))
+        parts[-1] = Text(f"{last.text}\n\n{added.text}", longest_mark((last, added)))
     else:
         parts.append(added)
 

@@ -228,7 +228,7 @@ class ContentReader:
         content = block.get("content")
         parts = [] if content is None else self._items(content, f"{path}.content", _TOOL_RESULT)
         is_error = block.get("is_error") is True
-        cached = self._cached(block, path)
+        cached = self._cached(block, path) if "cache_control" in block else ""
         items.append(ResultDraft(tool_id, tuple(parts), is_error, cached, path))
 
     def _tool_reference(self, block: dict[str, Any], path: str, items: list[Any]) -> None:

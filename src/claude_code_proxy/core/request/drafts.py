@@ -83,7 +83,9 @@ class Drafts:
     def drop_unsaid(self) -> None:
         """Take back a last assistant turn that holds thinking only: no upstream takes such a message."""
         last = self.turns[-1] if self.turns else None
-        if isinstance(last, AssistantDraft) and all(isinstance(item, Thinking) for item in last.items):
+        if not isinstance(last, AssistantDraft) or not isinstance(last.items[0], Thinking):
+            return
+        if all(isinstance(item, Thinking) for item in last.items):
             self.turns.pop()
             self._report.dropped(
                 "unsaid_thinking", last.path, "an assistant message that holds only thinking"

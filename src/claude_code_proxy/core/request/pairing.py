@@ -87,8 +87,10 @@ class _Pairing:
                 tool_id = open_tool_id(item.id)
                 upstream_id = self._unique_id(tool_id, ids_of_turn, item.path)
                 ids_of_turn.add(upstream_id)
-                extra = tool_id.extra if self._made(tool_id) else None
-                if extra is not None:
+                extra = tool_id.extra
+                if extra is not None and not self._made(tool_id):
+                    extra = None
+                elif extra is not None:
                     check_nesting(extra, f"{item.path}.id")
                 parts.append(ToolCall(upstream_id, self._names.upstream(item.name), item.arguments, extra))
                 self._open.append(_OpenCall(item, upstream_id))

@@ -22,7 +22,7 @@ from claude_code_proxy.core.errors.api import ApiError, invalid_request
 from claude_code_proxy.core.providers.profile import Profile
 from claude_code_proxy.core.report import Report
 from claude_code_proxy.core.request import options
-from claude_code_proxy.core.request.blocks import ContentReader, is_summary
+from claude_code_proxy.core.request.blocks import ContentReader, Summary, is_summary
 from claude_code_proxy.core.request.drafts import Drafts, UserDraft
 from claude_code_proxy.core.request.fields import (
     boolean_or_none,
@@ -149,20 +149,20 @@ class _Messages:
                 quiet=True,
             )
         self.reader.expect(messages[compacted:])
-        for index, message in enumerate(messages):
-            if index < compacted:
-                continue
+        for index, message in enumerate(messages[compacted:], compacted):
             path = f"messages.{index}"
             content = message.get("content")
             match message.get("role"):
                 case "user":
                     attached = index == last_user and not has_results(content)
                     items = self.reader.user(content, f"{path}.content", attached=attached)
-                    self._add_summary(path)
+                    if self.reader.summary is not None:
+                        self._add_summary(self.reader.summary, path)
                     self.drafts.user(items, path)
                 case "assistant":
                     items = self.reader.assistant(content, f"{path}.content")
-                    self._add_summary(path)
+                    if self.reader.summary is not None:
+                        self._add_summary(self.reader.summary, path)
                     self.drafts.assistant(items, path)
                 case "system":
                     self._system_message(message, path, outdated=index < last_spoken)
@@ -201,7 +201,7 @@ class _Messages:
         text = "\n\n".join([text.text for text in texts])
         if not text.strip():
             return
-        cached = longest_mark([text.cached for text in texts])
+        cached = longest_mark(texts)
         match self._profile.mid_system:
             case "hoist":
                 self._report.changed("system_moved", path, "appended to the leading instructions", quiet=True)
@@ -222,12 +222,11 @@ class _Messages:
             elif kind == "tool_removal":
                 self._tools.remove(block, f"{path}.{index}")
 
-    def _add_summary(self, path: str) -> None:
-        summary, self.reader.summary = self.reader.summary, None
-        if summary is not None:
-            self._change_tools(summary.tool_changes, summary.changes_path)
-            self.drafts.user([summary.text], path)
-            self._summary = summary.text
+    def _add_summary(self, summary: Summary, path: str) -> None:
+        self.reader.summary = None
+        self._change_tools(summary.tool_changes, summary.changes_path)
+        self.drafts.user([summary.text], path)
+        self._summary = summary.text
 
     def _answer_summary(self) -> None:
         """A summary that nothing follows is no question: the model would only say thank you for it."""

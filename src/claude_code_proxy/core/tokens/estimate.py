@@ -110,7 +110,7 @@ def measure(
     messages = body.get("messages") or body.get("input") or ()
     for message in messages:
         if not _PLAIN.issuperset(message):
-            texts.extend(_message_texts(message))
+            _add_texts(message, texts)
         content = message.get("content") or message.get("output")
         if isinstance(content, str):
             texts.append(content)
@@ -140,15 +140,16 @@ def _count_tools(sent: Sequence[Mapping[str, Any]], counts: TextCounts, tools: P
     return counts.known(tools.written, count)
 
 
-def _message_texts(message: Mapping[str, Any]) -> Iterator[str]:
-    """The texts of a message apart from its content: tool calls, reasoning, refusal, name."""
+def _add_texts(message: Mapping[str, Any], texts: list[str]) -> None:
+    """Add the texts of a message apart from its content: tool calls, reasoning, refusal, name."""
     for call in message.get("tool_calls") or ():
         function = call.get("function") or {}
-        yield str(function.get("name", ""))
-        yield str(function.get("arguments", ""))
-    for key, value in message.items():
-        if key not in _NOT_TEXT:
-            yield from _strings(value)
+        texts.append(str(function.get("name", "")))
+        texts.append(str(function.get("arguments", "")))
+    if not _NOT_TEXT.issuperset(message):
+        for key, value in message.items():
+            if key not in _NOT_TEXT:
+                texts.extend(_strings(value))
 
 
 def _strings(value: Any) -> Iterator[str]:

@@ -12,7 +12,6 @@ from typing import Any, TypeAlias
 
 from claude_code_proxy.core.conversation import (
     AssistantTurn,
-    CacheMark,
     Conversation,
     File,
     Image,
@@ -103,14 +102,12 @@ class _Writer:
     def _tool_message(self, result: ToolResult, moved: list[Part | Instruction]) -> Message:
         found = read_result(result, self._stays_inline)
         moved += found.moved
+        text = found.text
         content: str | list[dict[str, Any]]
-        if found.is_text:
-            text = found.text or self._profile.tool_result_filler
-            content = self._one_text(
-                text, longest_mark((result.cached, *(part.cached for part in result.parts)))
-            )
-        else:
+        if text is None:
             content = [self._part(part) for part in found.parts]
+        else:
+            content = self._one_text(text or self._profile.tool_result_filler, (result, *result.parts))
         return {"role": "tool", "tool_call_id": result.id, "content": content}
 
     def _stays_inline(self, part: Part) -> bool:
@@ -128,12 +125,12 @@ class _Writer:
                 calls.append(self._call(part, first=not calls))
             elif reasoning:
                 thoughts.append(part)
-        text = "".join(part.text for part in texts)
+        text = texts[0].text if len(texts) == 1 else "".join([part.text for part in texts])
         if thoughts and profile.reasoning_replay == "think_tags":
             text = f"<think>\n{_joined(thoughts)}\n</think>\n\n{text}"
         message: Message = {"role": "assistant"}
         if text:
-            message["content"] = self._one_text(text, longest_mark(part.cached for part in texts))
+            message["content"] = self._one_text(text, texts)
         elif profile.assistant_empty_content != "omit":
             message["content"] = "" if profile.assistant_empty_content == "empty_string" else None
         self._add_reasoning(message, thoughts, required=bool(calls))
@@ -181,8 +178,11 @@ class _Writer:
                 return "\n\n".join(texts)
         return [self._part(part) for part in parts]
 
-    def _one_text(self, text: str, mark: CacheMark) -> str | list[dict[str, Any]]:
-        return [self._part(Text(text, mark))] if self._marks.kept and text else text
+    def _one_text(self, text: str, marked: Sequence[Part | ToolResult]) -> str | list[dict[str, Any]]:
+        """The content that says `text`, which was made of what may be `marked`."""
+        if not self._marks.kept or not text:
+            return text
+        return [self._part(Text(text, longest_mark(marked)))]
 
     def _part(self, part: Part | Instruction) -> dict[str, Any]:
         body = _PARTS[type(part)](part)

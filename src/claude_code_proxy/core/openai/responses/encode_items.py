@@ -134,12 +134,12 @@ class _Writer:
 
     def _output(self, result: ToolResult) -> tuple[str | list[dict[str, Any]], list[Part]]:
         found = read_result(result, lambda _: self._profile.tool_result_images == "inline")
-        if not found.is_text:
+        text = found.text
+        if text is None:
             return [self._part(part) for part in found.parts], found.moved
-        if self._marks.kept and found.text:
-            mark = longest_mark((result.cached, *(part.cached for part in result.parts)))
-            return [self._part(Text(found.text, mark))], found.moved
-        return found.text or self._profile.tool_result_filler, found.moved
+        if text and self._marks.kept:
+            return [self._part(Text(text, longest_mark((result, *result.parts))))], found.moved
+        return text or self._profile.tool_result_filler, found.moved
 
     def _speak(self, parts: Sequence[Part | Instruction]) -> None:
         if parts:
