@@ -45,7 +45,7 @@ class PdfTexts:
         self._known: BoundedMap[bytes, PdfText] = BoundedMap(_MOST_KEPT)
 
     def __call__(self, data: str) -> PdfText:
-        """The text of the PDF with the base64 `data`. Raises `TooSlowError` on the loop for an unknown one."""
+        """The text of the PDF with base64 `data`. Raises `TooSlowError` on the loop for an unknown one."""
         key = hashlib.sha256(data.encode("utf-8", "replace")).digest()
         found = self._known.get(key)
         if found is None:
