@@ -133,7 +133,7 @@ def test_only_what_python_writes_differently_is_special(
 
 
 @numbers
-@pytest.mark.parametrize("length", [0, 5000])
+@pytest.mark.parametrize("length", [0, 20_000])
 def test_long_documents_keep_them_too(literal: str, length: int) -> None:
     """What is long is read by another library than what is short."""
     text = f'{{"text":"{"a -0 " * (length // 5)}","input":{{"n":[{literal},true,0]}}}}'
@@ -143,7 +143,7 @@ def test_long_documents_keep_them_too(literal: str, length: int) -> None:
 
 @pytest.mark.parametrize("count", [1, 30_000])
 def test_minus_zero_in_a_large_document(count: int) -> None:
-    around = [{"text": "a -0 in words, " * 500}, False, 0.0, *[{"n": [7]}] * count]
+    around = [{"text": "a -0 in words, " * 2000}, False, 0.0, *[{"n": [7]}] * count]
     for number in ("-0", "0", "-0.0"):
         text = json.dumps([*around, {"deep": [number]}]).replace(f'"{number}"', number)
         for data in (text, text.encode(), memoryview(text.encode())):

@@ -27,7 +27,7 @@ _PIECE = 256 << 10  # bytes that are looked at in one call, which keeps other th
 _OTHERS = bytes(sorted(set(range(256)) - set(b",[{")))
 _MINUS_ZERO = re.compile(rb"-0[\s,\]}]")  # an integer for msgspec, which has no sign then
 _ZERO = 0  # as the interpreter has it once, so that neither False nor 0.0 is it
-_SHORT = 4096  # bytes: fewer are read as fast by msgspec
+_SHORT = 16 << 10  # bytes: fewer are read as fast by msgspec
 _TOO_DEEP = "nested too deeply"
 _MOST_DIGITS = 4300  # of an integer that Python reads
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -103,7 +103,7 @@ def _loads_quickly(raw: Raw) -> Any:
         kinds = set(map(type, level))
         if len(level) > _MANY or float in kinds:
             return None
-        has_zero = has_zero or (int in kinds and any([held is _ZERO for held in level]))
+        has_zero = has_zero or (int in kinds and any(held is _ZERO for held in level))
         level = gc.get_referents(*level)
     return None if has_zero and _MINUS_ZERO.search(raw) else value
 
