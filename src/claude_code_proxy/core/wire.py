@@ -100,8 +100,7 @@ def _loads_quickly(raw: Raw) -> Any:
     level = [value]
     has_zero = False
     while level:
-        kinds = set(map(type, level))
-        if len(level) > _MANY or float in kinds:
+        if len(level) > _MANY or float in (kinds := set(map(type, level))):
             return None
         has_zero = has_zero or (int in kinds and any(held is _ZERO for held in level))
         level = gc.get_referents(*level)
