@@ -240,8 +240,8 @@ async def test_the_bodies_of_a_request_and_their_difference(tmp_path: Path) -> N
             "[...document.querySelectorAll('.tools button')].find(b => b.textContent === 'Diff').click()"
         )
         lines = "[...document.querySelectorAll('.line')].map(line => line.textContent)"
-        assert '-   "top_k": 40,' in await tab.value(lines)
-        assert any(line.startswith("+") for line in await tab.value(lines))
+        await tab.until(f"""{lines}.includes('-   "top_k": 40,')""")
+        await tab.until(f"{lines}.some(line => line.startsWith('+'))")
 
         command = await tab.value(
             "import('/ui/detail.js').then(async ({ asCurl }) => asCurl((await (await fetch('/ui/request?id=' + "
